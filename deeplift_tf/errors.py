@@ -1,0 +1,50 @@
+"""The errors of the package: one base class, and children that say what to do."""
+
+from __future__ import annotations
+
+
+class DeepLiftError(Exception):
+    """Base class of every error that the package raises on purpose."""
+
+
+class ModelFileError(DeepLiftError):
+    """A model file is missing, truncated, or not of the format that was expected."""
+
+
+class UnsafeModelError(DeepLiftError):
+    """A model file asks for code to be run, and the user has not allowed it."""
+
+
+class UnsupportedLayerError(DeepLiftError):
+    """Layers that cannot be converted; the message lists all of them at once."""
+
+
+class InputError(DeepLiftError, ValueError):
+    """An input array has the wrong shape, dtype or number of parts, or holds NaN or infinity."""
+
+
+class ReferencesError(DeepLiftError, ValueError):
+    """References do not match the input."""
+
+
+class TargetError(DeepLiftError, ValueError):
+    """A target does not name a position of the output, or does not have its shape."""
+
+
+class LayerNameError(DeepLiftError, KeyError):
+    """No layer of the network has this name."""
+
+    def __str__(self) -> str:  # KeyError would print the message quoted
+        return str(self.args[0])
+
+
+class RuleError(DeepLiftError, ValueError):
+    """A rule is unknown, or is given to a layer that is not there."""
+
+
+class OutputFileError(DeepLiftError):
+    """An output file cannot be written, or holds the results of another run."""
+
+
+class MissingExtraError(DeepLiftError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
