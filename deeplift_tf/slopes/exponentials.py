@@ -1,0 +1,145 @@
+"""The exponential and what is made of it: sigmoid, tanh, softplus, ELU, SiLU, GELU and their kin."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from deeplift_tf.slopes.function import Function, compose, differentiable, gated, guard, ordered, scaled, smooth
+from deeplift_tf.slopes.rectifiers import above, absolute
+
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+def decay(distance: tf.Tensor) -> tf.Tensor:
+    """Return (1 - exp(-d)) / d for d >= 0: 1 at zero."""
+    d = tf.minimum(-distance, -guard(distance))
+    return tf.math.expm1(d) / d
+
+
+def log1p_ratio(z: tf.Tensor) -> tf.Tensor:
+    """Return log(1 + z) / z for z >= 0: 1 at zero."""
+    z = tf.clip_by_value(z, guard(z), z.dtype.max)
+    return tf.math.log1p(z) / z
+
+
+@ordered
+def exp_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
+    """Return the secant slope of exp."""
+    return tf.exp(upper) * decay(upper - lower)
+
+
+@ordered
+def sigmoid_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
+    """Return the secant slope of the sigmoid: a product of positive factors, also where both ends saturate."""
+    return tf.sigmoid(upper) * tf.sigmoid(-lower) * decay(upper - lower)
+
+
+@ordered
+def _log1p_exp_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
+    """Return minus the secant slope of log(1 + exp(-t)) for t >= 0."""
+    distance = upper - lower
+    ratio = tf.exp(-lower) * tf.sigmoid(upper) * decay(distance)
+    return ratio * log1p_ratio(ratio * distance)
+
+
+def softplus_secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Return the secant slope of softplus(x) = relu(x) + log(1 + exp(-|x|)): overflows nowhere, has no branch."""
+    # Both parts have a kink at 0, where they must take the same side.
+    return above(a, b, True) - absolute().secant(a, b, True) * _log1p_exp_secant(tf.abs(a), tf.abs(b))
+
+
+def exponential() -> Function:
+    """Return exp(x)."""
+    return differentiable("exponential", tf.exp, exp_secant)
+
+
+def expm1() -> Function:
+    """Return exp(x) - 1."""
+    return differentiable("expm1", tf.math.expm1, exp_secant)
+
+
+def sigmoid() -> Function:
+    """Return 1 / (1 + exp(-x))."""
+    return differentiable("sigmoid", tf.sigmoid, sigmoid_secant)
+
+
+def tanh() -> Function:
+    """Return tanh(x) = 2 sigmoid(2x) - 1."""
+    return differentiable("tanh", tf.tanh, lambda a, b: 4.0 * sigmoid_secant(2.0 * a, 2.0 * b))
+
+
+def tanh_shrink() -> Function:
+    """Return x - tanh(x)."""
+    bent = tanh().secant
+    return differentiable("tanh_shrink", lambda x: x - tf.tanh(x), lambda a, b: 1.0 - bent(a, b))
+
+
+def softplus() -> Function:
+    """Return log(1 + exp(x))."""
+    return differentiable("softplus", tf.math.softplus, softplus_secant)
+
+
+def log_sigmoid() -> Function:
+    """Return log(sigmoid(x)) = -softplus(-x)."""
+    return differentiable("log_sigmoid", tf.math.log_sigmoid, lambda a, b: softplus_secant(-a, -b))
+
+
+def silu() -> Function:
+    """Return x * sigmoid(x)."""
+    return gated(sigmoid(), "silu", tf.nn.silu)
+
+
+def mish() -> Function:
+    """Return x * tanh(softplus(x))."""
+    return gated(compose(tanh(), softplus()), "mish")
+
+
+def gelu(approximate: bool = False) -> Function:
+    """Return x * P(X <= x) for a standard normal X, or its approximation by tanh."""
+    gate = _normal_approximate() if approximate else _normal()
+    return gated(gate, "gelu", lambda x: tf.nn.gelu(x, approximate=approximate))
+
+
+def _normal() -> Function:
+    """Return P(X <= x), by the complement of erf: it does not cancel at its closed end."""
+    return smooth(lambda x: 0.5 * tf.math.erfc(-math.sqrt(0.5) * x), "normal")
+
+
+def _normal_approximate() -> Function:
+    """Return (1 + tanh(u)) / 2 = sigmoid(2u), with 2u a cubic polynomial of x."""
+    k, c = math.sqrt(8 / math.pi), 0.044715
+    cubic = differentiable(
+        "cubic", lambda x: k * x * (1.0 + c * x * x), lambda a, b: k * (1.0 + c * (a * a + a * b + b * b))
+    )
+    return compose(sigmoid(), cubic)
+
+
+def elu(alpha: float = 1.0) -> Function:
+    """Return x above zero, alpha * (exp(x) - 1) below."""
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(x) + alpha * tf.math.expm1(tf.minimum(x, 0.0))
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        share = above(a, b, right)
+        return share + (1.0 - share) * alpha * exp_secant(tf.minimum(a, 0.0), tf.minimum(b, 0.0))
+
+    return Function(value, secant, "elu")
+
+
+def selu() -> Function:
+    """Return the ELU of self-normalising networks."""
+    return scaled(elu(SELU_ALPHA), SELU_SCALE, "selu")
+
+
+def celu(alpha: float = 1.0) -> Function:
+    """Return x above zero, alpha * (exp(x / alpha) - 1) below: alpha * elu(x / alpha), for alpha > 0."""
+    unit = elu()
+
+    def secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return unit.secant(a / alpha, b / alpha)
+
+    return differentiable("celu", lambda x: alpha * unit.value(x / alpha), secant)

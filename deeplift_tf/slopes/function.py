@@ -1,0 +1,153 @@
+"""A scalar function with its secant slope, and the algebra that builds one from another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+Value = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Function(NamedTuple):
+    """A scalar function f, applied elementwise, and its secant slope S(a, b) = (f(b) - f(a)) / (b - a).
+
+    Attributes
+    ----------
+    value : callable
+        x -> f(x), of the shape and dtype of x (float32 or float64).
+    secant : callable
+        (a, b, right=False) -> S(a, b), symmetric in a and b, which broadcast; S(a, a) = f'(a).
+        It is computed without cancellation. Where a = b lies on a kink, ``right`` chooses the slope just to the
+        right; otherwise it is the one that TensorFlow's gradient gives to ReLU: that of the flat side, or of the left
+        side where neither is flat. Pass the reference as a: it is often a batch of one, and the arithmetic on one
+        operand alone is done there.
+    name : str
+        The name in ``keras.activations``, or of the TensorFlow operation.
+    rectifier : bool
+        Whether guided backprop and DeconvNet mask it: the ReLU family.
+    """
+
+    value: Value
+    secant: Callable[..., tf.Tensor]
+    name: str = ""
+    rectifier: bool = False
+
+
+def tiny(x: tf.Tensor) -> float:
+    """Return the smallest normal number of the dtype of x."""
+    return float(np.finfo(x.dtype.as_numpy_dtype).tiny)
+
+
+def guard(x: tf.Tensor) -> float:
+    """Return a displacement so small that it counts as none, and whose products are still normal numbers."""
+    info = np.finfo(x.dtype.as_numpy_dtype)
+    return float(info.tiny / info.eps)
+
+
+def differentiable(name: str, value: Value, secant: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Function:
+    """Return a function without kinks: its secant slope has no sides."""
+
+    def either_side(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return secant(a, b)
+
+    return Function(value, either_side, name)
+
+
+def ordered(secant: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return the symmetric secant slope of one that is written for (lower, upper) ends."""
+
+    def symmetric(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return secant(tf.minimum(a, b), tf.maximum(a, b))
+
+    return symmetric
+
+
+def compose(outer: Function, inner: Function, name: str = "") -> Function:
+    """Return outer(inner(x)): the secant slopes multiply, outer's being taken between inner's values.
+
+    ``inner`` must be increasing, for ``right`` to mean the same side in both.
+    """
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return outer.value(inner.value(x))
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return outer.secant(inner.value(a), inner.value(b), right) * inner.secant(a, b, right)
+
+    return Function(value, secant, name or f"{outer.name}({inner.name})")
+
+
+def scaled(function: Function, factor: float, name: str = "") -> Function:
+    """Return factor times a function."""
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return factor * function.value(x)
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return factor * function.secant(a, b, right)
+
+    return function._replace(value=value, secant=secant, name=name or function.name)
+
+
+def gated(gate: Function, name: str, value: Value | None = None) -> Function:
+    """Return x * g(x) for a gate g that rises from 0 to 1 (SiLU, GELU, Mish, hard SiLU).
+
+    Of the ways to split the difference of a product, S = g(lower) + upper * S_g cancels least: a large negative lower
+    end meets a closed gate.
+    """
+
+    def product(x: tf.Tensor) -> tf.Tensor:
+        return x * gate.value(x)
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        lower, upper = tf.minimum(a, b), tf.maximum(a, b)
+        return gate.value(lower) + upper * gate.secant(lower, upper, right)
+
+    return Function(value or product, secant, name)
+
+
+def piecewise_constant(value: Value, name: str = "") -> Function:
+    """Return a function made of steps: differences of its values are exact, and none where a = b."""
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return tf.math.divide_no_nan(value(b) - value(a), b - a)
+
+    return Function(value, secant, name)
+
+
+def smooth(value: Value, name: str = "", width: float = 1.0) -> Function:
+    """Return any differentiable function: the slow and general way, for one without a closed form.
+
+    Parameters
+    ----------
+    value : callable
+        x -> f(x), elementwise, differentiable by ``tf.GradientTape``.
+    name : str
+        Its name.
+    width : float
+        Ends closer than this take the mean of f' (Gauss-Legendre, 5 nodes in float32 and 10 in float64), others the
+        plain quotient. It should be of the size over which f' changes: the error of the quotient is that of f divided
+        by it, and the mean is good to rounding where f is analytic within 1.5 widths.
+    """
+
+    def derivative(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            y = value(x)
+        return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def mean_derivative(lower: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:
+        nodes, weights = np.polynomial.legendre.leggauss(10 if lower.dtype == tf.float64 else 5)
+        terms = [w / 2 * derivative(lower + (1 + t) / 2 * distance) for t, w in zip(nodes, weights, strict=True)]
+        return tf.add_n(terms)
+
+    def secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
+        distance = upper - lower
+        near = mean_derivative(lower, tf.minimum(distance, width))
+        far = (value(upper) - value(lower)) / tf.maximum(distance, width)
+        return tf.where(distance < width, near, far)
+
+    return differentiable(name, value, ordered(secant))

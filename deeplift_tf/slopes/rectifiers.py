@@ -1,0 +1,197 @@
+"""ReLU and what is made of it: the piecewise linear functions, and the two piecewise quadratic ones."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from deeplift_tf.slopes.function import Function, differentiable, gated, piecewise_constant, scaled, tiny
+
+
+def above(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+    """Return the share of the segment between a and b that lies above zero: the secant slope of ReLU.
+
+    p / (p - q), with p and q the ends held at or beyond zero, is exact in every branch without choosing one. At
+    a = b = 0 it is 0, and 1 with ``right``. (It is off below tiny / eps, 1e-31 in float32.)
+    """
+    if right:
+        p, q = tf.maximum(tf.maximum(a, tiny(a)), b), tf.minimum(tf.minimum(a, 0.0), b)
+    else:
+        p, q = tf.maximum(tf.maximum(a, 0.0), b), tf.minimum(tf.minimum(a, -tiny(a)), b)
+    return p / (p - q)
+
+
+def below(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+    """Return 1 - above(a, b), without cancellation."""
+    return above(-a, -b, not right)
+
+
+def relu() -> Function:
+    """Return max(x, 0)."""
+    return Function(tf.nn.relu, above, "relu", rectifier=True)
+
+
+def leaky_relu(slope: float = 0.2) -> Function:
+    """Return x above zero, slope * x below. Keras: the function 0.2, the layer 0.3."""
+    return prelu(slope)._replace(name="leaky_relu")
+
+
+def prelu(alpha: tf.Tensor | float) -> Function:
+    """Return x above zero, alpha * x below.
+
+    Parameters
+    ----------
+    alpha : tf.Tensor or float, shape that broadcasts with the input
+        Of any sign.
+    """
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(x) + alpha * tf.minimum(x, 0.0)
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return alpha + (1 - alpha) * above(a, b, right)
+
+    return Function(value, secant, "prelu", rectifier=True)
+
+
+def clip(low: float, high: float, name: str = "clip") -> Function:
+    """Return min(max(x, low), high): flat slopes on both kinks, unless ``right`` is given."""
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(x, low, high)
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        # Shares multiply: of the part above low, the part below high. To the right of high is flat in any case.
+        under = above(high - tf.maximum(a, low), high - tf.maximum(b, low))
+        return above(a - low, b - low, right) * under
+
+    return Function(value, secant, name)
+
+
+def relu6() -> Function:
+    """Return min(max(x, 0), 6)."""
+    return clip(0.0, 6.0, "relu6")._replace(value=tf.nn.relu6, rectifier=True)
+
+
+def step(threshold: float = 0.0) -> Function:
+    """Return 1 where x > threshold, else 0."""
+    return piecewise_constant(lambda x: tf.cast(x > threshold, x.dtype), "step")
+
+
+def relu_layer(max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0) -> Function:
+    """Return the function of ``keras.layers.ReLU``.
+
+    It is x above ``threshold``, at most ``max_value``, and negative_slope * (x - threshold) below; a positive
+    threshold makes a jump there, whose slope counts only between ends on its two sides.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        Not negative. None: no upper bound.
+    negative_slope, threshold : float
+        Not negative.
+    """
+    bound = float("inf") if max_value is None else max_value
+    jump, jump_height = step(threshold), min(threshold, bound)
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        positive = tf.minimum(tf.where(x > threshold, x, tf.zeros_like(x)), bound)
+        return positive + negative_slope * tf.minimum(x - threshold, 0.0)
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        slope = above(a - threshold, b - threshold, right)
+        if max_value is not None:
+            slope *= above(bound - tf.maximum(a, threshold), bound - tf.maximum(b, threshold))
+        if threshold:
+            slope += jump_height * jump.secant(a, b)
+        if negative_slope:
+            slope += negative_slope * below(a - threshold, b - threshold, right)
+        return slope
+
+    return Function(value, secant, "relu", rectifier=True)
+
+
+def threshold(limit: float, default_value: float) -> Function:
+    """Return x where x > limit, else default_value."""
+    jump = step(limit)
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.where(x > limit, x, tf.cast(default_value, x.dtype))
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return above(a - limit, b - limit, right) + (limit - default_value) * jump.secant(a, b)
+
+    return Function(value, secant, "threshold")
+
+
+def hard_sigmoid() -> Function:
+    """Return (x + 3) / 6, clipped to 0 and 1."""
+    secant = scaled(clip(-3.0, 3.0), 1 / 6).secant
+    return Function(lambda x: tf.nn.relu6(x + 3.0) / 6.0, secant, "hard_sigmoid")
+
+
+def hard_silu() -> Function:
+    """Return x * hard_sigmoid(x)."""
+    return gated(hard_sigmoid(), "hard_silu")
+
+
+def hard_tanh() -> Function:
+    """Return x, clipped to -1 and 1."""
+    return clip(-1.0, 1.0, "hard_tanh")
+
+
+def sparse_sigmoid() -> Function:
+    """Return (x + 1) / 2, clipped to 0 and 1."""
+    secant = scaled(clip(-1.0, 1.0), 0.5).secant
+    return Function(lambda x: tf.clip_by_value(0.5 * (x + 1.0), 0.0, 1.0), secant, "sparse_sigmoid")
+
+
+def sparse_plus() -> Function:
+    """Return 0 below -1, (x + 1)^2 / 4 up to 1, x above."""
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.square(tf.clip_by_value(x, -1.0, 1.0) + 1.0) / 4.0 + tf.nn.relu(x - 1.0)
+
+    def secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        linear = above(a - 1.0, b - 1.0)
+        u, v = tf.minimum(a, 1.0) + 1.0, tf.minimum(b, 1.0) + 1.0
+        return linear + (1.0 - linear) * above(u, v) * (tf.nn.relu(u) + tf.nn.relu(v)) / 4.0
+
+    return differentiable("sparse_plus", value, secant)
+
+
+def soft_shrink(limit: float = 0.5) -> Function:
+    """Return x moved towards zero by limit, and 0 within it."""
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(x - limit) - tf.nn.relu(-x - limit)
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        # To the right of the lower kink is flat, so that part takes no side.
+        return above(a - limit, b - limit, right) + above(-limit - a, -limit - b)
+
+    return Function(value, secant, "soft_shrink")
+
+
+def hard_shrink(limit: float = 0.5) -> Function:
+    """Return x where |x| > limit, else 0: the soft one plus two jumps of the size of limit."""
+    soft = soft_shrink(limit)
+    jumps = piecewise_constant(lambda x: tf.cast(x > limit, x.dtype) - tf.cast(x < -limit, x.dtype))
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.abs(x) > limit, x, tf.zeros_like(x))
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        return soft.secant(a, b, right) + limit * jumps.secant(a, b)
+
+    return Function(value, secant, "hard_shrink")
+
+
+def absolute() -> Function:
+    """Return the absolute value: S = (a + b) / (|a| + |b|), and 0 on the kink."""
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        small = tiny(a)
+        numerator = a + b + small if right else a + b
+        return numerator / (tf.abs(a) + tf.abs(b) + small)
+
+    return Function(tf.abs, secant, "abs")
