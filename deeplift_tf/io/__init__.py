@@ -1,0 +1,1 @@
+"""Reading rows to be scored, and writing scores."""

@@ -1,0 +1,232 @@
+"""Rows to be scored, read slice by slice from .npy, .npz and .h5 files."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import h5py
+import numpy as np
+
+from deeplift_tf.errors import DeepLiftError, InputError
+from deeplift_tf.io.npz import NpzMember
+
+HDF5 = (".h5", ".hdf5")
+SLICE_BYTES = 16 * 2**20  # of one array, when a whole file is looked through
+
+
+class RowArray(Protocol):
+    """An array in a file: its shape and dtype are known, its rows are read when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """All dimensions; the first counts rows."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype as stored."""
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray:
+        """Return consecutive rows."""
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[Mapping[str, RowArray]]:
+    """Open the arrays of a file by name, without reading them; they are closed on leaving.
+
+    Parameters
+    ----------
+    path : Path
+        An .npy file (one array, named after the file), an .npz archive, or an .h5 file.
+
+    Yields
+    ------
+    Mapping of str to RowArray
+
+    Raises
+    ------
+    InputError
+        The file is missing, has another ending, or is not what its ending says.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    openers = {".npy": _open_npy, ".npz": _open_npz, **dict.fromkeys(HDF5, _open_h5)}
+    if path.suffix.lower() not in openers:
+        raise InputError(f"{path}: expected a file ending in .npy, .npz, .h5 or .hdf5; received {path.name!r}")
+    with openers[path.suffix.lower()](path) as arrays:
+        yield {name: array for name, array in arrays.items() if array.shape}  # a lone number has no rows
+
+
+@contextmanager
+def _open_npy(path: Path) -> Iterator[Mapping[str, RowArray]]:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: expected an array of numbers saved by numpy; {error}") from error
+    if not isinstance(array, np.ndarray):  # numpy.load goes by the content, not by the ending
+        raise InputError(f"{path}: expected one array saved by numpy.save; found an archive, which should end in .npz")
+    yield {path.stem: array}
+
+
+@contextmanager
+def _open_npz(path: Path) -> Iterator[Mapping[str, RowArray]]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path}: expected an .npz archive saved by numpy; {error}") from error
+    with archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        yield {name.removesuffix(".npy"): NpzMember(archive, name) for name in names}
+
+
+@contextmanager
+def _open_h5(path: Path) -> Iterator[Mapping[str, RowArray]]:
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: expected an HDF5 file; {error}") from error
+    with file:
+        arrays: dict[str, RowArray] = {}
+        file.visititems(lambda name, item: arrays.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+        yield arrays
+
+
+def select(
+    arrays: Mapping[str, RowArray], input_names: Sequence[str], path: Path, dataset: str | None = None
+) -> dict[str, RowArray]:
+    """Choose the array of each model input.
+
+    Several inputs go by their names. A single one takes the array named in `dataset`, else the one that has the
+    input's name, else the only one in the file.
+
+    Parameters
+    ----------
+    arrays : Mapping of str to RowArray
+    input_names : sequence of str
+        The model's inputs.
+    path : Path
+        The file, for messages.
+    dataset : str, optional
+        Name of the array that a single input takes.
+
+    Returns
+    -------
+    dict of str to RowArray
+        By the names of the inputs, in their order.
+
+    Raises
+    ------
+    InputError
+        An input has no array, or more than one could be meant.
+    """
+    found = _listed(arrays)
+    if len(input_names) > 1:
+        if dataset is not None:
+            raise InputError(
+                f"{path}: expected arrays named as the inputs of the model, {_listed(input_names)}; "
+                f"received the one name {dataset!r}"
+            )
+        missing = [name for name in input_names if name not in arrays]
+        if missing:
+            raise InputError(
+                f"{path}: expected one array for each input of the model, {_listed(input_names)}; "
+                f"found {found}; missing {_listed(missing)}"
+            )
+        return {name: arrays[name] for name in input_names}
+    (name,) = input_names
+    if dataset is not None:
+        if dataset not in arrays:
+            raise InputError(f"{path}: no array is named {dataset!r}; found {found}")
+        return {name: arrays[dataset]}
+    if name in arrays:
+        return {name: arrays[name]}
+    if len(arrays) != 1:
+        raise InputError(f"{path}: expected one array, or one named {name!r} as the model's input; found {found}")
+    return {name: next(iter(arrays.values()))}
+
+
+def _listed(names: Mapping[str, RowArray] | Sequence[str], most: int = 10) -> str:
+    """Return names for a message, not more of them than can be read."""
+    shown = [repr(name) for name in list(names)[:most]]
+    return (", ".join(shown) or "none") + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the arrays that feed a network, one array for each input."""
+
+    path: Path
+    arrays: Mapping[str, RowArray]
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return next(iter(self.arrays.values())).shape[0]
+
+    def read(self, rows: slice) -> np.ndarray | dict[str, np.ndarray]:
+        """Return consecutive rows in the structure that a scoring function takes."""
+        return one_or_all({name: np.asarray(array[rows]) for name, array in self.arrays.items()})
+
+    def check(self, expected: Mapping[str, tuple[int | None, ...]]) -> None:
+        """Refuse arrays that the network cannot score, before any of them is.
+
+        Parameters
+        ----------
+        expected : Mapping of str to tuple
+            Shape of each input; None where any size fits.
+
+        Raises
+        ------
+        InputError
+            Shapes differ, numbers of rows differ, there are none, or a value is not a finite number.
+        """
+        for name, array in self.arrays.items():
+            _check_shape(f"{self.path}: input {name!r}", array.shape, expected[name])
+        counts = {name: array.shape[0] for name, array in self.arrays.items()}
+        if len(set(counts.values())) > 1:
+            raise InputError(f"{self.path}: expected as many rows for every input; received {counts}")
+        if self.count == 0:
+            raise InputError(f"{self.path}: expected rows to score; received none")
+        for name, array in self.arrays.items():
+            check_finite(array, f"{self.path}: input {name!r}", InputError)
+
+
+def one_or_all(values: Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+    """Return the array itself where there is one, else the arrays by name."""
+    return dict(values) if len(values) > 1 else next(iter(values.values()))
+
+
+def _check_shape(where: str, received: tuple[int, ...], expected: tuple[int | None, ...]) -> None:
+    fits = len(received) == len(expected) and all(
+        want in (None, got) for got, want in zip(received[1:], expected[1:], strict=True)
+    )
+    if not fits:
+        hint = "; a single row needs a first axis of length 1" if len(received) == len(expected) - 1 else ""
+        raise InputError(f"{where}: expected shape {expected}; received {received}{hint}")
+
+
+def check_finite(array: RowArray, where: str, error: type[DeepLiftError]) -> None:
+    """Look through a whole array, slice by slice, for values that are not finite numbers.
+
+    Raises
+    ------
+    DeepLiftError
+        Of the class given as `error`; names the first such value by its row.
+    """
+    if array.dtype.kind not in "biuf":
+        raise error(f"{where}: expected real numbers; received dtype {array.dtype}")
+    if array.dtype.kind != "f":
+        return
+    row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:]))
+    step = max(1, SLICE_BYTES // max(row_bytes, 1))
+    for start in range(0, array.shape[0], step):
+        rows = np.asarray(array[slice(start, start + step)])
+        bad = np.argwhere(~np.isfinite(rows))
+        if len(bad):
+            first = tuple(int(i) for i in bad[0])
+            inside = f" at position {first[1:]}" if first[1:] else ""
+            raise error(f"{where}: row {start + first[0]} (counted from 0) holds {rows[first]}{inside}")

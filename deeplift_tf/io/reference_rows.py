@@ -1,0 +1,130 @@
+"""References given on the command line: a number, or arrays in a file, cut to the rows that are being scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deeplift_tf.errors import InputError, ReferencesError
+from deeplift_tf.io.inputs import RowArray, Rows, check_finite, one_or_all, open_arrays, select
+
+
+@contextmanager
+def open_references(given: str) -> Iterator[float | Mapping[str, RowArray]]:
+    """Read what stands for references in a command, without reading the arrays of a file.
+
+    Parameters
+    ----------
+    given : str
+        "zeros", a number, or the path of an .npy, .npz or .h5 file.
+
+    Yields
+    ------
+    float, or Mapping of str to RowArray
+        The number that fills all references, or the arrays of the file by name.
+
+    Raises
+    ------
+    ReferencesError
+        It is none of these.
+    """
+    number = _as_number(given)
+    if number is not None:
+        yield number
+        return
+    with ExitStack() as stack:
+        try:
+            arrays = stack.enter_context(open_arrays(Path(given)))
+        except InputError as error:
+            raise ReferencesError(
+                f"references: expected 'zeros', a finite number or a file of arrays; {error}"
+            ) from error
+        yield arrays
+
+
+def _as_number(given: str) -> float | None:
+    if given == "zeros":
+        return 0.0
+    try:
+        number = float(given)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        raise ReferencesError(f"references: expected 'zeros', a finite number or a file of arrays; received {given!r}")
+    return number
+
+
+class ReferenceRows(NamedTuple):
+    """References of the rows of an input, one number or one array for each input of the network.
+
+    An array of one dimension less than the input is shared by all rows; one with as many dimensions, or one more
+    (several references), has a first axis of length 1 (shared) or of one entry for each row.
+    """
+
+    number: float | None
+    arrays: Mapping[str, RowArray]
+    per_row: frozenset[str]  # names of arrays that have an entry for each row
+
+    def read(self, rows: slice) -> float | np.ndarray | dict[str, np.ndarray]:
+        """Return the references of consecutive rows, as a scoring function takes them."""
+        if self.number is not None:
+            return self.number
+        return one_or_all(
+            {name: np.asarray(array[rows] if name in self.per_row else array) for name, array in self.arrays.items()}
+        )
+
+
+def match_references(given: float | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
+    """Match references with the rows they are for.
+
+    Parameters
+    ----------
+    given : float, or Mapping of str to RowArray
+        As `open_references` yields it.
+    path : Path
+        The file of the references, for messages.
+    rows : Rows
+        The input, of known shape.
+
+    Returns
+    -------
+    ReferenceRows
+
+    Raises
+    ------
+    ReferencesError
+        An array has another shape than references of this input have, or holds NaN or infinity.
+    """
+    if not isinstance(given, Mapping):
+        return ReferenceRows(given, {}, frozenset())
+    try:
+        arrays = select(given, list(rows.arrays), path)
+    except InputError as error:
+        raise ReferencesError(f"references: {error}") from error
+    for name, array in arrays.items():
+        where = f"{path}: references of input {name!r}"
+        _check_shape(where, array.shape, rows.arrays[name].shape)
+        check_finite(array, where, ReferencesError)
+    per_row = {name for name, array in arrays.items() if _is_per_row(array.shape, rows.arrays[name].shape)}
+    shared = {name: np.asarray(array[:]) for name, array in arrays.items() if name not in per_row}
+    return ReferenceRows(None, arrays | shared, frozenset(per_row))
+
+
+def _is_per_row(received: tuple[int, ...], x: tuple[int, ...]) -> bool:
+    return len(received) >= len(x) and received[0] != 1
+
+
+def _check_shape(where: str, received: tuple[int, ...], x: tuple[int, ...]) -> None:
+    axes = len(received) - len(x)  # -1: one for all; 0: one for each row; 1: several
+    fits = -1 <= axes <= 1 and received[axes + 1 :] == x[1:] and (axes == -1 or received[0] in (1, x[0]))
+    fits = fits and 0 not in received
+    if not fits:
+        raise ReferencesError(
+            f"{where}: expected shape {x[1:]}, (1 or {x[0]}, ...) or (1 or {x[0]}, R, ...) with {x[1:]} for the dots; "
+            f"received {received}"
+        )

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.io.inputs import Rows, open_arrays, select
+
+X = np.random.default_rng(0).normal(size=(23, 5, 4)).astype("float32")
+SHAPE = {"x": (None, 5, 4)}
+
+
+def saved(folder: Path, ending: str) -> Path:
+    path = folder / f"x{ending}"
+    if ending == ".npy":
+        np.save(path, X)
+    elif ending == ".npz":
+        np.savez(path, x=X)
+    elif ending == ".compressed.npz":
+        np.savez_compressed(path, x=X)
+    else:
+        with h5py.File(path, "w") as file:
+            file["x"] = X
+    return path
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".compressed.npz", ".h5", ".hdf5"])
+def test_slices_are_those_of_the_array(tmp_path: Path, ending: str) -> None:
+    with open_arrays(saved(tmp_path, ending)) as arrays:
+        (array,) = arrays.values()
+        assert array.shape == X.shape
+        assert array.dtype == X.dtype
+        for rows in (slice(0, 7), slice(7, 14), slice(21, 28), slice(3, 5), slice(23, 30)):  # also back to the start
+            np.testing.assert_array_equal(array[rows], X[rows])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "float16", ">f8", "int64"])
+def test_npz_dtypes(tmp_path: Path, dtype: str) -> None:
+    x = (X > 0).astype(dtype)
+    np.savez(tmp_path / "x.npz", x=x)
+    with open_arrays(tmp_path / "x.npz") as arrays:
+        np.testing.assert_array_equal(arrays["x"][slice(2, 9)], x[2:9])
+        assert arrays["x"].dtype == x.dtype
+
+
+def test_only_the_rows_asked_for_are_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "large.npz", x=np.zeros((4000, 1000), "float32"))  # 16 MB
+    with open_arrays(tmp_path / "large.npz") as arrays:
+        tracemalloc.start()
+        for start in range(0, 4000, 10):
+            Rows(tmp_path, arrays).read(slice(start, start + 10))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"), [(1, "array 'x': expected an array"), (1000, "array 'x': damaged before row 23000")]
+)
+def test_a_damaged_member_says_so(tmp_path: Path, copies: int, message: str) -> None:
+    x, path = np.repeat(X, copies, axis=0), tmp_path / "x.npz"
+    np.savez(path, x=x)
+    data = bytearray(path.read_bytes())
+    data[data.find(X[20].tobytes())] ^= 255
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match=message), open_arrays(path) as arrays:
+        Rows(path, arrays).check(SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.npy", b"", "expected an array of numbers saved by numpy"),
+        ("x.npy", b"PK\x05\x06" + b"\0" * 18, "expected one array"),
+        ("x.npz", b"no archive", "expected an .npz archive"),
+        ("x.h5", b"no HDF5", "expected an HDF5 file"),
+        ("x.fa", b">a\nACGT", r"expected a file ending in .npy, .npz, .h5 or .hdf5; received 'x.fa'"),
+    ],
+)
+def test_files_that_are_not_what_they_should_be(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message), open_arrays(tmp_path / name):
+        pass
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"), open_arrays(tmp_path / "x.npy"):
+        pass
+
+
+def test_truncated_npy(tmp_path: Path) -> None:
+    path = saved(tmp_path, ".npy")
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(InputError, match="expected an array of numbers"), open_arrays(path):
+        pass
+
+
+def test_python_objects_are_not_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.array([{}, {}], dtype=object))
+    with pytest.raises(InputError, match="received Python objects"), open_arrays(tmp_path / "x.npz"):
+        pass
+
+
+def test_fortran_order(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.asfortranarray(X))
+    with pytest.raises(InputError, match="ascontiguousarray"), open_arrays(tmp_path / "x.npz"):
+        pass
+    np.save(tmp_path / "x.npy", np.asfortranarray(X))  # memory-mapped: no reason to refuse
+    with open_arrays(tmp_path / "x.npy") as arrays:
+        np.testing.assert_array_equal(arrays["x"][slice(3, 9)], X[3:9])
+
+
+def test_select() -> None:
+    path, arrays = Path("f.h5"), {"a": X, "g/b": X[:2]}
+    assert select(arrays, ["a"], path)["a"] is arrays["a"]
+    assert select(arrays, ["x"], path, "g/b")["x"] is arrays["g/b"]
+    assert select({"other": X}, ["x"], path)["x"] is X
+    assert list(select(arrays, ["g/b", "a"], path)) == ["g/b", "a"]
+    with pytest.raises(InputError, match=r"f\.h5: expected one array, or one named 'x'.*found 'a', 'g/b'"):
+        select(arrays, ["x"], path)
+    with pytest.raises(InputError, match="no array is named 'c'; found 'a', 'g/b'"):
+        select(arrays, ["x"], path, "c")
+    with pytest.raises(InputError, match="missing 'c'"):
+        select(arrays, ["a", "c"], path)
+    with pytest.raises(InputError, match="received the one name 'a'"):
+        select(arrays, ["a", "c"], path, "a")
+    with pytest.raises(InputError, match="found none"):
+        select({}, ["x"], path)
+    with pytest.raises(InputError, match="and 5 more"):
+        select({str(i): X for i in range(15)}, ["x"], path)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (X[:, :, :3], r"f\.npy: input 'x': expected shape \(None, 5, 4\); received \(23, 5, 3\)"),
+        (X[0], "a single row needs a first axis"),
+        (X[:0], "expected rows to score; received none"),
+        (X.astype("S1"), "expected real numbers; received dtype"),
+        (X.astype(complex), "expected real numbers; received dtype"),
+    ],
+)
+def test_rows_that_do_not_fit(x: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Rows(Path("f.npy"), {"x": x}).check(SHAPE)
+
+
+def test_numbers_of_rows_differ() -> None:
+    with pytest.raises(InputError, match=r"as many rows for every input; received \{'x': 23, 'y': 22\}"):
+        Rows(Path("f.npz"), {"x": X, "y": X[:22]}).check(SHAPE | {"y": (None, 5, 4)})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_rows_that_are_not_finite_are_named(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    monkeypatch.setattr("deeplift_tf.io.inputs.SLICE_BYTES", 3 * X[0].nbytes)  # the row is in a later slice
+    x = X.copy()
+    x[17, 3, 0] = x[20] = value
+    with pytest.raises(InputError, match=rf"row 17 \(counted from 0\) holds {value} at position \(3, 0\)"):
+        Rows(Path("f.npy"), {"x": x}).check(SHAPE)
+
+
+def test_free_dimensions_and_several_inputs() -> None:
+    rows = Rows(Path("f.npz"), {"x": X, "ids": np.arange(23)})
+    rows.check({"x": (None, None, 4), "ids": (None,)})
+    read = rows.read(slice(4, 6))
+    assert isinstance(read, dict)
+    np.testing.assert_array_equal(read["ids"], [4, 5])
