@@ -53,8 +53,8 @@ class NpzMember:
         start, stop, _ = rows.indices(self.shape[0])
         shape = (max(stop - start, 0), *self.shape[1:])
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
-        self._stream.seek(self._start + start * row_bytes)
         try:
+            self._stream.seek(self._start + start * row_bytes)
             data = self._stream.read(shape[0] * row_bytes)
             return np.frombuffer(data, self.dtype, math.prod(shape)).reshape(shape)
         except _DAMAGED as error:

@@ -1,0 +1,19 @@
+"""The command line ``deeplift-tf``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+NEEDED = ("click", "rich")
+
+
+def main() -> None:
+    """Run the command line; says how to install what it needs where that is missing."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        print(f"error: {' and '.join(missing)} not installed; run: pip install 'deeplift-tf[cli]'", file=sys.stderr)
+        sys.exit(2)
+    from deeplift_tf.cli.commands import commands
+
+    commands()

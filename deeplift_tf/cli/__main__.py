@@ -1,0 +1,5 @@
+"""``python -m deeplift_tf.cli`` is ``deeplift-tf``."""
+
+from deeplift_tf.cli import main
+
+main()

@@ -1,0 +1,63 @@
+"""From an exception to one clear line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import click
+
+from deeplift_tf.errors import DeepLiftError
+
+MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+class Commands(click.Group):
+    """A group of commands that ends every mistake of a user in one line on stderr and exit code 2.
+
+    ``--debug`` anywhere among the arguments lets the exception through instead.
+    """
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **extra: Any) -> Any:  # noqa: D102
+        arguments = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                sys.exit(super().main(arguments, *others, **extra) or 0)
+        except (Exception, KeyboardInterrupt) as error:
+            if "--debug" in arguments:
+                raise
+            message, code = described(error)
+            click.echo(f"error: {message}", err=True)
+            sys.exit(code)
+
+
+def described(error: BaseException) -> tuple[str, int]:
+    """Return the one line and the exit code that an exception ends a command with."""
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, click.ClickException):
+        return _one_line(error.format_message()), MISTAKE
+    if isinstance(error, DeepLiftError | OSError):
+        return _one_line(str(error)), MISTAKE
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        return "out of memory; try a smaller --batch-size", FAILURE
+    return f"unexpected {type(error).__name__}: {_one_line(str(error))} (--debug shows where)", FAILURE
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    click.echo(f"warning: {_one_line(str(message))}", err=True)

@@ -1,0 +1,84 @@
+"""``deeplift-tf inspect``: the layers of a model, and how well the network matches it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deeplift_tf.cli.options import ModelOptions, model_options
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+COLUMNS = ("name", "class", "kind", "rule", "output shape", "")
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--check", is_flag=True, help="Compare with the model's own predictions, on random input.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@model_options
+def inspect(model: Path, check: bool, as_json: bool, **others: Any) -> None:
+    """List the layers of MODEL: class, kind, rule, output shape, exact or approximate."""
+    reading = ModelOptions(*(others[name] for name in ModelOptions._fields))
+    network = reading.convert(model)
+    layers = [row._asdict() for row in network.table()]
+    report = checked(reading.source(model), network) if check else None
+    if as_json:
+        click.echo(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
+        return
+    print_layers(layers)
+    if report:
+        print_report(report)
+
+
+def checked(source: Path | tuple[Path, Path], network: Network) -> dict[str, Any]:
+    """Return what a check of the network against its model found."""
+    from deeplift_tf.conversion.check import check
+
+    report = check(source, network, seed=0)
+    return {
+        "prediction_error": report.prediction_error,
+        "relative_delta": report.relative_delta,
+        "worst_layer": report.worst_layer,
+        "notes": list(report.notes),
+    }
+
+
+def print_layers(layers: list[dict[str, Any]]) -> None:
+    """Print a table with one line for each layer; where it is no terminal, as wide as it needs to be."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, emoji=False, highlight=False, width=1000)
+    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for layer in layers:
+        table.add_row(
+            *(str(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")), _note(layer)
+        )
+    console.print(table)
+    approximate = sum(not layer["exact"] for layer in layers)
+    console.print(f"{len(layers)} layers, {approximate} of them approximate")
+
+
+def _note(layer: dict[str, Any]) -> str:
+    word = "exact" if layer["exact"] else "approximate"
+    return f"{word}: {layer['note']}" if layer["note"] else word
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print what a check found."""
+    click.echo(f"largest difference to the model's own predictions: {report['prediction_error']:.2g}")
+    click.echo(f"sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
+    if report["worst_layer"]:
+        click.echo(f"the largest gap arises in layer {report['worst_layer']!r}")
+    for note in report["notes"]:
+        click.echo(f"note: {note}")

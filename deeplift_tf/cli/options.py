@@ -1,0 +1,77 @@
+"""Options that several commands share, and what they mean to the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+RULES = ("rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def parse_rules(context: click.Context, option: click.Parameter, given: Sequence[str]) -> str | dict[str, str]:
+    """Return one rule for all layers, or rules by layer, from values RULE and LAYER=RULE."""
+    rules = {"default": "rescale"}
+    for value in given:
+        layer, _, rule = value.rpartition("=")
+        if rule not in RULES:
+            raise click.BadParameter(f"{rule!r} is no rule; choose from {', '.join(RULES)}", context, option)
+        rules[layer or "default"] = rule
+    return rules if len(rules) > 1 else rules["default"]
+
+
+class ModelOptions(NamedTuple):
+    """The options that say how a model is read."""
+
+    weights: Path | None
+    rule: str | dict[str, str]
+    dtype: str
+    unsafe: bool
+    exact_only: bool
+
+    def source(self, model: Path) -> Path | tuple[Path, Path]:
+        """Return what `dl.convert` opens."""
+        return model if self.weights is None else (model, self.weights)
+
+    def convert(self, model: Path) -> Network:
+        """Read a model into a network, with TensorFlow started quietly."""
+        from deeplift_tf.cli.quiet import import_tensorflow
+
+        import_tensorflow()
+        from deeplift_tf.conversion import convert
+
+        return convert(
+            self.source(model),
+            rule=self.rule,
+            approximate=not self.exact_only,
+            dtype=self.dtype,
+            safe_mode=not self.unsafe,
+        )
+
+
+def model_options(command: Command) -> Command:
+    """Add the options of `ModelOptions`, and ``--debug``, to a command."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    options = [
+        click.option("--weights", type=file, help="Weights, for a model that is a JSON architecture."),
+        click.option(
+            "--rule",
+            metavar="RULE",
+            multiple=True,
+            callback=parse_rules,
+            help=f"One of {', '.join(RULES)} [default: rescale]; LAYER=RULE for one layer; may be repeated.",
+        ),
+        click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True),
+        click.option("--unsafe", is_flag=True, help="Run code that the model file brings: only for files you trust."),
+        click.option("--exact-only", is_flag=True, help="Refuse layers for which only an approximate rule exists."),
+        click.option("--debug", is_flag=True, help="On an error, show where it came from."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

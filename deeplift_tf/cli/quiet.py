@@ -1,0 +1,41 @@
+"""TensorFlow without the messages that it prints while it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow quietly, unless the user has chosen how much it says."""
+    if LEVEL in os.environ or "tensorflow" in sys.modules:
+        return
+    os.environ[LEVEL] = "3"
+    with _held_back():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # what it says about missing drivers belongs to the start too
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Keep back what is written to file descriptor 2, also by C++ code; it is shown if an exception passes."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)

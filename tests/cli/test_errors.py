@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from deeplift_tf.cli.errors import Commands
+from deeplift_tf.errors import InputError
+from tests.cli.running import run
+
+
+class ResourceExhaustedError(Exception):
+    pass
+
+
+def failing(error: BaseException) -> Commands:
+    @click.group(cls=Commands)
+    def group() -> None:
+        pass
+
+    @group.command()
+    @click.option("--debug", is_flag=True)
+    def fail(debug: bool) -> None:
+        raise error
+
+    return group
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (InputError("x.npy: expected\n  this"), "x.npy: expected this", 2),
+        (click.UsageError("no such option"), "no such option", 2),
+        (PermissionError(13, "Permission denied", "x.npy"), "[Errno 13] Permission denied: 'x.npy'", 2),
+        (KeyboardInterrupt(), "interrupted", 130),
+        (MemoryError(), "out of memory; try a smaller --batch-size", 1),
+        (ResourceExhaustedError("OOM when"), "out of memory; try a smaller --batch-size", 1),
+        (IndexError("list"), "unexpected IndexError: list (--debug shows where)", 1),
+    ],
+)
+def test_an_exception_becomes_one_line(error: BaseException, line: str, code: int) -> None:
+    result = CliRunner().invoke(failing(error), ["fail"])
+    assert result.stderr.strip() == f"error: {line}"
+    assert result.stdout == ""
+    assert result.exit_code == code
+
+
+def test_debug_shows_the_exception() -> None:
+    result = CliRunner().invoke(failing(InputError("x")), ["fail", "--debug"])
+    assert isinstance(result.exception, InputError)
+
+
+def test_a_warning_is_one_line() -> None:
+    @click.group(cls=Commands)
+    def group() -> None:
+        pass
+
+    @group.command()
+    def warn() -> None:
+        warnings.simplefilter("always")
+        warnings.warn("take\ncare", UserWarning, stacklevel=1)
+
+    result = CliRunner().invoke(group, ["warn"])
+    assert result.stderr == "warning: take care\n"
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing command"),
+        (["scor"], "No such command 'scor'"),
+        (["score"], "Missing option '-m'"),
+        (["inspect"], "Missing argument 'MODEL'"),
+        (["inspect", "none.keras"], "'none.keras' does not exist"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5"], "x.npy: no such file"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "x.npy"], "the output would replace the input"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.npz"], "expected an output file ending in .h5"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--target", "a"], "expected an index like 3"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--rule", "lrp"], "'lrp' is no rule; choose from rescale"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--batch-size", "0"], "0 is not in the range"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--weights", "w.h5"], "'w.h5' does not exist"),
+    ],
+)
+def test_mistakes_that_are_seen_before_a_model_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deeplift_tf.cli.quiet.import_tensorflow", lambda: pytest.fail("TensorFlow was imported"))
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
