@@ -16,19 +16,22 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 
 # A module may import those of its own row and of the rows above it.
 ORDER = [
-    {"errors"},
+    {"errors", "tensors", "progress"},
     {"multipliers", "slopes"},
     {"rules"},
     {"layers"},
-    {"network"},
-    {"targets", "references"},
+    {"graph"},
+    {"arrays", "assignment", "walk"},
+    {"targets", "target_layer", "references"},
+    {"attribution"},
     {"scoring"},
+    {"network"},
     {"methods"},
     {"io", "plots"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["scoring"]}
+CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["network"]}
 MAY_IMPORT_CONVERSION = {"methods", "cli"}
 KERAS = {"keras", "tf_keras"}
 OPTIONAL = {"click", "rich", "matplotlib", "sklearn", "tf_keras"}
@@ -38,7 +41,7 @@ class Import(NamedTuple):
     file: str  # relative to the package
     line: int
     module: str  # absolute dotted name
-    top: bool  # executed when the file is imported
+    when: str  # "import", "use" (inside a function) or "typing"
 
     @property
     def importer(self) -> str:
@@ -60,18 +63,23 @@ def names_of(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [str(node.module)]
 
 
-def walk(node: ast.AST, top: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+def walk(node: ast.AST, when: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child, top
-        yield from walk(child, top and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef))
+            yield child, when
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from walk(child, "use")
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from walk(child, "typing")
+        else:
+            yield from walk(child, when)
 
 
 def imports_in(source: str, file: str) -> list[Import]:
     found = []
-    for node, top in walk(ast.parse(source), top=True):
+    for node, when in walk(ast.parse(source), "import"):
         assert not getattr(node, "level", 0), f"{file}:{node.lineno}: a relative import; name the module in full"
-        found += [Import(file, node.lineno, name, top) for name in names_of(node)]
+        found += [Import(file, node.lineno, name, when) for name in names_of(node)]
     return found
 
 
@@ -83,7 +91,7 @@ def all_imports() -> list[Import]:
 
 
 def against_the_order(each: Import) -> bool:
-    if not each.module.startswith("deeplift_tf.") or each.importer == "__init__":
+    if not each.module.startswith("deeplift_tf.") or each.importer == "__init__" or each.when == "typing":
         return False
     if each.importer == each.imported:
         return False
@@ -91,6 +99,8 @@ def against_the_order(each: Import) -> bool:
         return each.imported not in CONVERSION_MAY_IMPORT
     if each.imported == "conversion":
         return each.importer not in MAY_IMPORT_CONVERSION
+    if not {each.importer, each.imported} <= set(RANK):
+        return False  # test_every_module_has_a_place_in_the_order names them
     return RANK[each.imported] > RANK[each.importer]
 
 
@@ -103,7 +113,7 @@ def keras_outside_conversion(each: Import) -> bool:
 def optional_at_the_top(each: Import) -> bool:
     module = each.module.split(".")[0]
     commands = each.importer == "cli" and each.file != "cli/__init__.py"  # loaded by cli.main, which says what to do
-    return each.top and module in OPTIONAL and not (module == "click" and commands)
+    return each.when == "import" and module in OPTIONAL and not (module == "click" and commands)
 
 
 def test_every_module_has_a_place_in_the_order() -> None:
@@ -142,6 +152,8 @@ def test_right_imports_pass() -> None:
         *imports_in("from deeplift_tf.rules import rescale\nimport tensorflow as tf", "layers/dense.py"),
         *imports_in("import keras\nfrom deeplift_tf.scoring import compile", "conversion/check.py"),
         *imports_in("def f():\n    import rich", "cli/inspect.py"),
+        *imports_in("if TYPE_CHECKING:\n    import rich", "cli/inspect.py"),
+        *imports_in("if TYPE_CHECKING:\n    from deeplift_tf.network import Network", "scoring.py"),
         *imports_in("import click", "cli/inspect.py"),
     ]
     for wrong in (against_the_order, keras_outside_conversion, optional_at_the_top):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,8 +36,12 @@ def parse_target(context: click.Context, option: click.Parameter, given: str) ->
 
 
 def parse_layers(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
-    """Return names separated by commas."""
-    return tuple(filter(None, given.split(",")))
+    """Return names separated by commas; each becomes a dataset, so none may be the folder of another."""
+    names = tuple(filter(None, given.split(",")))
+    for name in names:
+        if any(other.startswith(f"{name}/") for other in names) or names.count(name) > 1:
+            raise click.BadParameter(f"{name!r} and what is inside it need files of their own", context, option)
+    return names
 
 
 class ScoreOptions(NamedTuple):
@@ -57,12 +61,12 @@ class ScoreOptions(NamedTuple):
         others = self._asdict()
         return {name: value for name, value in others.items() if name not in ("layers", "multipliers")}
 
-    def kept(self, scores: Scores, names: Sequence[str]) -> dict[str, np.ndarray]:
+    def kept(self, scores: Scores) -> dict[str, np.ndarray]:
         """Return the arrays to be written, by their name in the file."""
         optional = ["multipliers"] * self.multipliers + ["hypothetical"] * self.hypothetical
         arrays: dict[str, np.ndarray] = {}
         for part in ["contributions", *optional, "outputs", "reference_outputs", "delta"]:
-            arrays |= named(part, getattr(scores, part), names)
+            arrays |= named(part, getattr(scores, part))
         return arrays
 
 
@@ -146,26 +150,26 @@ def write_scores(
 ) -> Summary:
     """Score all rows, a batch at a time, and hand each batch to the writer."""
     start, largest = time.monotonic(), None
-    names = wanted.layers or tuple(rows.arrays)
     with progress(rows.count) as advance:
         for first in range(0, rows.count, wanted.batch_size):
             batch = slice(first, min(first + wanted.batch_size, rows.count))
             scores = compiled(rows.read(batch), references=references.read(batch), **wanted.arguments())
-            writer.append(wanted.kept(scores, names))
+            writer.append(wanted.kept(scores))
             if scores.delta is not None:
                 largest = max(largest or 0.0, float(np.abs(scores.delta).max()))
             advance(batch.stop - batch.start)
     return Summary(rows.count, time.monotonic() - start, largest, str(writer.path))
 
 
-def named(part: str, value: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return one part of the scores by its name in the file: `part`, or `part`/input for several inputs."""
+def named(part: str, value: Any) -> dict[str, np.ndarray]:
+    """Return one part of the scores by its name in the file: `part`, or `part`/input for several inputs.
+
+    What has no scores, an input of integers for one, is left out.
+    """
     if value is None:
         return {}
     if isinstance(value, Mapping):
-        return {f"{part}/{name}": array for name, array in value.items()}
-    if isinstance(value, list | tuple):
-        return {f"{part}/{name}": array for name, array in zip(names, value, strict=True)}
+        return {f"{part}/{name}": array for name, array in value.items() if array is not None}
     return {part: value}
 
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplift_tf.cli.inspect import print_layers
+from deeplift_tf.cli.options import RULES
+from tests.cli.running import run
+
+
+def test_the_table_names_every_layer(files: Path) -> None:
+    result = run("inspect", files / "one.keras", "--rule", "conv=reveal_cancel")
+    assert result.exit_code == 0, result.stderr
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert "Conv1D" in lines["conv"]
+    assert "(None, 8, 3)" in lines["conv"]
+    assert "exact" in lines["conv"]
+    assert "reveal_cancel" in result.stdout
+    assert "0 of them approximate" in result.stdout
+
+
+def test_json(files: Path) -> None:
+    answer = json.loads(run("inspect", files / "two.keras", "--json", "--check").stdout)
+    assert {"name", "keras_class", "kind", "rule", "output_shape", "exact", "note"} == set(answer["layers"][0])
+    assert answer["check"]["prediction_error"] < 1e-5
+    assert answer["check"]["relative_delta"] < 1e-4
+
+
+def test_check(files: Path) -> None:
+    result = run("inspect", files / "one.keras", "--check", "--dtype", "float64")
+    assert result.exit_code == 0, result.stderr
+    assert "largest difference to the model's own predictions: " in result.stdout
+    assert "sum-to-delta error, relative to the difference in output: " in result.stdout
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    layer = {"name": "[bold]x" + "y" * 200, "keras_class": "Dense", "kind": "linear", "rule": "", "exact": False}
+    print_layers([layer | {"output_shape": (None, 2), "note": "16 nodes"}])
+    out = capsys.readouterr().out
+    assert layer["name"] in out
+    assert "approximate: 16 nodes" in out
+    assert "1 layers, 1 of them approximate" in out
+
+
+def test_the_rules_offered_are_those_of_the_library(files: Path) -> None:
+    import deeplift_tf as dl
+
+    x = np.load(files / "x.npy")[:2]
+    for rule in RULES:
+        assert np.isfinite(dl.convert(files / "one.keras", rule=rule).compile()(x, references=0.0).contributions).all()
