@@ -118,7 +118,7 @@ def _adapted_normalization() -> keras.Layer:
 
 VECTOR, SEQUENCE, IMAGE, VOLUME = (6,), (9, 4), (7, 6, 4), (5, 4, 5, 2)
 SHAPE_OF_RANK = {1: SEQUENCE, 2: IMAGE, 3: VOLUME}
-FIRST = {"data_format": "channels_first"}
+FIRST: dict[str, Any] = {"data_format": "channels_first"}
 XLA = "exact xla"
 
 
@@ -165,7 +165,7 @@ def _dense_rows() -> list[Row]:
 def _conv_rows(rank: int) -> list[Row]:
     name, shape = f"Conv{rank}D", SHAPE_OF_RANK[rank]
     low = name.lower()
-    base = {"filters": 4, "kernel_size": 3}
+    base: dict[str, Any] = {"filters": 4, "kernel_size": 3}
     uneven = (2, 3, 1)[:rank]
     return [
         _row(low, name, shape, **base),
@@ -196,7 +196,7 @@ def _conv_rows(rank: int) -> list[Row]:
 def _conv_transpose_rows(rank: int) -> list[Row]:
     name, shape = f"Conv{rank}DTranspose", (*(4, 3, 3)[:rank], 2)
     low = name.lower()
-    base = {"filters": 3, "kernel_size": 3}
+    base: dict[str, Any] = {"filters": 3, "kernel_size": 3}
     return [
         _row(low, name, shape, **base),
         _row(f"{low}_strides_same", name, shape, **base, strides=2, padding="same"),
@@ -208,8 +208,10 @@ def _conv_transpose_rows(rank: int) -> list[Row]:
 
 def _depthwise_rows(rank: int) -> list[Row]:
     shape, rows = SHAPE_OF_RANK[rank], []
-    for name, filters in ((f"SeparableConv{rank}D", {"filters": 3}), (f"DepthwiseConv{rank}D", {})):
-        low, base = name.lower(), {**filters, "kernel_size": 3}
+    options: dict[str, dict[str, Any]] = {f"SeparableConv{rank}D": {"filters": 3}, f"DepthwiseConv{rank}D": {}}
+    for name, filters in options.items():
+        low = name.lower()
+        base = {**filters, "kernel_size": 3}
         rows += [
             _row(low, name, shape, **base),
             _row(f"{low}_same_relu", name, shape, **base, padding="same", activation="relu"),
@@ -222,7 +224,7 @@ def _depthwise_rows(rank: int) -> list[Row]:
 
 
 def _causal_rows() -> list[Row]:
-    base = {"filters": 4, "kernel_size": 3, "padding": "causal"}
+    base: dict[str, Any] = {"filters": 4, "kernel_size": 3, "padding": "causal"}
     return [
         _row("conv1d_causal", "Conv1D", SEQUENCE, **base),
         _row("conv1d_causal_dilation", "Conv1D", SEQUENCE, **base, dilation_rate=2, activation="relu"),
@@ -251,11 +253,10 @@ def _pooling_rows(rank: int) -> list[Row]:
             _row(f"{name.lower()}_channels_first", name, shape, tags, **FIRST),
         ]
         name = f"Adaptive{kind}Pooling{rank}D"
-        if hasattr(keras.layers, name):  # Keras 3.13 and newer
-            rows += [
-                _row(name.lower(), name, shape, tags, output_size=3),
-                _row(f"{name.lower()}_channels_first", name, shape, tags, output_size=2, **FIRST),
-            ]
+        rows += [
+            _row(name.lower(), name, shape, tags, output_size=3),
+            _row(f"{name.lower()}_channels_first", name, shape, tags, output_size=2, **FIRST),
+        ]
     return rows
 
 
@@ -314,9 +315,13 @@ VECTOR_FUNCTIONS = {"glu": "exact", "softmax": "exact", "log_softmax": "exact", 
 DISCONTINUOUS = {"hard_shrink", "threshold"}
 
 
+def _in_this_keras(function: str) -> bool:
+    return hasattr(keras.activations, function)
+
+
 def _activation_rows() -> list[Row]:
     rows = []
-    for name in ELEMENTWISE_FUNCTIONS:
+    for name in filter(_in_this_keras, ELEMENTWISE_FUNCTIONS):
         tags = "exact elementwise" + " discontinuous" * (name in DISCONTINUOUS) + " identity" * (name == "linear")
         # `threshold` has no defaults, so it comes as a function with its arguments bound.
         function = _threshold if name == "threshold" else name
@@ -324,7 +329,7 @@ def _activation_rows() -> list[Row]:
     rows += [
         _row(f"activation_{name}", "Activation", (8,), tags, activation=name)
         for name, tags in VECTOR_FUNCTIONS.items()
-        if name != "glu"
+        if name != "glu" and _in_this_keras(name)
     ]
     return [*rows, Row("activation_glu", "Activation", _glu, ((3, 8),), frozenset(["exact"]))]
 
@@ -453,7 +458,8 @@ def _beyond_rows() -> list[Row]:
 
 
 LAYER_ROWS: tuple[Row, ...] = tuple(
-    itertools.chain(
+    row
+    for row in itertools.chain(
         _dense_rows(),
         *[_conv_rows(rank) for rank in (1, 2, 3)],
         *[_conv_transpose_rows(rank) for rank in (1, 2, 3)],
@@ -468,6 +474,7 @@ LAYER_ROWS: tuple[Row, ...] = tuple(
         _merging_rows(),
         _beyond_rows(),
     )
+    if hasattr(keras.layers, row.layer_class)  # older versions of Keras have fewer layers
 )
 
 

@@ -60,7 +60,7 @@ def test_ids_are_unique_and_tags_are_known() -> None:
 
 def test_every_function_of_keras_activations_has_a_row() -> None:
     functions = {n for n in dir(keras.activations) if n[0].islower()} - {"get", "serialize", "deserialize"}
-    assert functions == {*ELEMENTWISE_FUNCTIONS, *VECTOR_FUNCTIONS}
+    assert functions <= {*ELEMENTWISE_FUNCTIONS, *VECTOR_FUNCTIONS}
 
 
 def test_randomise_is_deterministic_and_leaves_nothing_neutral() -> None:
