@@ -5,7 +5,16 @@ from __future__ import annotations
 import tensorflow as tf
 
 from deeplift_tf.slopes.exponentials import log1p_ratio
-from deeplift_tf.slopes.function import Function, differentiable, guard, ordered, piecewise_constant, scaled, smooth
+from deeplift_tf.slopes.function import (
+    Function,
+    differentiable,
+    guard,
+    ordered,
+    piecewise_constant,
+    scaled,
+    smooth,
+    tiny,
+)
 
 
 def linear() -> Function:
@@ -34,8 +43,12 @@ def reciprocal() -> Function:
 
 
 def sqrt() -> Function:
-    """Return the square root, of x >= 0; the slope at 0 is infinite."""
-    return differentiable("sqrt", tf.sqrt, lambda a, b: 1.0 / (tf.sqrt(a) + tf.sqrt(b)))
+    """Return the square root, of x >= 0.
+
+    Where both ends are 0 its slope is infinite, and given as 0: no finite slope is better, and an infinite one would
+    make NaN of a displacement of nothing.
+    """
+    return differentiable("sqrt", tf.sqrt, lambda a, b: tf.math.divide_no_nan(1.0, tf.sqrt(a) + tf.sqrt(b)))
 
 
 def rsqrt() -> Function:
@@ -75,6 +88,7 @@ def power(exponent: float) -> Function:
 
     @ordered
     def secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
+        upper = tf.maximum(upper, tiny(upper))
         gap = tf.maximum((upper - lower) / upper, guard(lower))
         # log(lower / upper), from whichever of the two is exact.
         log_ratio = tf.where(gap > 0.5, tf.math.log(lower / upper), tf.math.log1p(-tf.minimum(gap, 0.5)))
@@ -145,14 +159,17 @@ def softsign() -> Function:
 def squareplus(b: float = 4.0) -> Function:
     """Return (x + sqrt(x^2 + b)) / 2, for b > 0."""
 
-    def value(x: tf.Tensor) -> tf.Tensor:
-        # The textbook form cancels below zero.
-        return tf.nn.relu(x) + 0.5 * b / (tf.sqrt(x * x + b) + tf.abs(x))
+    def root(x: tf.Tensor) -> tf.Tensor:
+        return tf.sqrt(x * x + b)
+
+    def stable(x: tf.Tensor) -> tf.Tensor:
+        # Below zero x + sqrt(x^2 + b) cancels.
+        return tf.nn.relu(x) + 0.5 * b / (root(x) + tf.abs(x))
 
     def secant(u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
-        return (value(u) + value(v)) / (tf.sqrt(u * u + b) + tf.sqrt(v * v + b))
+        return (stable(u) + stable(v)) / (root(u) + root(v))
 
-    return differentiable("squareplus", value, secant)
+    return differentiable("squareplus", lambda x: 0.5 * (x + root(x)), secant)
 
 
 def sign() -> Function:

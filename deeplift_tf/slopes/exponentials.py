@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.slopes.function import Function, compose, differentiable, gated, guard, ordered, scaled, smooth
@@ -11,11 +12,14 @@ from deeplift_tf.slopes.rectifiers import above, absolute
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
+# tf.nn.gelu rounds its constants to float32 in float64 too; the true ones would differ from it by 5e-9.
+GELU_ROOT_HALF = float(np.float32(math.sqrt(0.5)))
+GELU_CUBIC = float(np.float32(0.044715))
 
 
-def decay(distance: tf.Tensor) -> tf.Tensor:
-    """Return (1 - exp(-d)) / d for d >= 0: 1 at zero."""
-    d = tf.minimum(-distance, -guard(distance))
+def decay(d: tf.Tensor) -> tf.Tensor:
+    """Return (exp(d) - 1) / d for d <= 0, the mean of exp between d and 0: 1 at zero."""
+    d = tf.minimum(d, -guard(d))
     return tf.math.expm1(d) / d
 
 
@@ -28,21 +32,20 @@ def log1p_ratio(z: tf.Tensor) -> tf.Tensor:
 @ordered
 def exp_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
     """Return the secant slope of exp."""
-    return tf.exp(upper) * decay(upper - lower)
+    return tf.exp(upper) * decay(lower - upper)
 
 
 @ordered
 def sigmoid_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
     """Return the secant slope of the sigmoid: a product of positive factors, also where both ends saturate."""
-    return tf.sigmoid(upper) * tf.sigmoid(-lower) * decay(upper - lower)
+    return tf.sigmoid(upper) * tf.sigmoid(-lower) * decay(lower - upper)
 
 
 @ordered
 def _log1p_exp_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
     """Return minus the secant slope of log(1 + exp(-t)) for t >= 0."""
-    distance = upper - lower
-    ratio = tf.exp(-lower) * tf.sigmoid(upper) * decay(distance)
-    return ratio * log1p_ratio(ratio * distance)
+    ratio = tf.exp(-lower) * tf.sigmoid(upper) * decay(lower - upper)
+    return ratio * log1p_ratio(ratio * (upper - lower))
 
 
 def softplus_secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
@@ -89,7 +92,7 @@ def log_sigmoid() -> Function:
 
 def silu() -> Function:
     """Return x * sigmoid(x)."""
-    return gated(sigmoid(), "silu", tf.nn.silu)
+    return gated(sigmoid(), "silu")
 
 
 def mish() -> Function:
@@ -99,22 +102,25 @@ def mish() -> Function:
 
 def gelu(approximate: bool = False) -> Function:
     """Return x * P(X <= x) for a standard normal X, or its approximation by tanh."""
-    gate = _normal_approximate() if approximate else _normal()
-    return gated(gate, "gelu", lambda x: tf.nn.gelu(x, approximate=approximate))
+    return gated(_normal_approximate() if approximate else _normal(), "gelu")
 
 
 def _normal() -> Function:
     """Return P(X <= x), by the complement of erf: it does not cancel at its closed end."""
-    return smooth(lambda x: 0.5 * tf.math.erfc(-math.sqrt(0.5) * x), "normal")
+    return smooth(lambda x: 0.5 * tf.math.erfc(-GELU_ROOT_HALF * x), "normal")
 
 
 def _normal_approximate() -> Function:
     """Return (1 + tanh(u)) / 2 = sigmoid(2u), with 2u a cubic polynomial of x."""
-    k, c = math.sqrt(8 / math.pi), 0.044715
-    cubic = differentiable(
-        "cubic", lambda x: k * x * (1.0 + c * x * x), lambda a, b: k * (1.0 + c * (a * a + a * b + b * b))
-    )
-    return compose(sigmoid(), cubic)
+    k, c = math.sqrt(8 / math.pi), GELU_CUBIC
+
+    def cubic(x: tf.Tensor) -> tf.Tensor:
+        return k * x * (1.0 + c * x * x)
+
+    def cubic_secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return k * (1.0 + c * (a * a + a * b + b * b))
+
+    return compose(sigmoid(), differentiable("cubic", cubic, cubic_secant))
 
 
 def elu(alpha: float = 1.0) -> Function:

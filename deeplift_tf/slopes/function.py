@@ -92,21 +92,21 @@ def scaled(function: Function, factor: float, name: str = "") -> Function:
     return function._replace(value=value, secant=secant, name=name or function.name)
 
 
-def gated(gate: Function, name: str, value: Value | None = None) -> Function:
+def gated(gate: Function, name: str) -> Function:
     """Return x * g(x) for a gate g that rises from 0 to 1 (SiLU, GELU, Mish, hard SiLU).
 
     Of the ways to split the difference of a product, S = g(lower) + upper * S_g cancels least: a large negative lower
     end meets a closed gate.
     """
 
-    def product(x: tf.Tensor) -> tf.Tensor:
+    def value(x: tf.Tensor) -> tf.Tensor:
         return x * gate.value(x)
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         lower, upper = tf.minimum(a, b), tf.maximum(a, b)
         return gate.value(lower) + upper * gate.secant(lower, upper, right)
 
-    return Function(value or product, secant, name)
+    return Function(value, secant, name)
 
 
 def piecewise_constant(value: Value, name: str = "") -> Function:
@@ -128,9 +128,9 @@ def smooth(value: Value, name: str = "", width: float = 1.0) -> Function:
     name : str
         Its name.
     width : float
-        Ends closer than this take the mean of f' (Gauss-Legendre, 5 nodes in float32 and 10 in float64), others the
-        plain quotient. It should be of the size over which f' changes: the error of the quotient is that of f divided
-        by it, and the mean is good to rounding where f is analytic within 1.5 widths.
+        Ends closer than this take the mean of f' (Gauss-Legendre, 6 nodes in float32 and 12 in float64), others the
+        plain quotient, whose error is that of f divided by their distance. The mean is good to rounding where f has
+        no complex singularity within one width.
     """
 
     def derivative(x: tf.Tensor) -> tf.Tensor:
@@ -140,7 +140,7 @@ def smooth(value: Value, name: str = "", width: float = 1.0) -> Function:
         return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def mean_derivative(lower: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:
-        nodes, weights = np.polynomial.legendre.leggauss(10 if lower.dtype == tf.float64 else 5)
+        nodes, weights = np.polynomial.legendre.leggauss(12 if lower.dtype == tf.float64 else 6)
         terms = [w / 2 * derivative(lower + (1 + t) / 2 * distance) for t, w in zip(nodes, weights, strict=True)]
         return tf.add_n(terms)
 

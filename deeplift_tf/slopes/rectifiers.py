@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.slopes.function import Function, differentiable, gated, piecewise_constant, scaled, tiny
@@ -32,7 +33,8 @@ def relu() -> Function:
 
 def leaky_relu(slope: float = 0.2) -> Function:
     """Return x above zero, slope * x below. Keras: the function 0.2, the layer 0.3."""
-    return prelu(slope)._replace(name="leaky_relu")
+    rounded = float(np.float32(slope))  # as TensorFlow's operation does, in float64 too
+    return prelu(rounded)._replace(value=lambda x: tf.nn.leaky_relu(x, alpha=rounded), name="leaky_relu")
 
 
 def prelu(alpha: tf.Tensor | float) -> Function:
@@ -41,7 +43,7 @@ def prelu(alpha: tf.Tensor | float) -> Function:
     Parameters
     ----------
     alpha : tf.Tensor or float, shape that broadcasts with the input
-        Of any sign.
+        Of any sign, and a tensor of the input's dtype.
     """
 
     def value(x: tf.Tensor) -> tf.Tensor:
@@ -90,6 +92,8 @@ def relu_layer(max_value: float | None = None, negative_slope: float = 0.0, thre
     negative_slope, threshold : float
         Not negative.
     """
+    if max_value is None and not threshold:
+        return leaky_relu(negative_slope) if negative_slope else relu()
     bound = float("inf") if max_value is None else max_value
     jump, jump_height = step(threshold), min(threshold, bound)
 
