@@ -1,0 +1,39 @@
+"""Errors of other libraries, told again with the file they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deeplift_tf.errors import DeepLiftError, ModelFileError
+
+MAX_QUOTED = 400
+"""Characters quoted from another library's message; Keras puts whole configs into its own."""
+
+
+@contextmanager
+def reading(path: object, expected: str) -> Iterator[None]:
+    """Turn whatever goes wrong inside into a ModelFileError that names the file and what was expected of it.
+
+    Raises
+    ------
+    ModelFileError
+        From any exception that is not a DeepLiftError already.
+    """
+    try:
+        yield
+    except DeepLiftError:
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"{path}: expected {expected}; found otherwise: {quoted(error)}. "
+            "If the file opens in the Keras it was saved with, save it again there; else get a fresh copy of it"
+        ) from error
+
+
+def quoted(error: BaseException) -> str:
+    """Give the kind of an error and the beginning of its message (in Keras's, of the innermost), on one line."""
+    text = " ".join(str(error).rpartition("Exception encountered:")[2].split())
+    if len(text) > MAX_QUOTED:
+        text = f"{text[:MAX_QUOTED]} ..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,103 @@
+"""The .keras format: a zip archive with config.json, metadata.json and model.weights.h5."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from deeplift_tf.conversion.readers.archive import open_archive, read_text
+from deeplift_tf.conversion.readers.architecture import Config, parse
+from deeplift_tf.conversion.readers.building import build, building_objects, built, keras_defaults, prepare
+from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5
+from deeplift_tf.conversion.readers.legacy_graph import upgrade_model
+from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
+from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
+from deeplift_tf.conversion.readers.weights import major_version
+from deeplift_tf.errors import ModelFileError
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+
+
+class _Unpacked(NamedTuple):
+    """The architecture of an archive, the number of its weights, and a folder to work in."""
+
+    config: Config
+    stored_weights: int
+    archive: zipfile.ZipFile
+    folder: Path
+
+
+def read_keras_v3(path: Path, custom_objects: CustomObjects | None, safe_mode: bool) -> keras.Model:
+    """Read a .keras file; float16, bfloat16 and quantised models compute in float32.
+
+    The config is rewritten in a copy of the archive, which Keras then loads.
+
+    Raises
+    ------
+    DeepLiftError
+        See `readers.read`.
+    """
+    with _unpacked(path, custom_objects) as unpacked:
+        quantized = is_quantized(unpacked.config)
+        config = prepare(unpacked.config, path, custom_objects, safe_mode, keep_quantized=quantized)
+        model = _load(unpacked, config, path, custom_objects, safe_mode)
+        if not quantized:
+            return model
+        config = prepare(unpacked.config, path, custom_objects, safe_mode)
+        return dequantize(model, build(config, path, custom_objects, safe_mode, unpacked.stored_weights), path)
+
+
+@contextmanager
+def _unpacked(path: Path, custom_objects: CustomObjects | None) -> Iterator[_Unpacked]:
+    with tempfile.TemporaryDirectory() as folder, open_archive(path) as archive:
+        text = read_text(archive, CONFIG, path)
+        if text is None or WEIGHTS not in archive.namelist():
+            raise ModelFileError(
+                f"{path}: expected a .keras file, a zip archive with {CONFIG} and {WEIGHTS}; found a zip archive with "
+                f"{sorted(archive.namelist())[:8]}. Save the model with model.save('model.keras')"
+            )
+        config = parse(text, path)
+        with reading(path, "an architecture of Keras 2 or 3"):
+            version = _version(read_text(archive, METADATA, path))
+            config = upgrade_model(config, version, path, supplied(custom_objects))
+        with reading(path, f"a complete {WEIGHTS}"):
+            weights = Path(archive.extract(WEIGHTS, folder))
+        with open_hdf5(weights, f"{path} ({WEIGHTS})") as file:
+            stored = count_weights(file)
+        weights.unlink()
+        yield _Unpacked(config, stored, archive, Path(folder))
+
+
+def _version(metadata: bytes | None) -> int:
+    text = json.loads(metadata).get("keras_version") if metadata else None
+    return major_version(text, default=3)
+
+
+def _load(
+    unpacked: _Unpacked, config: Config, path: Path, custom_objects: CustomObjects | None, safe_mode: bool
+) -> keras.Model:
+    copy = unpacked.folder / "model.keras"
+    with reading(path, "a .keras file whose parts can be unpacked"):
+        _copy_with(unpacked.archive, config, copy)
+    objects = building_objects(config, path, custom_objects, unpacked.stored_weights)
+    with reading(path, "an architecture that Keras can build, and weights that fit it"), keras_defaults():
+        model = keras.saving.load_model(copy, custom_objects=objects, compile=False, safe_mode=safe_mode)
+    return built(model, path)
+
+
+def _copy_with(archive: zipfile.ZipFile, config: Config, copy: Path) -> None:
+    with zipfile.ZipFile(copy, "w") as new:
+        new.writestr(CONFIG, json.dumps(config))
+        for name in archive.namelist():
+            if name != CONFIG and not name.endswith("/"):
+                with archive.open(name) as source, new.open(name, "w", force_zip64=True) as target:
+                    shutil.copyfileobj(source, target)

@@ -1,0 +1,178 @@
+"""Whole models as Keras 1 and 2 describe them, told the way Keras 3 does.
+
+Layers are upgraded by the table in `upgrades`; here are the lists around them: the layers of a Sequential, the nodes
+of a functional model, models inside models.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deeplift_tf.conversion.readers.legacy_nodes import Graph, single
+from deeplift_tf.conversion.readers.vocabulary import MODELS, CustomObjects, find, layer_names, operation_module
+from deeplift_tf.conversion.upgrades import (
+    RENAMED_CLASSES,
+    RETIRED_CLASSES,
+    LayerRetiredError,
+    function_config,
+    upgrade_layer,
+)
+from deeplift_tf.errors import UnsupportedLayerError
+
+Config = dict[str, Any]
+
+
+def upgrade_model(config: Config, keras_version: int, path: object, custom: CustomObjects) -> Config:
+    """Tell an architecture the way Keras 3 does, with the module of every layer.
+
+    Parameters
+    ----------
+    config : dict
+        With ``class_name`` and ``config``, from a file of Keras 1, 2 or 3.
+    keras_version : int
+        The major version that wrote it; nothing but modules is added to the layers of Keras 3.
+    path : object
+        The file, for messages.
+    custom : mapping
+        What the user supplied; those layers keep their own config.
+
+    Returns
+    -------
+    dict
+        What `keras.saving.deserialize_keras_object` reads.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Naming every layer that Keras 3 cannot build.
+    """
+    upgrader = _Upgrader(keras_version, custom)
+    new: Config = upgrader.value(config)
+    if upgrader.retired:
+        raise UnsupportedLayerError(
+            f"{path}: expected layers that Keras 3 can build; found {'; '.join(upgrader.retired)}. Build the model "
+            "again without them, or pass a class of your own for each in custom_objects"
+        )
+    return new
+
+
+class _Upgrader:
+    """One walk through an architecture; collects what cannot be upgraded."""
+
+    def __init__(self, keras_version: int, custom: CustomObjects) -> None:
+        self.is_old = keras_version < 3
+        self.custom = custom
+        self.retired: list[str] = []
+        self.known = layer_names() | set(RENAMED_CLASSES) | set(RETIRED_CLASSES) | {"Merge"}
+
+    def value(self, value: Any) -> Any:
+        """Any JSON value; what describes a layer is upgraded, wherever it stands."""
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("class_name"), str) and "config" in value:
+            return self.instance(value)
+        return {key: self.value(item) for key, item in value.items()}
+
+    def instance(self, layer: Config) -> Config:
+        """One serialised object; objects that are no layers pass as they are."""
+        class_name, inner = layer["class_name"], layer["config"]
+        if find(self.custom, layer.get("registered_name"), class_name) is not None:
+            return {"module": None, "registered_name": class_name, **layer, "config": self.value(inner)}
+        if class_name == "Sequential":
+            return self.model(layer, "Sequential", self.sequential(inner, layer.get("name")))
+        if class_name in ("Functional", "Model") and isinstance(inner, dict) and "layers" in inner:
+            return self.model(layer, "Functional", self.functional(inner))
+        if class_name not in self.known or not isinstance(inner, dict):
+            return self.operation(layer)
+        return self.layer(layer, class_name, inner)
+
+    def model(self, layer: Config, class_name: str, inner: Config) -> Config:
+        parts = {"module": MODELS[class_name], "class_name": class_name, "config": inner, "registered_name": None}
+        return {**layer, **parts}
+
+    def operation(self, layer: Config) -> Config:
+        """A function of keras.ops in a functional model; anything unknown stays as it is, for the safety check."""
+        module = layer.get("module") or operation_module(layer["class_name"])
+        return {"module": module, **layer, "config": self.value(layer["config"])} if module else layer
+
+    def layer(self, layer: Config, class_name: str, inner: Config) -> Config:
+        if not self.is_old and not layer.get("module") and not {"dtype", "trainable"} & set(inner):
+            module = operation_module(class_name)  # an operation named like a layer: Add, Multiply, ...
+            if module:
+                return {**layer, "module": module}
+        if self.is_old:
+            layer = {key: value for key, value in layer.items() if key != "build_config"}  # built by being called
+            try:
+                class_name, inner = upgrade_layer(class_name, inner)
+            except LayerRetiredError as error:
+                self.retired.append(f"{inner.get('name', class_name)!r} ({class_name}: {error})")
+        inner = {key: self.activation(key, self.value(item)) for key, item in inner.items()}
+        return {"module": "keras.layers", "registered_name": None, **layer, "class_name": class_name, "config": inner}
+
+    def activation(self, key: str, value: Any) -> Any:
+        """An activation that is the user's own function: Keras 3 looks a bare name up among its own only."""
+        is_custom = key.endswith("activation") and isinstance(value, str) and value in self.custom
+        return function_config(value) if is_custom else value
+
+    def sequential(self, inner: Any, name: str | None) -> Config:
+        """Keras 1 to 2.2 write a bare list; the shape of the input then stands in the first layer."""
+        if isinstance(inner, list):
+            inner = {"name": name or "sequential", "layers": inner}
+        layers = inner.get("layers")
+        if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+            raise ValueError(f"expected the layers of the Sequential {inner.get('name')!r} as a list of objects")
+        first = _first_input(layers, inner.get("build_input_shape")) if self.is_old else []
+        named = [_named(layer, position) for position, layer in enumerate(layers)]
+        return {**inner, "layers": [*first, *(self.value(layer) for layer in named)]}
+
+    def functional(self, inner: Config) -> Config:
+        layers = inner["layers"]
+        if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+            raise ValueError(f"expected the layers of the model {inner.get('name')!r} as a list of objects")
+        layers = [{**layer, "name": layer.get("name") or layer["config"]["name"]} for layer in layers]
+        if not self.is_old:
+            return {**inner, "layers": [self.value(layer) for layer in layers]}
+        graph = Graph(layers, inner["output_layers"])
+        new = [
+            {**self.value({**layer, "inbound_nodes": []}), "inbound_nodes": graph.nodes(layer)} for layer in layers
+        ]
+        return {
+            **inner,
+            "layers": new,
+            "input_layers": single(inner["input_layers"]),
+            "output_layers": single(graph.outputs(inner["output_layers"])),
+        }
+
+
+def _named(layer: Config, position: int) -> Config:
+    """A Sequential inside a Sequential has no name in Keras 1 to 2.2, and needs one."""
+    if layer.get("class_name") == "Sequential" and isinstance(layer.get("config"), list):
+        return {"name": f"sequential_{position + 1}", **layer}
+    return layer
+
+
+def _first_input(layers: list[Config], build_shape: Any) -> list[Config]:
+    """Give the InputLayer that Keras 2 would have made, unless there is one."""
+    if not layers or layers[0].get("class_name") == "InputLayer":
+        return []
+    shape = _input_shape(layers[0]) or build_shape
+    if not isinstance(shape, list):
+        return []
+    first = layers[0]
+    name = first["config"].get("name", "model") if isinstance(first.get("config"), dict) else "model"
+    dtype = "int32" if first.get("class_name") == "Embedding" else "float32"
+    config = {"name": f"{name}_input", "batch_shape": shape, "dtype": dtype}
+    return [{"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}]
+
+
+def _input_shape(layer: Config) -> Any:
+    """Give the input shape that a layer, or the first layer of a model, carries."""
+    inner = layer.get("config")
+    if isinstance(inner, dict) and "layers" not in inner:
+        return inner.get("batch_input_shape") or inner.get("batch_shape")
+    layers = inner.get("layers") if isinstance(inner, dict) else inner
+    if isinstance(layers, list) and layers and isinstance(layers[0], dict):
+        return _input_shape(layers[0])
+    return None

@@ -1,0 +1,133 @@
+"""The weights of an .h5 file, assigned layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import h5py
+import keras
+import numpy as np
+
+from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.hdf5 import list_attribute, text_attribute
+from deeplift_tf.conversion.readers.layouts import Array, Origin, modern_layout
+from deeplift_tf.errors import ModelFileError
+
+
+class Stored(NamedTuple):
+    """The arrays of one layer in the file, by name, in the file's order."""
+
+    layer: str
+    names: list[str]
+    group: h5py.Group
+
+    def arrays(self) -> list[Array]:
+        return [np.asarray(self.group[name]) for name in self.names]
+
+
+def major_version(text: str | None, default: int = 1) -> int:
+    """Give the major version of Keras from a text such as ``2.2.4-tf``; Keras 1 wrote none at first."""
+    digits = (text or "").split(".")[0]
+    return int(digits) if digits.isdigit() else default
+
+
+def assign(model: keras.Model, group: h5py.Group, path: object) -> None:
+    """Assign the weights of a group that lists its layers in ``layer_names``.
+
+    Layers are matched by name, and in order where the file's names are others.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built; changed.
+    group : h5py.Group
+        The root of a weights file, or ``model_weights`` of a whole model.
+    path : object
+        The file, for messages.
+
+    Raises
+    ------
+    ModelFileError
+        Naming every layer whose arrays are missing or of another shape.
+    """
+    with reading(path, "weights listed by layer"):
+        origin = Origin(major_version(text_attribute(group, "keras_version")), text_attribute(group, "backend"))
+        stored = [layer for layer in _stored_layers(group) if layer.names]
+    layers = [layer for layer in model.layers if layer.weights]
+    problems = []
+    for layer, found in _paired(layers, stored, path):
+        with reading(path, f"the weights of layer {layer.name!r}"):
+            arrays = modern_layout(layer, found.arrays(), origin)
+            problem = _assign_layer(layer, _matched(_variables(layer), found.names, arrays))
+        if problem:
+            problems.append(f"{layer.name!r} ({type(layer).__name__}): {problem}")
+    if problems:
+        raise ModelFileError(f"{path}: the weights do not fit the architecture in {'; in '.join(problems)}")
+    for layer in layers:
+        _finalize(layer)
+
+
+def _stored_layers(group: h5py.Group) -> list[Stored]:
+    layers = []
+    for name in list_attribute(group, "layer_names"):
+        layer = group[name]
+        if not isinstance(layer, h5py.Group):
+            raise ValueError(f"expected a group {name!r}; found {type(layer).__name__}")
+        layers.append(Stored(name, list_attribute(layer, "weight_names"), layer))
+    return layers
+
+
+def _paired(layers: Sequence[Any], stored: Sequence[Stored], path: object) -> Iterable[tuple[Any, Stored]]:
+    by_name = {found.layer: found for found in stored}
+    if set(by_name) == {layer.name for layer in layers}:
+        return [(layer, by_name[layer.name]) for layer in layers]
+    if len(layers) != len(stored):
+        wanted, found = [layer.name for layer in layers], [layer.layer for layer in stored]
+        raise ModelFileError(
+            f"{path}: the weights do not fit the architecture: expected arrays for {len(wanted)} layers, {wanted}; "
+            f"found {len(found)}, {found}"
+        )
+    return zip(layers, stored, strict=True)
+
+
+def _variables(layer: Any) -> list[Any]:
+    """The variables of a layer in the order of the file: what is trained first."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _matched(variables: list[Any], names: list[str], arrays: list[Array]) -> list[tuple[Any, Array | None]]:
+    """Pair variables with arrays by layer and variable name where those are the same, else in order."""
+    keys = [_key(variable.path) for variable in variables]
+    stored = dict(zip((_key(name) for name in names), arrays, strict=False))
+    if len(names) == len(arrays) == len(stored) and Counter(keys) == Counter(stored.keys()):
+        return [(variable, stored[key]) for variable, key in zip(variables, keys, strict=True)]
+    padded = [*arrays, *[None] * (len(variables) - len(arrays))]
+    if len(arrays) > len(variables):
+        return []
+    return list(zip(variables, padded, strict=True))
+
+
+def _key(name: str) -> tuple[str, ...]:
+    return tuple(name.partition(":")[0].split("/")[-2:])
+
+
+def _assign_layer(layer: Any, pairs: list[tuple[Any, Array | None]]) -> str | None:
+    """Assign every pair, or say what does not fit."""
+    wanted = [tuple(variable.shape) for variable in _variables(layer)]
+    found = [None if array is None else array.shape for _, array in pairs]
+    if not pairs or None in found or [tuple(variable.shape) for variable, _ in pairs] != found:
+        shown = "more arrays than that" if not pairs else [shape for shape in found if shape is not None]
+        return f"expected arrays of the shapes {wanted}, found {shown}"
+    for variable, array in pairs:
+        variable.assign(array)
+    return None
+
+
+def _finalize(layer: Any) -> None:
+    """Some layers (Normalization) compute with what they derive from their weights."""
+    for inner in getattr(layer, "layers", None) or ([layer.layer] if hasattr(layer, "layer") else []):
+        _finalize(inner)
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()
