@@ -32,6 +32,7 @@ class Upgrade(NamedTuple):
     because: str
 
     def applies_to(self, class_name: str) -> bool:
+        """Whether the row is for layers of this class."""
         return self.layers == "*" or class_name in self.layers.split()
 
 
@@ -67,7 +68,7 @@ def drop(names: str) -> Change:
 
 
 def default(name: str, value: object) -> Change:
-    """An argument that old files leave out, and whose default has changed since."""
+    """Write out an argument that old files leave out, and whose default has changed since."""
 
     def change(config: Config) -> None:
         config.setdefault(name, value)
@@ -87,6 +88,7 @@ def only(name: str, *values: object) -> Change:
 
 
 def single_axis(config: Config) -> None:
+    """Take the one axis out of its list."""
     axis = config.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         config["axis"] = axis[0]
@@ -105,7 +107,7 @@ def stored_function(config: Config) -> None:
 
 
 def old_hard_sigmoid(config: Config) -> None:
-    """The straight part of hard_sigmoid rose by 0.2 in Keras 1 and 2; by 1/6 in Keras 3."""
+    """Name the hard_sigmoid whose straight part rises by 0.2, as in Keras 1 and 2; by 1/6 in Keras 3."""
     for key, value in config.items():
         if key.endswith("activation") and value == "hard_sigmoid":
             config[key] = function_config(OLD_HARD_SIGMOID)
@@ -117,6 +119,7 @@ def function_config(name: str) -> Config:
 
 
 def lambda_config(parts: list[Any]) -> Config:
+    """Give the config by which Keras 3 stores code, defaults and closure."""
     code, defaults, closure = parts
     return {"class_name": "__lambda__", "config": {"code": code, "defaults": defaults, "closure": closure}}
 
@@ -139,7 +142,7 @@ RENAMED_CLASSES = {
     "ThresholdedReLU": "ReLU",
     "Model": "Functional",
 }
-"""Class names of old files: Keras 1, Keras 2's CuDNN layers, tf.keras 1.13 to 2.0 (V1, V2, Unified), fer2013's Model."""
+"""Class names of old files: Keras 1, the CuDNN layers of Keras 2, tf.keras 1.13 to 2.0 (V1, V2, Unified), Model."""
 
 RETIRED_CLASSES = {
     "Highway": "Keras 2 removed it",
@@ -178,7 +181,9 @@ UPGRADES = (
     Upgrade("InputLayer", rename("batch_input_shape", "batch_shape"), "kipoi_upgradedkeras_model.json (Keras 2.4)"),
     Upgrade("InputLayer", rename("input_dtype", "dtype"), KERAS_1),
     Upgrade("InputLayer", only("ragged", False), "tf.keras 2 writes it; ragged inputs have no dense activations"),
-    Upgrade("*", drop("batch_input_shape input_dtype"), "keras-team/keras#20106; `readers.legacy_graph` keeps the shape"),
+    Upgrade(
+        "*", drop("batch_input_shape input_dtype"), "keras-team/keras#20106; `readers.legacy_graph` keeps the shape"
+    ),
     Upgrade(f"Dense {CONVOLUTIONS}", rename("bias", "use_bias"), KERAS_1),
     Upgrade(f"Dense {CONVOLUTIONS} {RECURRENT}", drop("input_dim input_length"), KERAS_1),
     Upgrade(f"Dense {RECURRENT}", rename("output_dim", "units"), KERAS_1),
@@ -275,7 +280,7 @@ def _merge(config: Config) -> tuple[str, Config]:
 
 
 def _cudnn(class_name: str, config: Config) -> Config:
-    """The CuDNN layers have fixed activations; their GRU resets after the matrix product."""
+    """Write out what CuDNN layers leave out: their activations are fixed, their GRU resets after the product."""
     config.update(activation="tanh", recurrent_activation="sigmoid")
     if class_name == "GRU":
         config["reset_after"] = True

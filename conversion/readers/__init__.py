@@ -26,9 +26,7 @@ ModelSource = Any
 """What `read` takes: a keras.Model, a path, or a pair."""
 
 
-def read(
-    model: ModelSource, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
-) -> keras.Model:
+def read(model: ModelSource, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> keras.Model:
     """Give the live model of whatever a user holds.
 
     Parameters

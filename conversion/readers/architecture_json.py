@@ -20,9 +20,7 @@ from deeplift_tf.conversion.readers.weights import assign, major_version
 from deeplift_tf.errors import ModelFileError
 
 
-def read_pair(
-    architecture: Path, weights: Path, custom_objects: CustomObjects | None, safe_mode: bool
-) -> keras.Model:
+def read_pair(architecture: Path, weights: Path, custom_objects: CustomObjects | None, safe_mode: bool) -> keras.Model:
     """Read a model from what `model.to_json` and `model.save_weights` wrote, under Keras 1, 2 or 3.
 
     Raises
@@ -59,7 +57,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
         Where they do not fit, or the file holds none.
     """
     with open_hdf5(path) as file:
-        listed = file["model_weights"] if "model_weights" in file else file
+        listed = file.get("model_weights", file)
         if "layer_names" in listed.attrs or "layer_names0" in listed.attrs:
             assign(model, listed, path)
             return

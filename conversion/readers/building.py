@@ -138,7 +138,7 @@ def stored_weight_class(path: object, stored_weights: int) -> type[keras.initial
 
 
 def _aliases(value: Any, custom: CustomObjects) -> dict[str, Any]:
-    """What the user supplied as ``Name``, under the ``Package>Name`` that the file uses."""
+    """Give what the user supplied as ``Name``, under the ``Package>Name`` that the file uses."""
     found: dict[str, Any] = {}
     if isinstance(value, dict):
         for key in ("class_name", "registered_name"):

@@ -80,7 +80,7 @@ def _policy(policy: Config, keep_quantized: bool) -> Any:
 
 
 def _policy_map(policy: Config, inner: Config, keep_quantized: bool) -> Any:
-    """A policy for each sublayer by name."""
+    """Reduce the policies of sublayers, by name."""
     if not keep_quantized:
         return "float32"
     policies = {key: for_inference(value, {}, True) for key, value in (inner.get("policy_map") or {}).items()}

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import keras
 
-from deeplift_tf.conversion.readers.archive import open_archive, read_text
 from deeplift_tf.conversion.readers.architecture import Config, parse
+from deeplift_tf.conversion.readers.archive import open_archive, read_text
 from deeplift_tf.conversion.readers.building import build, building_objects, built, keras_defaults, prepare
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5

@@ -136,7 +136,7 @@ def _time_distributed(layer: Any, arrays: Arrays, origin: Origin) -> Arrays:
 
 
 def _nested(model: Any, arrays: Arrays, origin: Origin) -> Arrays:
-    """A model inside a model: the trainable arrays of all its layers, then the others."""
+    """Split the arrays of a model inside a model: the trainable arrays of all its layers, then the others."""
     if origin.keras_version > 1:
         return arrays
     found: Arrays = []

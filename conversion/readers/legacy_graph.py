@@ -93,7 +93,7 @@ class _Upgrader:
         return {**layer, **parts}
 
     def operation(self, layer: Config) -> Config:
-        """A function of keras.ops in a functional model; anything unknown stays as it is, for the safety check."""
+        """Name the module of a keras.ops function in a functional model; what is unknown is left to the safety check."""
         module = layer.get("module") or operation_module(layer["class_name"])
         return {"module": module, **layer, "config": self.value(layer["config"])} if module else layer
 
@@ -112,7 +112,7 @@ class _Upgrader:
         return {"module": "keras.layers", "registered_name": None, **layer, "class_name": class_name, "config": inner}
 
     def activation(self, key: str, value: Any) -> Any:
-        """An activation that is the user's own function: Keras 3 looks a bare name up among its own only."""
+        """Mark the user's own function as one: Keras 3 looks a bare name up among its own only."""
         is_custom = key.endswith("activation") and isinstance(value, str) and value in self.custom
         return function_config(value) if is_custom else value
 
@@ -135,9 +135,7 @@ class _Upgrader:
         if not self.is_old:
             return {**inner, "layers": [self.value(layer) for layer in layers]}
         graph = Graph(layers, inner["output_layers"])
-        new = [
-            {**self.value({**layer, "inbound_nodes": []}), "inbound_nodes": graph.nodes(layer)} for layer in layers
-        ]
+        new = [{**self.value({**layer, "inbound_nodes": []}), "inbound_nodes": graph.nodes(layer)} for layer in layers]
         return {
             **inner,
             "layers": new,
@@ -147,7 +145,7 @@ class _Upgrader:
 
 
 def _named(layer: Config, position: int) -> Config:
-    """A Sequential inside a Sequential has no name in Keras 1 to 2.2, and needs one."""
+    """Name a Sequential inside a Sequential: it has no name in Keras 1 to 2.2, and needs one."""
     if layer.get("class_name") == "Sequential" and isinstance(layer.get("config"), list):
         return {"name": f"sequential_{position + 1}", **layer}
     return layer

@@ -54,4 +54,5 @@ def _not_a_model(file: h5py.File, path: Path) -> ModelFileError:
 
 def is_weights_file(file: h5py.File) -> bool:
     """Whether the file has the layout of `model.save_weights`, of any version of Keras."""
-    return "layer_names" in file.attrs or "layer_names0" in file.attrs or "layers" in file or "_layer_checkpoint_dependencies" in file
+    lists_layers = "layer_names" in file.attrs or "layer_names0" in file.attrs
+    return lists_layers or "layers" in file or "_layer_checkpoint_dependencies" in file

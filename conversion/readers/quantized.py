@@ -12,6 +12,8 @@ from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import is_policy
 from deeplift_tf.errors import UnsupportedLayerError
 
+Array = np.ndarray[Any, Any]
+
 READ_MODES = ("int8", "float8")
 """Of Keras's quantisation modes, those whose weights are read."""
 
@@ -60,11 +62,11 @@ def dequantize(quantized: keras.Model, plain: keras.Model, path: object) -> kera
     return plain
 
 
-def _value(variable: Any, stored: dict[str, Any]) -> np.ndarray[Any, Any] | None:
+def _value(variable: Any, stored: dict[str, Any]) -> Array | None:
     found = stored.get(variable.path)
     if found is None or tuple(found.shape) != tuple(variable.shape):
         return None
-    value = keras.ops.convert_to_numpy(found)
+    value: Array = keras.ops.convert_to_numpy(found)
     scale = stored.get(f"{variable.path}_scale")
     if not np.issubdtype(value.dtype, np.integer) or not np.issubdtype(np.dtype(variable.dtype), np.floating):
         return value
@@ -73,15 +75,14 @@ def _value(variable: Any, stored: dict[str, Any]) -> np.ndarray[Any, Any] | None
     return _divided(value, keras.ops.convert_to_numpy(scale), is_embedding=variable.path.endswith("embeddings"))
 
 
-def _divided(
-    value: np.ndarray[Any, Any], scale: np.ndarray[Any, Any], is_embedding: bool
-) -> np.ndarray[Any, Any] | None:
+def _divided(value: Array, scale: Array, is_embedding: bool) -> Array | None:
     """Divide by a scale that is laid out as the output is, or by one scale per row of an embedding."""
     if is_embedding:
-        return value / scale.reshape(-1, 1)
+        scale = scale.reshape(-1, 1)
     while scale.ndim > value.ndim and scale.shape[0] == 1:
         scale = scale[0]
     fits = scale.ndim <= value.ndim and all(
         small in (1, large) for small, large in zip(scale.shape[::-1], value.shape[::-1], strict=False)
     )
-    return value / scale if fits else None
+    quotient: Array = value / scale if fits else value
+    return quotient if fits else None

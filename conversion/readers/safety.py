@@ -128,10 +128,10 @@ def _object_findings(value: dict[str, Any], custom: CustomObjects, layer: str) -
 
 
 def _foreign_code(name: str, inner: Any, custom: CustomObjects, layer: str) -> Iterator[Finding]:
-    """A Lambda layer around a function that the user supplied runs no other."""
+    """Find what a layer of RUNS_FOREIGN_CODE runs; a Lambda around a function of the user's runs no other."""
     function = inner.get("function") if isinstance(inner, dict) else None
-    is_named = name == "Lambda" and isinstance(function, dict) and function.get("class_name") == "function"
-    if not (is_named and find(custom, function.get("config")) is not None):
+    is_supplied = isinstance(function, dict) and find(custom, function.get("config")) is not None
+    if name != "Lambda" or not is_supplied:
         yield Finding(layer, f"{name}, which runs what the file brings along", True)
 
 

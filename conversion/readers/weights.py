@@ -24,6 +24,7 @@ class Stored(NamedTuple):
     group: h5py.Group
 
     def arrays(self) -> list[Array]:
+        """Read the arrays."""
         return [np.asarray(self.group[name]) for name in self.names]
 
 
@@ -93,7 +94,7 @@ def _paired(layers: Sequence[Any], stored: Sequence[Stored], path: object) -> It
 
 
 def _variables(layer: Any) -> list[Any]:
-    """The variables of a layer in the order of the file: what is trained first."""
+    """Give the variables of a layer in the order of the file: what is trained first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
@@ -126,7 +127,7 @@ def _assign_layer(layer: Any, pairs: list[tuple[Any, Array | None]]) -> str | No
 
 
 def _finalize(layer: Any) -> None:
-    """Some layers (Normalization) compute with what they derive from their weights."""
+    """Let layers that compute with what they derive from their weights (Normalization) derive it."""
     for inner in getattr(layer, "layers", None) or ([layer.layer] if hasattr(layer, "layer") else []):
         _finalize(inner)
     if hasattr(layer, "finalize_state"):
