@@ -1,0 +1,8 @@
+"""The autoconverter: from a saved Keras model to a network of DeepLIFT layers. `convert` is the only door."""
+
+if __name__ != "deeplift_tf.conversion":  # under a second name there would be a second registry
+    raise ImportError(f"import deeplift_tf.conversion: this package was imported as {__name__!r}")
+
+from deeplift_tf.conversion.convert import convert as convert
+from deeplift_tf.conversion.registry import register as register
+from deeplift_tf.conversion.scope import Scope as Scope

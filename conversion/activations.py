@@ -1,0 +1,60 @@
+"""Activation arguments of Keras: names, functions, and layers used as functions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf import slopes
+from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.kinds import Elementwise
+from deeplift_tf.layers.softmax import LogSoftmax, Softmax, Sparsemax
+
+VECTOR_FUNCTIONS: dict[str, Callable[..., Layer]] = {
+    "softmax": Softmax,
+    "log_softmax": LogSoftmax,
+    "sparsemax": Sparsemax,
+}
+
+KINK_WIDTH = 0.02  # differences below it are integrated, larger ones divided: keeps kinks of unknown functions sharp
+
+
+def name_of(function: Any) -> str:
+    """Return the name of a Keras activation function; an empty one for a user's own."""
+    return next((name for name in dir(keras.activations) if getattr(keras.activations, name) is function), "")
+
+
+def layer_of(function: Any) -> Layer | None:
+    """Return the DeepLIFT layer of a Keras activation function, with arguments bound or not; None where none fits."""
+    options: dict[str, Any] = {}
+    while isinstance(function, functools.partial) and not function.args:
+        function, options = function.func, {**function.keywords, **options}
+    name = name_of(function)
+    if name in VECTOR_FUNCTIONS:
+        return VECTOR_FUNCTIONS[name](options.get("axis", -1))
+    if not options and name in slopes.ACTIVATIONS:
+        return Elementwise(slopes.ACTIVATIONS[name])
+    make = getattr(slopes, "relu_layer" if name == "relu" else name, None) if name else None
+    if make is not None:
+        return Elementwise(make(**options))
+    return Elementwise(slopes.smooth(function, width=KINK_WIDTH)) if not name and is_elementwise(function) else None
+
+
+def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor], units: int = 64) -> bool:
+    """Whether each unit of the output depends on the same unit of the input alone, tried on random numbers.
+
+    Half of the units are given other values: the other half has to stay as it was, and the same the other way round.
+    """
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(0, 3, (2, 3, units)).astype("float32")
+    half = np.arange(units) < units // 2
+    try:
+        y, mixed, z = (np.asarray(function(tf.constant(x))) for x in (first, np.where(half, first, second), second))
+    except Exception:  # a user's function may raise anything on numbers that it was not made for
+        return False
+    return y.shape == first.shape and np.array_equal(mixed, np.where(half, y, z))

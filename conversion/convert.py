@@ -1,0 +1,167 @@
+"""From a model, saved or live, to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from deeplift_tf import walk
+from deeplift_tf.assignment import RuleChoice, with_rules
+from deeplift_tf.conversion import converters as converters_of_keras  # fills the registry
+from deeplift_tf.conversion.readers import read
+from deeplift_tf.conversion.registry import Converter, converter_of
+from deeplift_tf.conversion.scope import Draft, Scope, Use
+from deeplift_tf.conversion.traverse import functional, model_inputs, traverse
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
+from deeplift_tf.graph import Edge, Graph, Input, Node
+from deeplift_tf.network import Network
+
+DTYPES = {"float32": tf.float32, "float64": tf.float64}
+
+assert converters_of_keras
+
+
+def convert(
+    model: Any,
+    rule: RuleChoice = "rescale",
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    approximate: bool = True,
+    dtype: str = "float32",
+    converters: Mapping[str, Converter] | None = None,
+) -> Network:
+    """Build beside a Keras model a network of DeepLIFT layers. The model itself stays as it is.
+
+    Parameters
+    ----------
+    model : path, pair of paths, or keras.Model
+        A .keras or .h5 file of any Keras version, (architecture.json, weights.h5), or a live model.
+    rule : str or mapping
+        "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", or {layer name or
+        Keras class name: rule, "default": rule}.
+    custom_objects : mapping, optional
+        Classes and functions of yours that the file names.
+    safe_mode : bool
+        Whether code in the file is refused.
+    approximate : bool
+        Whether layers without exact rules are followed along a path; if not, they are refused, all in one message.
+    dtype : {"float32", "float64"}
+        In which the network computes.
+    converters : mapping, optional
+        Converters of Keras layers by class name, which go before registered ones.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ModelFileError, UnsafeModelError
+        When the model cannot be read, or asks for code to be run.
+    UnsupportedLayerError
+        When layers cannot be converted.
+    RuleError
+        When a rule is unknown or given to a layer that is not there.
+
+    Examples
+    --------
+    >>> network = dl.convert("model.keras", rule="genomics_default")  # doctest: +SKIP
+    >>> scores = network.compile()(x, target=0)  # doctest: +SKIP
+    """
+    if dtype not in DTYPES:
+        raise DeepLiftError(f"dtype: expected one of {', '.join(DTYPES)}; received {dtype!r}")
+    live = read(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    graph = Conversion(converters or {}, approximate, DTYPES[dtype]).graph_of(live)
+    return Network(with_rules(graph, rule), DTYPES[dtype])
+
+
+class Conversion:
+    """One conversion: gathers the nodes of every layer, and the layers that cannot be converted.
+
+    Parameters
+    ----------
+    converters : mapping
+    approximate : bool
+    dtype : tf.DType
+    """
+
+    def __init__(self, converters: Mapping[str, Converter], approximate: bool, dtype: tf.DType) -> None:
+        self.converters, self.approximate, self.dtype = converters, approximate, dtype
+        self.drafts: list[Draft] = []
+        self.problems: list[str] = []
+
+    def graph_of(self, model: Any) -> Graph:
+        """Return the graph of a live model."""
+        inner = functional(model)
+        inputs = model_inputs(inner, self.dtype)
+        edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype)
+        if self.problems:
+            raise UnsupportedLayerError(
+                "layers that have no exact rule:\n  "
+                + "\n  ".join(self.problems)
+                + "\nFollow them along a path with approximate=True, or register a converter of yours with dl.register."
+                if not self.approximate
+                else "layers that cannot be converted:\n  "
+                + "\n  ".join(self.problems)
+                + "\nRegister a converter of yours with dl.register, or convert the part of the model behind them."
+            )
+        return Graph(inputs, place(inputs, self.drafts), dict(zip(output_names(inner, edges), edges, strict=True)))
+
+    def emit(self, name: str, use: Use) -> Sequence[Edge]:
+        """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""
+        converter = self.converter_of(use.operation)
+        scope = Scope(name, use, self.dtype, self.converter_of)
+        try:
+            results = converter(use.operation, scope) if converter else scope.path()
+        except UnsupportedLayerError as error:
+            self.problems.append(f"{name}: {error}")
+            return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
+        edges, drafts = scope.finish(results)
+        if not self.approximate and not all(draft.layer.exact for draft in drafts):
+            self.problems.append(f"{name} ({type(use.operation).__name__})")
+        self.drafts.extend(drafts)
+        return edges
+
+    def converter_of(self, operation: Any) -> Converter | None:
+        """Return the converter of a layer, if there is one."""
+        return converter_of(operation, self.converters)
+
+
+def output_names(model: Any, edges: Sequence[Edge]) -> list[str]:
+    """Return the model's own names of its outputs, those that share a layer told apart."""
+    names = list(getattr(model, "output_names", None) or [edge.node for edge in edges])
+    return [name if names.index(name) == index else f"{name}_{index}" for index, name in enumerate(names)]
+
+
+def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
+    """Turn drafts into nodes: one trace of the whole walk tells their shapes.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        When a layer cannot run on what the layers before it make.
+    """
+    shapes: dict[str, tuple[tf.TensorShape, ...]] = {}
+
+    def trace(*x: tf.Tensor) -> None:
+        values = {value.edge: tensor for value, tensor in zip(inputs, x, strict=True)}
+        for draft in drafts:
+            try:
+                outputs = draft.layer.forward(*(values[edge] for edge in draft.inputs))
+            except (TypeError, ValueError, tf.errors.OpError) as error:
+                raise UnsupportedLayerError(
+                    f"layer {draft.owner!r} ({draft.keras_class}) does not run: {error}"
+                ) from error
+            made = walk.as_tuple(outputs)
+            shapes[draft.name] = tuple(tensor.shape for tensor in made)
+            values |= {Edge(draft.name, index): tensor for index, tensor in enumerate(made)}
+
+    signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
+    tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
+    return tuple(
+        Node(draft.name, draft.layer, draft.inputs, shapes[draft.name], draft.owner, draft.keras_class)
+        for draft in drafts
+    )

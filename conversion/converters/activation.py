@@ -1,0 +1,66 @@
+"""Activation layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf import slopes
+from deeplift_tf.conversion.registry import converts
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.graph import Edge
+from deeplift_tf.layers.kinds import Elementwise
+from deeplift_tf.layers.reshaping import Permute, Reshape
+from deeplift_tf.layers.softmax import Softmax
+
+
+@converts("Activation")
+def activation(layer: Any, scope: Scope) -> Edge:
+    """Whatever function it names."""
+    return scope.activation(layer.activation, *scope.inputs)
+
+
+@converts("ReLU")
+def relu(layer: Any, scope: Scope) -> Edge:
+    """The rectifier with its cap, leak and threshold."""
+    function = slopes.relu_layer(layer.max_value, float(layer.negative_slope), float(layer.threshold))
+    return scope.add(Elementwise(function))
+
+
+@converts("LeakyReLU")
+def leaky_relu(layer: Any, scope: Scope) -> Edge:
+    """One slope for all units."""
+    return scope.add(Elementwise(slopes.leaky_relu(float(layer.negative_slope))))
+
+
+@converts("PReLU")
+def prelu(layer: Any, scope: Scope) -> Edge:
+    """One slope for each unit, or for each of a shared axis."""
+    return scope.add(Elementwise(slopes.prelu(scope.weight(layer.alpha))))
+
+
+@converts("ELU")
+def elu(layer: Any, scope: Scope) -> Edge:
+    """The exponential linear unit."""
+    return scope.add(Elementwise(slopes.elu(float(layer.alpha))))
+
+
+@converts("Softmax")
+def softmax(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Softmax along an axis; several axes are brought together at the end first."""
+    if len(scope.inputs) > 1:
+        return scope.path()  # the second input is a mask
+    rank = len(scope.shape)
+    axes = [axis % rank for axis in np.atleast_1d(layer.axis).tolist()]
+    if len(axes) == 1:
+        return scope.add(Softmax(axes[0] - rank))
+    order = [axis for axis in range(rank) if axis not in axes] + sorted(axes)
+    sizes = [scope.shape[axis] for axis in order]
+    if 0 in axes or None in sizes[1:]:
+        return scope.path()
+    y = scope.add(Permute(tuple(order)))
+    y = scope.add(Reshape((*sizes[1 : rank - len(axes)], -1)), y)
+    y = scope.add(Softmax(-1), y)
+    y = scope.add(Reshape(tuple(sizes[1:])), y)
+    return scope.add(Permute(tuple(int(axis) for axis in np.argsort(order))), y)

@@ -1,0 +1,55 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deeplift_tf.conversion.registry import converts
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.graph import Edge
+from deeplift_tf.layers.convolution import Conv, ConvTranspose, DepthwiseConv
+
+
+def settings(layer: Any) -> dict[str, Any]:
+    """Return strides, dilation, padding and data format of a Keras convolution."""
+    return {
+        "strides": tuple(layer.strides),
+        "dilation": tuple(layer.dilation_rate),
+        "padding": layer.padding,
+        "channels_first": layer.data_format == "channels_first",
+    }
+
+
+@converts("Conv1D", "Conv2D", "Conv3D")
+def conv(layer: Any, scope: Scope) -> Edge:
+    """Kernel and bias, then the activation."""
+    y = scope.add(Conv(scope.weight(layer.kernel), scope.weight(layer.bias), **settings(layer)), name="linear")
+    return scope.activation(layer.activation, y)
+
+
+@converts("DepthwiseConv1D", "DepthwiseConv2D")
+def depthwise(layer: Any, scope: Scope) -> Edge:
+    """One kernel for each channel, then the activation."""
+    kernel, bias = scope.weight(layer.kernel), scope.weight(layer.bias)
+    return scope.activation(layer.activation, scope.add(DepthwiseConv(kernel, bias, **settings(layer)), name="linear"))
+
+
+@converts("SeparableConv1D", "SeparableConv2D")
+def separable(layer: Any, scope: Scope) -> Edge:
+    """Two Linear layers: one alone would have another |L|, and so other RevealCancel scores."""
+    options = settings(layer)
+    ones = (1,) * len(options["strides"])
+    pointwise = {**options, "strides": ones, "dilation": ones, "padding": "valid"}
+    y = scope.add(DepthwiseConv(scope.weight(layer.depthwise_kernel), None, **options), name="depthwise")
+    y = scope.add(Conv(scope.weight(layer.pointwise_kernel), scope.weight(layer.bias), **pointwise), y, name="linear")
+    return scope.activation(layer.activation, y)
+
+
+@converts("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+def conv_transpose(layer: Any, scope: Scope) -> Edge:
+    """Kernel and bias, then the activation."""
+    further = layer.output_padding
+    each = (further,) * len(layer.strides) if isinstance(further, int) else further
+    kernel, bias = scope.weight(layer.kernel), scope.weight(layer.bias)
+    convolution = ConvTranspose(kernel, bias, **settings(layer), output_padding=None if each is None else tuple(each))
+    return scope.activation(layer.activation, scope.add(convolution, name="linear"))

@@ -1,0 +1,95 @@
+"""Pooling layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.conversion.registry import converts
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.graph import Edge
+from deeplift_tf.layers.pooling import AdaptiveMax, AveragePooling, Max, MaxPooling, Mean
+from deeplift_tf.layers.reshaping import AxisMaps
+
+DIMENSIONS = ("1D", "2D", "3D")
+
+
+def window(layer: Any) -> dict[str, Any]:
+    """Return size, strides, padding and data format of a Keras pooling layer."""
+    rank = len(layer.input_spec.shape or ()) or layer.input_spec.ndim
+    each = [
+        value if isinstance(value, (tuple, list)) else (value,) * (rank - 2)
+        for value in (layer.pool_size, layer.strides)
+    ]
+    return {
+        "size": tuple(each[0]),
+        "strides": tuple(each[1]),
+        "padding": layer.padding,
+        "channels_first": layer.data_format == "channels_first",
+    }
+
+
+@converts(*(f"MaxPooling{n}" for n in DIMENSIONS))
+def max_pooling(layer: Any, scope: Scope) -> Edge:
+    """Maxima over windows."""
+    return scope.add(MaxPooling(**window(layer)))
+
+
+@converts(*(f"AveragePooling{n}" for n in DIMENSIONS))
+def average_pooling(layer: Any, scope: Scope) -> Edge:
+    """Means over windows."""
+    return scope.add(AveragePooling(**window(layer)))
+
+
+def spatial_axes(layer: Any, rank: int) -> tuple[int, ...]:
+    """Return the axes that are neither rows nor channels."""
+    return tuple(range(2, rank)) if layer.data_format == "channels_first" else tuple(range(1, rank - 1))
+
+
+@converts(*(f"GlobalMaxPooling{n}" for n in DIMENSIONS))
+def global_max(layer: Any, scope: Scope) -> Edge:
+    """Maxima over all positions."""
+    return scope.add(Max(spatial_axes(layer, len(scope.shape)), layer.keepdims))
+
+
+@converts(*(f"GlobalAveragePooling{n}" for n in DIMENSIONS))
+def global_average(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Means over all positions; over those that a mask leaves, the whole layer is followed along a path."""
+    if len(scope.inputs) > 1:
+        return scope.path()
+    return scope.add(Mean(spatial_axes(layer, len(scope.shape)), layer.keepdims))
+
+
+def adaptive_windows(size: int, outputs: int) -> list[np.ndarray]:
+    """Return the positions in each window: from ⌊i·size/outputs⌋ up to ⌈(i+1)·size/outputs⌉, as Keras cuts them."""
+    return [np.arange(i * size // outputs, -(-(i + 1) * size // outputs)) for i in range(outputs)]
+
+
+@converts(*(f"AdaptiveAveragePooling{n}" for n in DIMENSIONS))
+def adaptive_average(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """One matrix of means for each axis."""
+    axes = spatial_axes(layer, len(scope.shape))
+    if any(scope.shape[axis] is None for axis in axes):
+        return scope.path()
+    matrices = []
+    for axis, outputs in zip(axes, layer.output_size, strict=True):
+        size = scope.shape[axis] or 0
+        rows = [np.isin(np.arange(size), w) / len(w) for w in adaptive_windows(size, outputs)]
+        matrices.append(scope.weight(np.stack(rows)))
+    return scope.add(AxisMaps(axes, tuple(matrices)))
+
+
+@converts(*(f"AdaptiveMaxPooling{n}" for n in DIMENSIONS))
+def adaptive_max(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Maxima over windows of unequal size."""
+    axes = spatial_axes(layer, len(scope.shape))
+    if any(scope.shape[axis] is None for axis in axes):
+        return scope.path()
+    tables = []
+    for axis, outputs in zip(axes, layer.output_size, strict=True):
+        windows = adaptive_windows(scope.shape[axis] or 0, outputs)
+        widest = max(map(len, windows))
+        tables.append(tf.constant(np.stack([np.pad(w, (0, widest - len(w)), mode="edge") for w in windows]), tf.int32))
+    return scope.add(AdaptiveMax(tuple(tables), layer.data_format == "channels_first"))

@@ -1,0 +1,100 @@
+"""Layers that move units about, and those that do nothing at inference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.conversion.registry import converts
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.graph import Edge
+from deeplift_tf.layers.reshaping import Crop, ExpandAxis, Identity, Pad, Permute, Repeat, Reshape
+
+
+@converts(
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    # augmentation: acts in training only
+    "AugMix",
+    "CutMix",
+    "MixUp",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+)
+def nothing(layer: Any, scope: Scope) -> Edge:
+    """Nothing at inference."""
+    return scope.add(Identity())
+
+
+@converts("Flatten")
+def flatten(layer: Any, scope: Scope) -> Edge:
+    """All units of a row in one axis, channels last whatever the data format."""
+    rank, value = len(scope.shape), scope.inputs[0]
+    if layer.data_format == "channels_first" and rank > 2:
+        value = scope.add(Permute((0, *range(2, rank), 1)), value)
+    size = -1 if None in scope.shape[1:] else int(np.prod(scope.shape[1:]))
+    return scope.add(Reshape((size,)), value)
+
+
+@converts("Reshape")
+def reshape(layer: Any, scope: Scope) -> Edge:
+    """The layer's target shape."""
+    return scope.add(Reshape(tuple(layer.target_shape)))
+
+
+@converts("Permute")
+def permute(layer: Any, scope: Scope) -> Edge:
+    """The layer's order of axes, which counts from one."""
+    return scope.add(Permute((0, *layer.dims)))
+
+
+@converts("RepeatVector")
+def repeat_vector(layer: Any, scope: Scope) -> Edge:
+    """A new axis, and the units repeated along it."""
+    return scope.add(Repeat((1, layer.n, 1)), scope.add(ExpandAxis(1)))
+
+
+def spatial_pairs(amounts: Any, layer: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """Return (before, after) for every axis, from those of the spatial ones."""
+    pairs = [tuple(pair) for pair in np.reshape(np.asarray(amounts), (-1, 2)).tolist()]
+    none: tuple[int, int] = (0, 0)
+    first = getattr(layer, "data_format", None) == "channels_first"
+    return (none, none, *pairs) if first else (none, *pairs, none)
+
+
+@converts("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+def zero_padding(layer: Any, scope: Scope) -> Edge:
+    """Zeros around the spatial axes."""
+    return scope.add(Pad(spatial_pairs(layer.padding, layer, len(scope.shape))))
+
+
+@converts("Cropping1D", "Cropping2D", "Cropping3D")
+def cropping(layer: Any, scope: Scope) -> Edge:
+    """Edges of the spatial axes left out."""
+    return scope.add(Crop(spatial_pairs(layer.cropping, layer, len(scope.shape))))

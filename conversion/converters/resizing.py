@@ -1,0 +1,80 @@
+"""Layers that change the size of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.conversion.converters.pooling import spatial_axes
+from deeplift_tf.conversion.registry import converts
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.graph import Edge
+from deeplift_tf.layers.normalization import Scale
+from deeplift_tf.layers.reshaping import AxisMaps, Crop, Repeat
+
+
+@converts("UpSampling1D", "UpSampling2D", "UpSampling3D")
+def upsampling(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Units repeated, or interpolated by one matrix for each axis."""
+    if getattr(layer, "interpolation", "nearest") != "nearest":
+        return separable(layer, scope)
+    rank = len(scope.shape)
+    axes = spatial_axes(layer, rank) if hasattr(layer, "data_format") else (1,)
+    sizes = dict(zip(axes, np.broadcast_to(layer.size, len(axes)).tolist(), strict=True))
+    return scope.add(Repeat(tuple(sizes.get(axis, 1) for axis in range(rank))))
+
+
+@converts("CenterCrop")
+def center_crop(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """The middle of an image that is large enough; a smaller one is resized."""
+    rank, axes = len(scope.shape), spatial_axes(layer, len(scope.shape))
+    spare = [(scope.shape[axis] or 0) - size for axis, size in zip(axes, (layer.height, layer.width), strict=True)]
+    if min(spare) < 0:
+        return separable(layer, scope)
+    amounts = dict(zip(axes, [(each // 2, each - each // 2) for each in spare], strict=True))
+    return scope.add(Crop(tuple(amounts.get(axis, (0, 0)) for axis in range(rank))))
+
+
+@converts("Resizing")
+def resizing(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """One matrix for each axis."""
+    return separable(layer, scope)
+
+
+def separable(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Add an affine map of images that is a matrix for each of two axes, and a shift.
+
+    The matrices are read off the layer itself: it is given the unit images of one axis, each constant along the
+    other. Where padding stands at the edges, the middle of the other axis tells.
+    """
+    axes = spatial_axes(layer, len(scope.shape))
+    sizes = [scope.shape[axis] for axis in axes]
+    if None in sizes:
+        return scope.path()
+    first = layer.data_format == "channels_first"
+    matrices, shift = [], None
+    for along, size in enumerate(sizes):
+        images = np.zeros((1, *sizes, size or 1), "float32")
+        index = np.arange(size or 1)
+        if along == 0:
+            images[0, index, :, index] = 1
+        else:
+            images[0, :, index, index] = 1
+        shift = apply(layer, np.zeros_like(images[..., :1]), first)
+        response = apply(layer, images, first) - shift
+        middle = response.shape[2 - along] // 2
+        matrices.append(scope.weight(response[0, :, middle] if along == 0 else response[0, middle]))
+    value = scope.add(AxisMaps(axes, tuple(matrices)))
+    assert shift is not None
+    if not shift.any():
+        return value
+    constant = shift[0, None, ..., 0] if first else shift[0]
+    return scope.add(Scale(scope.weight(1.0), scope.weight(constant)), value)
+
+
+def apply(layer: Any, images: np.ndarray, channels_first: bool) -> np.ndarray:
+    """Call a layer on images with the channels last, whatever its data format."""
+    if not channels_first:
+        return np.asarray(layer(images))
+    return np.moveaxis(np.asarray(layer(np.moveaxis(images, -1, 1))), 1, -1)

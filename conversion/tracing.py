@@ -1,0 +1,93 @@
+"""Keras layers as traced functions of tensors, for the Path kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from deeplift_tf.errors import UnsupportedLayerError
+
+
+class Traced(NamedTuple):
+    """A traced function with the variables that it reads, which TensorFlow itself would let go.
+
+    Attributes
+    ----------
+    function : tf.types.experimental.ConcreteFunction
+    variables : tuple of tf.Variable
+    """
+
+    function: Any
+    variables: tuple[Any, ...]
+
+    def __call__(self, *inputs: tf.Tensor) -> Any:
+        """Return what the function gives for tensors of shape (rows, ...)."""
+        return self.function(*inputs)
+
+
+def traced(
+    operation: Any, call: Callable[..., Any], specs: Sequence[tf.TensorSpec], dtype: tf.DType
+) -> tuple[Traced, int | None]:
+    """Trace one use of a Keras layer or operation.
+
+    The trace is of a copy in the dtype of the network, so that the network is independent of the model; a layer that
+    cannot be copied is traced as it is, in its own dtype.
+
+    Parameters
+    ----------
+    operation : keras.Layer or keras.Operation
+    call : callable
+        (operation, *tensors) -> outputs, with the further arguments of this use.
+    specs : sequence of tf.TensorSpec
+    dtype : tf.DType
+
+    Returns
+    -------
+    function : Traced
+    outputs : int or None
+        How many the function returns as a tuple; None for a single tensor.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        When it cannot be traced.
+    """
+    copied = copy_in(operation, dtype)
+    own = dtype if copied is not operation or not isinstance(operation, keras.Layer) else _dtype_of(operation, dtype)
+
+    def run(*inputs: tf.Tensor) -> Any:
+        outputs = call(copied, *(_cast(x, own) for x in inputs))
+        flat = tuple(_cast(y, dtype) for y in keras.tree.flatten(outputs))
+        return flat[0] if len(flat) == 1 else flat
+
+    try:
+        function = tf.function(run, input_signature=list(specs), autograph=False).get_concrete_function()
+    except Exception as error:  # any layer, with any code of a user's in it
+        kind = type(operation).__name__
+        raise UnsupportedLayerError(f"layer {operation.name!r} ({kind}) cannot be traced: {error}") from error
+    outputs = function.structured_outputs
+    return Traced(function, tuple(function.variables)), len(outputs) if isinstance(outputs, tuple) else None
+
+
+def copy_in(operation: Any, dtype: tf.DType) -> Any:
+    """Return a copy of a layer with the same weights that computes in a dtype; the layer itself if that fails."""
+    if not isinstance(operation, keras.Layer):
+        return operation
+    try:
+        copied = type(operation).from_config({**operation.get_config(), "dtype": dtype.name})
+        copied.build_from_config(operation.get_build_config() or {})
+        copied.set_weights(operation.get_weights())
+    except Exception:  # a layer without a config that makes it again: trace the one that there is
+        return operation
+    return copied
+
+
+def _cast(tensor: Any, dtype: tf.DType) -> Any:
+    return tf.cast(tensor, dtype) if tensor.dtype.is_floating and tensor.dtype != dtype else tensor
+
+
+def _dtype_of(layer: Any, default: tf.DType) -> tf.DType:
+    return tf.as_dtype(layer.compute_dtype) if layer.compute_dtype else default

@@ -1,0 +1,48 @@
+"""DeepLIFT importance scores for Keras models.
+
+``convert`` builds a `Network` from a saved or live model; ``network.compile()`` gives a scoring function. Names are
+imported when they are first used, so that the command line answers ``--help`` without starting TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deeplift_tf import errors as errors
+    from deeplift_tf import layers as layers
+    from deeplift_tf import references as references
+    from deeplift_tf import slopes as slopes
+    from deeplift_tf.conversion import Scope as Scope
+    from deeplift_tf.conversion import convert as convert
+    from deeplift_tf.conversion import register as register
+    from deeplift_tf.errors import DeepLiftError as DeepLiftError
+    from deeplift_tf.network import Network as Network
+    from deeplift_tf.scoring import Score as Score
+    from deeplift_tf.scoring import Scores as Scores
+
+__version__ = "0.1.0"
+
+_MODULES = ("errors", "layers", "references", "slopes")
+_NAMES = {
+    "DeepLiftError": "errors",
+    "Network": "network",
+    "Scope": "conversion",
+    "Score": "scoring",
+    "Scores": "scoring",
+    "convert": "conversion",
+    "register": "conversion",
+}
+
+__all__ = [*_NAMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,105 @@
+"""What a user may hand in as x, and what comes back in the same structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.graph import Input
+
+
+class Batch(NamedTuple):
+    """The inputs of a network in its own order.
+
+    Attributes
+    ----------
+    arrays : tuple of np.ndarray, shape (N, ...)
+    names : tuple of str
+    structure : type
+        `dict` or `list` as the user gave it; `np.ndarray` for a bare array.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
+    structure: type
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def restore(self, values: Sequence[Any]) -> Any:
+        """Return values, one for each input, in the structure that the user gave."""
+        if self.structure is dict:
+            return dict(zip(self.names, values, strict=True))
+        return list(values) if self.structure is list else values[0]
+
+
+def arrange(x: Any, inputs: Sequence[Input], what: str = "x") -> tuple[list[Any], type]:
+    """Put the parts of a structure into the order of the inputs.
+
+    Parameters
+    ----------
+    x : array, or sequence or mapping of arrays
+        A mapping is keyed by the inputs' names; a bare array is for a single input.
+    inputs : sequence of Input
+    what : str
+        The word for it in messages.
+
+    Raises
+    ------
+    InputError
+        When a part is missing or one too many.
+    """
+    names = [value.name for value in inputs]
+    if isinstance(x, Mapping):
+        if set(x) != set(names):
+            raise InputError(f"{what}: expected a dict with the keys {names}; received {sorted(map(str, x))}")
+        return [x[name] for name in names], dict
+    if isinstance(x, (list, tuple)) and (len(inputs) > 1 or (len(x) == 1 and np.ndim(x[0]) == len(inputs[0].shape))):
+        if len(x) != len(names):
+            raise InputError(f"{what}: expected {len(names)} parts, for {names}; received {len(x)}")
+        return list(x), list
+    if len(inputs) > 1:
+        raise InputError(f"{what}: the model has {len(inputs)} inputs, {names}; expected a list or dict of arrays")
+    return [x], np.ndarray
+
+
+def as_batch(x: Any, inputs: Sequence[Input]) -> Batch:
+    """Check x against the inputs of a network.
+
+    Raises
+    ------
+    InputError
+        When a shape does not fit, parts differ in their number of rows, or a value is NaN or infinite.
+    """
+    parts, structure = arrange(x, inputs)
+    arrays = tuple(_checked(part, value) for part, value in zip(parts, inputs, strict=True))
+    rows = {len(array) for array in arrays}
+    if len(rows) > 1:
+        raise InputError(f"x: expected the same number of rows in every input; received {[len(a) for a in arrays]}")
+    return Batch(arrays, tuple(value.name for value in inputs), structure)
+
+
+def _checked(part: Any, value: Input) -> np.ndarray:
+    try:
+        array = np.asarray(part)
+        if value.dtype.is_floating and array.dtype.kind not in "fiub":
+            raise InputError(f"x for input {value.name!r}: expected numbers; received dtype {array.dtype}")
+    except ValueError as error:
+        raise InputError(f"x for input {value.name!r}: expected an array of shape {value.shape}; {error}") from error
+    if not value.shape.is_compatible_with(array.shape):
+        hint = " (a single example needs a leading axis: x[None])" if array.ndim == len(value.shape) - 1 else ""
+        raise InputError(f"x for input {value.name!r}: expected shape {value.shape}; received {array.shape}{hint}")
+    require_finite(array, f"x for input {value.name!r}")
+    return array
+
+
+def require_finite(array: np.ndarray, what: str) -> None:
+    """Raise InputError when an array of numbers holds NaN or infinity, naming the first row that does."""
+    if array.dtype.kind != "f":
+        return
+    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1) if array.ndim else ~np.isfinite(array)[None]
+    if bad.any():
+        raise InputError(f"{what}: expected finite numbers; row {int(bad.argmax())} holds NaN or infinity")

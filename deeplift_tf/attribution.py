@@ -1,0 +1,216 @@
+"""The compiled function: forward for the examples, forward for the references, and one walk back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from deeplift_tf import walk
+from deeplift_tf.graph import Edge, Graph, Node
+from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
+from deeplift_tf.targets import Selector, selected
+from deeplift_tf.tensors import shape_of
+
+
+class Plan(NamedTuple):
+    """What a compiled function computes. Everything here is fixed when it is traced.
+
+    Attributes
+    ----------
+    scored : tuple of Edge
+        The values whose contributions are returned.
+    target : Edge
+        The value that the contributions sum to.
+    selectors : tuple of callable or None
+        For each target how its weights follow from the outputs of x; None where they are given.
+    several_references, several_targets : bool
+        Whether R or K may differ from one.
+    mean_normalised : bool
+        Whether weights lose their mean over the last axis of the output.
+    hypothetical : bool
+        Whether hypothetical contributions are returned too.
+    complete : bool
+        Whether the reference is run up to the target, and the sum of the contributions compared to the difference.
+        Rules without a reference do not promise that they agree, and need no such pass.
+    """
+
+    scored: tuple[Edge, ...]
+    target: Edge
+    selectors: tuple[Selector | None, ...] = (None,)
+    several_references: bool = False
+    several_targets: bool = False
+    mean_normalised: bool = False
+    hypothetical: bool = False
+    complete: bool = True
+
+
+def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
+    """Return the function (x, references, weights) -> results as a `tf.function` with one signature.
+
+    Parameters
+    ----------
+    graph : Graph
+    plan : Plan
+    dtype : tf.DType
+
+    Returns
+    -------
+    tf.function
+        Its arguments: tuples of x, shape (N, ...), and of references, shape (1 or N, R, ...) or, for a single one,
+        (1 or N, ...), one for each input; and weights, shape (K, 1 or N, ...) or (1 or N, ...). Its results: a dict of
+        `contributions`, `multipliers` and `hypothetical` for each scored value, shape (K, N, ...), each the sum over
+        references, and `outputs`, shape (K, N); with `complete` also `reference_outputs` (the sum over references) and
+        `delta` (the worst of them).
+    """
+    lead = [None] if plan.several_references else []
+    x = tuple(tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs)
+    references = tuple(tf.TensorSpec([None, *lead, *value.shape[1:]], value.dtype) for value in graph.inputs)
+    output = graph.shape(plan.target)[1:]
+    several = [None] if plan.several_targets else []
+    weights = tf.TensorSpec([*several, None, *output], dtype)
+
+    def attribute(x: Any, references: Any, weights: Any) -> dict[str, Any]:
+        return Attribution(graph, plan).run(x, references, weights)
+
+    return tf.function(attribute, input_signature=(x, references, weights), autograph=False)
+
+
+class Attribution:
+    """One scoring of a batch, as it is traced.
+
+    Parameters
+    ----------
+    graph : Graph
+    plan : Plan
+    """
+
+    def __init__(self, graph: Graph, plan: Plan) -> None:
+        self.graph, self.plan = graph, plan
+        self.nodes = graph.ancestors([plan.target, *plan.scored])
+        self.inputs = {value.edge: value.dtype.is_floating for value in graph.inputs}
+
+    def run(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[str, Any]:
+        """Return the results of a batch; see `compile_plan`."""
+        plan = self.plan
+        values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
+        rows = Rows(tf.shape(references[0])[1] if plan.several_references else None)
+        reference_values = walk.forward(self.nodes, self._reference_rows(values, references, rows))
+        views = walk.differences(self.nodes, values, reference_values, rows)
+
+        weights = self._weights(weights, values[plan.target])
+        rows = rows._replace(targets=shape_of(weights)[0] if plan.several_targets else None)
+        start = Multipliers(self._start(weights, views[plan.target], rows))
+        reached = walk.backward(self._between(), views, {plan.target: start}, rows)
+
+        contributions, results = [], {"contributions": [], "multipliers": [], "hypothetical": []}
+        for edge in plan.scored:
+            multipliers = reached.get(edge) or Multipliers(self._no_multipliers(views[edge], start.mean, rows))
+            m, parts = self._contributions(edge, multipliers, views[edge], rows)
+            contributions.append(parts)
+            results["contributions"].append(self._over_references(parts))
+            results["multipliers"].append(self._over_references(m))
+            if plan.hypothetical:
+                results["hypothetical"].append(self._over_references(hypothetical(m, views[edge].reference)))
+        return results | self._completeness(weights, views[plan.target], contributions)
+
+    def _reference_rows(
+        self, values: walk.Values, references: Sequence[tf.Tensor], rows: Rows
+    ) -> dict[Edge, tf.Tensor]:
+        """Return the references as rows; inputs without a difference stand at x, once for each pair."""
+        given = dict(zip(self.inputs, references, strict=True))
+        if all(self.inputs.values()):
+            return {edge: rows.merge_pairs(value) for edge, value in given.items()}
+        made = {}
+        for edge, floating in self.inputs.items():
+            x = rows.example(values[edge])
+            sizes = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(given[edge]))
+            made[edge] = rows.merge_pairs(tf.broadcast_to(given[edge] if floating else x, sizes))
+        return made
+
+    def _weights(self, weights: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        several = weights if self.plan.several_targets else weights[None]
+        several = selected(self.plan.selectors, several, outputs)
+        if self.plan.mean_normalised:
+            several -= tf.reduce_mean(several, -1, keepdims=True)
+        return several if self.plan.several_targets else several[0]
+
+    def _start(self, weights: tf.Tensor, output: Difference, rows: Rows) -> tf.Tensor:
+        """Return the target's weights as multipliers, one row for each row that travels back."""
+        view = self._with_references(weights)
+        return rows.merge_targets(view + tf.zeros_like(output.delta))
+
+    def _with_references(self, weights: tf.Tensor) -> tf.Tensor:
+        """View weights, shape (K, N, ...), as (K, N, 1, ...) where there is an axis of references."""
+        if not self.plan.several_references:
+            return weights
+        return tf.expand_dims(weights, 2 if self.plan.several_targets else 1)
+
+    def _between(self) -> list[Node]:
+        """Return the nodes that lie on a way from a scored value to the target."""
+        below = self.graph.descendants(self.plan.scored)
+        above = {node.name for node in self.graph.ancestors([self.plan.target])}
+        return [node for node in self.nodes if node.name in below & above]
+
+    def _no_multipliers(self, view: Difference, start: tf.Tensor, rows: Rows) -> tf.Tensor:
+        return tf.zeros_like(rows.template(view.x, start))
+
+    def _contributions(
+        self, edge: Edge, multipliers: Multipliers, view: Difference, rows: Rows
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the multipliers to report and C = m̄Δx + d·s, views of targets."""
+        if edge in self.inputs:
+            m = rows.target(collapse(multipliers, view.delta, rows))
+            return m, m * view.delta
+        m = rows.target(multipliers.mean)
+        if multipliers.half_difference is None:
+            return m, m * view.delta
+        return m, m * view.delta + rows.target(multipliers.half_difference) * view.size
+
+    def _over_references(self, view: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(view, self._reference_axis) if self.plan.several_references else view
+
+    @property
+    def _reference_axis(self) -> int:
+        return 2 if self.plan.several_targets else 1
+
+    def _completeness(
+        self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Return the target values, and by how much the contributions miss their difference."""
+        weights, lead = self._with_references(weights), 1 + self.plan.several_references + self.plan.several_targets
+        outputs = sum_over(weights * output.x, lead)
+        if self.plan.several_references:
+            outputs = tf.squeeze(outputs, self._reference_axis)
+        if not self.plan.complete:
+            return {"outputs": outputs}
+        sums = tf.add_n([sum_over(parts, lead) for parts in contributions])
+        error = sums - sum_over(weights * output.delta, lead)
+        reference = sum_over(weights * output.reference, lead) + tf.zeros_like(error)
+        worst = self._worst(error) if self.plan.several_references else error
+        return {"outputs": outputs, "reference_outputs": self._over_references(reference), "delta": worst}
+
+    def _worst(self, error: tf.Tensor) -> tf.Tensor:
+        """Return the error of the largest size among the references, with its sign."""
+        low, high = tf.reduce_min(error, self._reference_axis), tf.reduce_max(error, self._reference_axis)
+        return tf.where(-low > high, low, high)
+
+
+def sum_over(tensor: tf.Tensor, lead: int) -> tf.Tensor:
+    """Return the sum over all axes but the first `lead`."""
+    return tf.reduce_sum(tensor, list(range(lead, tensor.shape.rank)))
+
+
+def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+    """Return what every letter would contribute at each position: m[p, i] − Σ_c x⁰[p, c]·m[p, c].
+
+    That is the contribution of a one-hot letter i in place of the letter that stands at p, at the same multipliers
+    (the definition of the original DeepLIFT and of TF-MoDISco).
+
+    Parameters
+    ----------
+    multipliers : tf.Tensor, shape (..., positions, letters)
+    reference : tf.Tensor, broadcasts against the multipliers
+    """
+    return multipliers - tf.reduce_sum(reference * multipliers, -1, keepdims=True)

@@ -1,0 +1,49 @@
+"""What every layer is: a function, with a way to carry spreads forward and multipliers back."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import tensorflow as tf
+
+from deeplift_tf.multipliers import Difference, Multipliers, Rows
+from deeplift_tf.rules import Rule
+
+
+class Step(NamedTuple):
+    """What happened at one layer: the differences that went in and came out, and the rule in force.
+
+    Under a rule without a reference every difference is given with x⁰ := x.
+    """
+
+    inputs: tuple[Difference, ...]
+    outputs: tuple[Difference, ...]
+    rows: Rows
+    rule: Rule
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layer(ABC):
+    """One function of the network. Layers are values: they hold weights and settings, and no state."""
+
+    kind: ClassVar[str]
+    exact: ClassVar[bool] = True
+    fully_connected: ClassVar[bool] = False  # read by the genomics default: Dense and EinsumDense
+
+    @abstractmethod
+    def forward(self, *inputs: tf.Tensor) -> Any:
+        """Return the output for inputs of shape (rows, ...): a tensor, or a tuple of tensors."""
+
+    def reads_spread(self, rule: Rule, wanted: bool) -> bool:
+        """Whether the spread of the inputs is read; `wanted` says whether the one of the output is."""
+        return False
+
+    def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
+        """Return the spread of each output, shape (N·R, ...): |Δy| where the kind carries none."""
+        return tuple(step.rows.merge_pairs(tf.abs(output.delta)) for output in step.outputs)
+
+    @abstractmethod
+    def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
+        """Return the multipliers of each input, given those of each output; None where no consumer sent any."""

@@ -1,0 +1,127 @@
+"""Convolutions in one, two and three dimensions, depthwise and transposed ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from deeplift_tf.layers.channels import with_channels_last
+from deeplift_tf.layers.kinds import Linear
+from deeplift_tf.tensors import shape_of
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Convolution(Linear):
+    """What the convolutions share: a kernel, a bias per channel, strides, dilation and padding.
+
+    Attributes
+    ----------
+    kernel : tf.Tensor, shape (*window, input channels per group, output channels)
+    bias : tf.Tensor or None, shape (output channels,)
+    strides, dilation : tuple of int
+        One for each spatial axis.
+    padding : {"same", "valid", "causal"}
+    channels_first : bool
+        Whether inputs are (rows, channels, ...) rather than (rows, ..., channels).
+    """
+
+    kernel: tf.Tensor
+    bias: tf.Tensor | None
+    strides: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: str
+    channels_first: bool = False
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the convolution without its bias."""
+        return with_channels_last(self.convolve, inputs[0], self.channels_first)
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the convolution of x, shape (rows, ..., channels)."""
+        raise NotImplementedError
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the convolution with its bias."""
+        y = self.linear(*inputs)
+        if self.bias is None:
+            return y
+        spatial = y.shape.rank - 2
+        return y + (tf.reshape(self.bias, [-1] + [1] * spatial) if self.channels_first else self.bias)
+
+    def magnitude(self) -> Convolution:
+        """Return the convolution with the absolute kernel."""
+        return dataclasses.replace(self, kernel=tf.abs(self.kernel))
+
+    def pad(self, x: tf.Tensor) -> tuple[tf.Tensor, str]:
+        """Return x padded where TensorFlow has no word for it, and the padding that is left to TensorFlow."""
+        if self.padding != "causal":
+            return x, self.padding.upper()
+        before = (self.kernel.shape[0] - 1) * self.dilation[0]
+        return tf.pad(x, [[0, 0], [before, 0], [0, 0]]), "VALID"
+
+
+class Conv(Convolution):
+    """Conv1D, Conv2D, Conv3D, grouped ones included."""
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the convolution; groups one after another, since the CPU kernels know none."""
+        x, padding = self.pad(x)
+        groups = x.shape[-1] // self.kernel.shape[-2]
+        parts = [
+            tf.nn.convolution(part, kernel, strides=self.strides, padding=padding, dilations=self.dilation)
+            for part, kernel in zip(tf.split(x, groups, -1), tf.split(self.kernel, groups, -1), strict=True)
+        ]
+        return parts[0] if groups == 1 else tf.concat(parts, -1)
+
+
+class DepthwiseConv(Convolution):
+    """DepthwiseConv1D and DepthwiseConv2D; the kernel is (*window, channels, multiplier)."""
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the depthwise convolution, in one dimension as an image of height one."""
+        x, padding = self.pad(x)
+        if len(self.strides) == 2:
+            return self.convolve_image(x, self.kernel, self.strides, self.dilation, padding)
+        strides, dilation = self.strides * 2, (1, *self.dilation)
+        y = self.convolve_image(tf.expand_dims(x, 1), tf.expand_dims(self.kernel, 0), strides, dilation, padding)
+        return tf.squeeze(y, [1])
+
+    @staticmethod
+    def convolve_image(
+        x: tf.Tensor, kernel: tf.Tensor, strides: Sequence[int], dilation: Sequence[int], padding: str
+    ) -> tf.Tensor:
+        """Return the depthwise convolution of (rows, height, width, channels)."""
+        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], padding, dilations=list(dilation))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ConvTranspose(Convolution):
+    """Conv1DTranspose, Conv2DTranspose, Conv3DTranspose; the kernel is (*window, output, input channels).
+
+    Attributes
+    ----------
+    output_padding : tuple of int or None
+        Further positions at the end of each spatial axis; None takes the size that the strides suggest.
+    """
+
+    output_padding: tuple[int, ...] | None = None
+
+    def convolve(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the transposed convolution."""
+        sizes = shape_of(x)
+        spatial = [self.output_size(axis, size) for axis, size in enumerate(sizes[1:-1])]
+        output = [sizes[0], *spatial, self.kernel.shape[-2]]
+        return tf.nn.conv_transpose(
+            x, self.kernel, output, list(self.strides), self.padding.upper(), dilations=list(self.dilation)
+        )
+
+    def output_size(self, axis: int, size: Any) -> Any:
+        """Return the output's size along a spatial axis, by the arithmetic of Keras."""
+        stride, window = self.strides[axis], (self.kernel.shape[axis] - 1) * self.dilation[axis] + 1
+        further = None if self.output_padding is None else self.output_padding[axis]
+        if self.padding == "same":
+            return size * stride if further is None else (size - 1) * stride + window % 2 + further
+        return (size - 1) * stride + window + (max(stride - window, 0) if further is None else further)

@@ -1,0 +1,119 @@
+"""Layers of several inputs: sums are Diagonal, products Secant, maxima choose their units."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import ClassVar
+
+import tensorflow as tf
+
+from deeplift_tf.layers.base import Step
+from deeplift_tf.layers.kinds import Diagonal, Maximum, Secant
+from deeplift_tf.layers.path import straight_line
+
+
+class Add(Diagonal):
+    """Sum of the inputs, which may broadcast."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the sum."""
+        return functools.reduce(tf.add, inputs)
+
+
+class Average(Diagonal):
+    """Mean of the inputs, which may broadcast."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean."""
+        return functools.reduce(tf.add, inputs) / len(inputs)
+
+
+class Subtract(Diagonal):
+    """First input minus the second."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return u − v."""
+        first, second = inputs
+        return first - second
+
+    def magnitude(self) -> Add:
+        """Return the sum."""
+        return Add()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Concatenate(Diagonal):
+    """Inputs side by side.
+
+    Attributes
+    ----------
+    axis : int
+    """
+
+    axis: int
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the concatenation."""
+        return tf.concat(inputs, self.axis)
+
+
+class Largest(Maximum):
+    """Elementwise maximum of the inputs. Inputs that tie share the credit."""
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the maximum."""
+        return tf.reduce_max(tf.stack(_broadcast(inputs)), 0)
+
+
+class Smallest(Maximum):
+    """Elementwise minimum of the inputs. Inputs that tie share the credit."""
+
+    larger: ClassVar[bool] = False
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the minimum."""
+        return tf.reduce_min(tf.stack(_broadcast(inputs)), 0)
+
+
+def _broadcast(inputs: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+    zeros = functools.reduce(tf.add, [tf.zeros_like(x) for x in inputs])
+    return [x + zeros for x in inputs]
+
+
+class Multilinear(Secant):
+    """Products of several inputs, linear in each: exact along the straight line with few nodes.
+
+    The derivative of a product of k factors is a polynomial of degree k − 1 along the line, so ⌈k/2⌉ Gauss–Legendre
+    nodes are exact. For two factors that is one node, where u gets B(·, (v+v⁰)/2) and v gets B((u+u⁰)/2, ·).
+    """
+
+    def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Integrate the transposed Jacobian along the line."""
+        nodes = (len(step.inputs) + 1) // 2
+        return straight_line(self.forward, step.inputs, multipliers, nodes, step.rows)
+
+
+class Multiply(Multilinear):
+    """Elementwise product of the inputs, which may broadcast."""
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the product."""
+        return functools.reduce(tf.multiply, inputs)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Contraction(Multilinear):
+    """Sum of products over shared axes: Dot, matrix products, attention.
+
+    Attributes
+    ----------
+    equation : str
+        For tf.einsum, with a letter for the rows in every term.
+    """
+
+    equation: str
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the contraction."""
+        return tf.einsum(self.equation, *inputs)

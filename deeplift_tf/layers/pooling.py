@@ -1,0 +1,105 @@
+"""Pooling: averages are Diagonal, maxima choose their units."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.channels import with_channels_last
+from deeplift_tf.layers.kinds import Diagonal, Maximum
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Window(Layer):
+    """Settings of a sliding window.
+
+    Attributes
+    ----------
+    size, strides : tuple of int
+        One for each spatial axis.
+    padding : {"same", "valid"}
+    channels_first : bool
+    """
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: str
+    channels_first: bool = False
+
+
+class AveragePooling(Window, Diagonal):
+    """Means over windows; padding does not count towards them."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean of each window."""
+        return with_channels_last(
+            lambda x: tf.nn.avg_pool(x, self.size, self.strides, self.padding.upper()), inputs[0], self.channels_first
+        )
+
+
+class MaxPooling(Window, Maximum):
+    """Maxima over windows."""
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the maximum of each window."""
+        return with_channels_last(
+            lambda x: tf.nn.max_pool(x, self.size, self.strides, self.padding.upper()), inputs[0], self.channels_first
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reduction(Layer):
+    """Settings of a reduction over whole axes.
+
+    Attributes
+    ----------
+    axes : tuple of int
+        Axes that are reduced; the leading one, of rows, is not among them.
+    keepdims : bool
+    """
+
+    axes: tuple[int, ...]
+    keepdims: bool = False
+
+
+class Mean(Reduction, Diagonal):
+    """Mean over axes: global average pooling."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean."""
+        return tf.reduce_mean(inputs[0], self.axes, keepdims=self.keepdims)
+
+
+class Max(Reduction, Maximum):
+    """Maximum over axes: global max pooling. Units that tie share the credit equally."""
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the maximum."""
+        return tf.reduce_max(inputs[0], self.axes, keepdims=self.keepdims)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AdaptiveMax(Maximum):
+    """Maxima over windows of unequal size, the same along each spatial axis in turn.
+
+    Attributes
+    ----------
+    windows : tuple of tf.Tensor, shape (output size, widest window), int32
+        For each spatial axis the positions of every window, the last one repeated where a window is narrower.
+    channels_first : bool
+    """
+
+    windows: tuple[tf.Tensor, ...]
+    channels_first: bool = False
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the maximum of each window."""
+        return with_channels_last(self.pool, inputs[0], self.channels_first)
+
+    def pool(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the maxima of x, shape (rows, ..., channels)."""
+        for axis, window in enumerate(self.windows, start=1):
+            x = tf.reduce_max(tf.gather(x, window, axis=axis), axis + 1)
+        return x

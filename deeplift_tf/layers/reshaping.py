@@ -1,0 +1,152 @@
+"""Layers that move units about: all of them Diagonal."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from deeplift_tf.layers.kinds import Diagonal
+from deeplift_tf.tensors import shape_of
+
+
+class Identity(Diagonal):
+    """y = x: dropout, noise and whatever else does nothing at inference."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x."""
+        return tf.identity(inputs[0])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reshape(Diagonal):
+    """Units in another shape, row by row.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Without the axis of rows; one size may be -1.
+    """
+
+    shape: tuple[int, ...]
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x reshaped."""
+        return tf.reshape(inputs[0], [shape_of(inputs[0])[0], *self.shape])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Permute(Diagonal):
+    """Axes in another order.
+
+    Attributes
+    ----------
+    axes : tuple of int
+        For each axis of the output the axis of the input, that of rows included.
+    """
+
+    axes: tuple[int, ...]
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x transposed."""
+        return tf.transpose(inputs[0], self.axes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pad(Diagonal):
+    """Zeros around the units.
+
+    Attributes
+    ----------
+    amounts : tuple of (int, int)
+        Before and after, for each axis, that of rows included.
+    """
+
+    amounts: tuple[tuple[int, int], ...]
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x padded."""
+        return tf.pad(inputs[0], self.amounts)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Crop(Diagonal):
+    """Units at the edges left out.
+
+    Attributes
+    ----------
+    amounts : tuple of (int, int)
+        Before and after, for each axis, that of rows included.
+    """
+
+    amounts: tuple[tuple[int, int], ...]
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x cropped."""
+        (x,) = inputs
+        return x[tuple(slice(before, -after or None) for before, after in self.amounts)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Repeat(Diagonal):
+    """Every unit several times along some axes: RepeatVector and nearest-neighbour upsampling.
+
+    Attributes
+    ----------
+    repeats : tuple of int
+        For each axis, that of rows included.
+    """
+
+    repeats: tuple[int, ...]
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x repeated."""
+        (x,) = inputs
+        for axis, times in enumerate(self.repeats):
+            x = x if times == 1 else tf.repeat(x, times, axis)
+        return x
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExpandAxis(Diagonal):
+    """A new axis of size one.
+
+    Attributes
+    ----------
+    axis : int
+        Its place in the output.
+    """
+
+    axis: int
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x with the axis."""
+        return tf.expand_dims(inputs[0], self.axis)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AxisMaps(Diagonal):
+    """One matrix for each of some axes: interpolated upsampling, resizing, adaptive average pooling.
+
+    Attributes
+    ----------
+    axes : tuple of int
+    matrices : tuple of tf.Tensor, shape (output size, input size)
+    """
+
+    axes: tuple[int, ...]
+    matrices: tuple[tf.Tensor, ...]
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return x with each axis multiplied by its matrix."""
+        (x,) = inputs
+        for axis, matrix in zip(self.axes, self.matrices, strict=True):
+            last = x.shape.rank - 1
+            order = list(range(x.shape.rank))
+            order[axis], order[last] = last, axis
+            x = tf.transpose(tf.tensordot(tf.transpose(x, order), matrix, [[last], [1]]), order)
+        return x
+
+    def magnitude(self) -> AxisMaps:
+        """Return the map by the absolute matrices: |A ⊗ B| = |A| ⊗ |B|."""
+        return dataclasses.replace(self, matrices=tuple(tf.abs(matrix) for matrix in self.matrices))

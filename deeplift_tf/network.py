@@ -1,0 +1,195 @@
+"""The network: a graph of DeepLIFT layers that predicts as the model does and compiles into scoring functions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf import walk
+from deeplift_tf.arrays import as_batch
+from deeplift_tf.assignment import RuleChoice, with_rules
+from deeplift_tf.errors import LayerNameError
+from deeplift_tf.graph import Edge, Graph, Node
+from deeplift_tf.scoring import Score, as_tensor, spans
+
+
+class LayerRow(NamedTuple):
+    """One line of the table of layers."""
+
+    name: str
+    keras_class: str
+    kind: str
+    rule: str
+    output_shape: tuple[int | None, ...]
+    exact: bool
+
+
+class Network:
+    """DeepLIFT layers in the order of the model that they were made from. `dl.convert` makes one.
+
+    Parameters
+    ----------
+    graph : Graph
+    dtype : tf.DType
+        Of every float in it.
+    """
+
+    def __init__(self, graph: Graph, dtype: tf.DType = tf.float32) -> None:
+        self.graph, self.dtype = graph, dtype
+
+    @property
+    def layers(self) -> Mapping[str, Node]:
+        """The nodes by name."""
+        return MappingProxyType({node.name: node for node in self.graph.nodes})
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, in order."""
+        return tuple(value.name for value in self.graph.inputs)
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of each input, None for the axis of rows."""
+        return {value.name: tuple(value.shape) for value in self.graph.inputs}
+
+    @property
+    def input_dtypes(self) -> dict[str, str]:
+        """Dtype of each input."""
+        return {value.name: value.dtype.name for value in self.graph.inputs}
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return tuple(self.graph.outputs)
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of each output, None for the axis of rows."""
+        return {name: tuple(self.graph.shape(edge)) for name, edge in self.graph.outputs.items()}
+
+    @property
+    def float_inputs(self) -> tuple[Edge, ...]:
+        """The inputs that can differ from a reference."""
+        return tuple(value.edge for value in self.graph.inputs if value.dtype.is_floating)
+
+    def edge(self, name: str) -> Edge:
+        """Return the value of a layer, or of an input.
+
+        Raises
+        ------
+        LayerNameError
+            When nothing has this name.
+        """
+        known = {edge.node: edge for edge in (value.edge for value in self.graph.inputs)}
+        known |= {node.name: Edge(node.name) for node in self.graph.nodes}
+        if name not in known:
+            raise LayerNameError(f"no layer is named {name!r}; the layers are {', '.join(known)}")
+        return known[name]
+
+    def with_rule(self, rule: RuleChoice) -> Network:
+        """Return the same network under another rule, sharing weights.
+
+        Parameters
+        ----------
+        rule : str or mapping
+            As for `dl.convert`.
+        """
+        return Network(with_rules(self.graph, rule), self.dtype)
+
+    def compile(self, layers: str | Sequence[str] | None = None) -> Score:
+        """Return a function that scores the model inputs, or hidden layers.
+
+        Parameters
+        ----------
+        layers : None, str or sequence of str
+            None: the inputs. A name, or several; their scores come as an array, or as a dict by name.
+
+        Raises
+        ------
+        LayerNameError
+            When a layer is not there.
+        """
+        return Score(self, layers)
+
+    def predict(self, x: Any, batch_size: int = 32) -> Any:
+        """Return what the original model predicts.
+
+        Parameters
+        ----------
+        x : array, or list or dict of arrays, shape (N, ...)
+        batch_size : int
+
+        Returns
+        -------
+        np.ndarray, or dict of them by output name where the model has several
+        """
+        batch = as_batch(x, self.graph.inputs)
+        parts = []
+        for start, stop in spans(len(batch), batch_size):
+            rows = [
+                as_tensor(a[start:stop], value.dtype) for a, value in zip(batch.arrays, self.graph.inputs, strict=True)
+            ]
+            parts.append([y.numpy() for y in self._predict(*rows)])
+        whole = [np.concatenate(each) for each in zip(*parts, strict=True)]
+        return whole[0] if len(whole) == 1 else dict(zip(self.output_names, whole, strict=True))
+
+    def table(self) -> list[LayerRow]:
+        """Return one row for each layer."""
+        return [
+            LayerRow(
+                node.name,
+                node.keras_class,
+                node.layer.kind,
+                node.rule.name if reads_rule(node) else "",
+                tuple(node.shapes[0]),
+                node.layer.exact,
+            )
+            for node in self.graph.nodes
+        ]
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the table of layers.
+
+        Parameters
+        ----------
+        print_fn : callable, optional
+            Called once with the whole text in place of printing it.
+        """
+        text = render(self.table())
+        (print_fn or print)(text)
+
+    @functools.cached_property
+    def _predict(self) -> Any:
+        """The forward pass as one compiled function of the inputs."""
+        edges = [value.edge for value in self.graph.inputs]
+
+        def forward(*x: tf.Tensor) -> list[tf.Tensor]:
+            values = walk.forward(self.graph.nodes, dict(zip(edges, x, strict=True)))
+            return [values[edge] for edge in self.graph.outputs.values()]
+
+        signature = [tf.TensorSpec(value.shape, value.dtype) for value in self.graph.inputs]
+        return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
+
+
+def reads_rule(node: Node) -> bool:
+    """Whether a node's scores depend on its rule: affine layers have none."""
+    return node.layer.kind not in ("Linear", "Diagonal")
+
+
+def render(rows: Sequence[LayerRow]) -> str:
+    """Return the table of layers as text in columns."""
+    head = ("layer", "Keras class", "kind", "rule", "output shape", "")
+    lines = [
+        (row.name, row.keras_class, row.kind, row.rule, str(row.output_shape), "" if row.exact else "approximate")
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (head, tuple("-" * width for width in widths), *lines)
+    )

@@ -1,0 +1,127 @@
+"""The forms in which references may be given, brought into one: (1 or N, R, ...) for each input."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeplift_tf.arrays import Batch, arrange, require_finite
+from deeplift_tf.errors import InputError, ReferencesError
+from deeplift_tf.graph import Input
+
+logger = logging.getLogger("deeplift_tf")
+
+Take = Callable[[int, int], tuple[np.ndarray, ...]]
+
+
+class References(NamedTuple):
+    """References of all rows of x, made when they are asked for.
+
+    Attributes
+    ----------
+    count : int
+        R, references for each example.
+    take : callable
+        (first row, end row) -> for each input an array, shape (1 or rows, R, ...).
+    """
+
+    count: int
+    take: Take
+
+
+def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> References:
+    """Bring references into one form; the rank decides what they are.
+
+    Parameters
+    ----------
+    references : None, scalar, array, callable, or list or dict of them
+        None: zeros. A scalar fills the input's shape. An array of rank(x) − 1 is one reference for all rows; of
+        rank(x) with one row, the same, with N rows, one for each; of rank(x) + 1, shape (1, R, ...), a background for
+        all rows, or (N, R, ...), R for each. A callable takes rows of x, in the structure of x, and returns any of
+        these forms with as many rows; it is called batch by batch and has to treat every row on its own.
+    x : Batch
+    inputs : sequence of Input
+
+    Raises
+    ------
+    ReferencesError
+        When a shape does not fit, or a value is NaN or infinite.
+    """
+    if references is None:
+        logger.warning("no references given: zeros are used")
+    if callable(references):
+        return _called(references, x, inputs)
+    try:
+        parts = [references] * len(inputs) if np.ndim(references or 0) == 0 else []
+    except ValueError:
+        parts = []
+    if not parts:
+        parts = _arranged(references, inputs)
+    arrays = [as_pairs(part, array.shape, value) for part, array, value in zip(parts, x.arrays, inputs, strict=True)]
+    count = _common_count(arrays, inputs)
+    return References(count, lambda start, stop: tuple(_rows(array, start, stop) for array in arrays))
+
+
+def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
+    """Return the references of one input as an array, shape (1 or N, R, ...).
+
+    Parameters
+    ----------
+    part : None, scalar or array
+    shape : tuple of int
+        Of x, (N, ...).
+    value : Input
+    """
+    where = f"references for input {value.name!r}"
+    dtype = value.dtype.as_numpy_dtype
+    if part is None or np.ndim(part) == 0:
+        part = np.full(shape[1:], 0 if part is None else part, dtype)
+    array = np.asarray(part)
+    lead = array.ndim - len(shape)
+    if lead not in (-1, 0, 1) or array.shape[lead + 1 :] != shape[1:]:
+        raise ReferencesError(
+            f"{where}: expected shape {shape[1:]} (one for all), {shape} (one for each row), or (1 or {shape[0]}, R, "
+            f"{', '.join(map(str, shape[1:]))}) (R for each row); received {array.shape}"
+        )
+    pairs = array[None, None] if lead == -1 else array[:, None] if lead == 0 else array
+    if len(pairs) not in (1, shape[0]) or not pairs.shape[1]:
+        raise ReferencesError(f"{where}: expected 1 or {shape[0]} rows, as x has; received {array.shape}")
+    try:
+        require_finite(pairs, where)
+    except InputError as error:
+        raise ReferencesError(str(error)) from error
+    return pairs
+
+
+def _arranged(references: Any, inputs: Sequence[Input]) -> list[Any]:
+    try:
+        return arrange(references, inputs, "references")[0]
+    except InputError as error:
+        raise ReferencesError(str(error)) from error
+
+
+def _common_count(arrays: Sequence[np.ndarray], inputs: Sequence[Input]) -> int:
+    counts = {array.shape[1] for array in arrays} - {1} or {1}
+    if len(counts) > 1:
+        found = {value.name: array.shape[1] for value, array in zip(inputs, arrays, strict=True)}
+        raise ReferencesError(f"references: expected the same number for every input; received {found}")
+    return counts.pop()
+
+
+def _rows(array: np.ndarray, start: int, stop: int) -> np.ndarray:
+    return array if len(array) == 1 else array[start:stop]
+
+
+def _called(function: Callable[..., Any], x: Batch, inputs: Sequence[Input]) -> References:
+    """Call a function of rows of x, batch by batch; its first row tells how many references it makes."""
+
+    def take(start: int, stop: int) -> tuple[np.ndarray, ...]:
+        rows = Batch(tuple(array[start:stop] for array in x.arrays), x.names, x.structure)
+        made = function(rows.restore(rows.arrays))
+        return as_references(made if made is not None else 0.0, rows, inputs).take(0, stop - start)
+
+    first = take(0, 1)
+    return References(_common_count(first, inputs), take)

@@ -1,0 +1,286 @@
+"""Scores of many rows: batches, targets and references around the compiled function."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.arrays import Batch, as_batch
+from deeplift_tf.attribution import Plan, compile_plan
+from deeplift_tf.errors import InputError, TargetError
+from deeplift_tf.graph import Edge
+from deeplift_tf.progress import Progress, as_progress
+from deeplift_tf.references import References, as_references
+from deeplift_tf.target_layer import resolve_target
+from deeplift_tf.targets import as_target, stacked
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+
+class Scores(NamedTuple):
+    """What a scoring function returns: numpy arrays, averaged over references.
+
+    With `targets` given, every array has a leading axis of K targets.
+
+    Attributes
+    ----------
+    contributions : array, or list or dict of arrays, shape of x
+        C, which sums to the difference of the target from its reference.
+    multipliers : array, or list or dict of arrays, shape of x
+        m = C/Δx.
+    outputs : np.ndarray, shape (N,)
+        The target's value for x.
+    reference_outputs : np.ndarray, shape (N,), or None
+        The target's value for the reference; None under rules without a reference.
+    delta : np.ndarray, shape (N,), or None
+        ΣC − Δt, the sum-to-delta error, of the reference where it is largest. None where there is no such promise:
+        under rules without a reference, and where the scored layers do not cut every path to the target.
+    hypothetical : array, or list or dict of arrays, shape of x, or None
+        What each letter would contribute at each position.
+    """
+
+    contributions: Any
+    multipliers: Any
+    outputs: np.ndarray
+    reference_outputs: np.ndarray | None
+    delta: np.ndarray | None
+    hypothetical: Any = None
+
+
+class Score:
+    """A scoring function of a network; see `Network.compile`.
+
+    Safe to be called from several threads.
+
+    Parameters
+    ----------
+    network : Network
+    layers : None, str or sequence of str
+    """
+
+    def __init__(self, network: Network, layers: str | Sequence[str] | None = None) -> None:
+        self.network, self.layers = network, layers
+        names = [layers] if isinstance(layers, str) else list(layers or ())
+        self.scored = tuple(network.edge(name) for name in names) or network.float_inputs
+        if not self.scored:
+            raise InputError(
+                "no input of the model holds floats, so none has a difference; score the output of the layer that "
+                "reads them: compile(layers=...)"
+            )
+        self._compiled: dict[tuple[Plan, tf.DType], Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(
+        self,
+        x: Any,
+        references: Any = None,
+        target: Any = 0,
+        batch_size: int = 32,
+        progress: bool | Progress = False,
+        *,
+        targets: Sequence[Any] | None = None,
+        output: str | None = None,
+        pre_activation: bool = False,
+        mean_normalised: bool = False,
+        hypothetical: bool = False,
+    ) -> Scores:
+        """Score rows of x.
+
+        Parameters
+        ----------
+        x : array, or list or dict of arrays for several inputs, shape (N, ...)
+        references : None, scalar, array, callable, or list or dict of them
+            See `as_references`: the rank decides; None is zeros.
+        target : int, tuple, array, "predicted" or callable
+            See `as_target`.
+        batch_size : int
+            (Example, reference) pairs that are computed together; memory grows with it, not with N.
+        progress : bool or callable
+            True shows a bar; a callable is told (pairs done, pairs in all).
+        targets : sequence, optional
+            Several targets, which share the forward passes.
+        output : str, optional
+            The head that the target lies in, or any inner layer; needed where the model has several outputs.
+        pre_activation : bool
+            Look through a final softmax or sigmoid.
+        mean_normalised : bool
+            Take from the target the mean over the last axis of the output, as is fitting for softmax logits.
+        hypothetical : bool
+            Return hypothetical contributions too.
+
+        Returns
+        -------
+        Scores
+
+        Raises
+        ------
+        InputError, ReferencesError, TargetError, LayerNameError
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size: expected at least 1; received {batch_size}")
+        if targets is not None and not (len(targets) and isinstance(target, int) and target == 0):
+            raise TargetError("give either target= or targets=, and at least one of those")
+        inputs = self.network.graph.inputs
+        batch = as_batch(x, inputs)
+        if not len(batch):
+            raise InputError("x: expected at least one row; received none")
+        pairs = as_references(references, batch, inputs)
+        edge = resolve_target(self.network.graph, output, pre_activation)
+        shape = tuple(self.network.graph.shape(edge)[1:])
+        each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
+        plan = Plan(
+            scored=self.scored,
+            target=edge,
+            selectors=tuple(None if isinstance(t, np.ndarray) else t for t in each),
+            several_references=pairs.count > 1,
+            several_targets=targets is not None,
+            mean_normalised=mean_normalised,
+            hypothetical=hypothetical,
+            complete=any(node.rule.reference for node in self.network.graph.nodes),
+        )
+        totals = self._run(plan, batch, pairs, stacked(each, shape, len(batch)), batch_size, as_progress(progress))
+        return self._scores(plan, batch, totals)
+
+    def _run(
+        self, plan: Plan, x: Batch, references: References, weights: np.ndarray, batch_size: int, progress: Progress
+    ) -> Totals:
+        """Score batch by batch, all references of an example together where they fit."""
+        function, totals = self.compiled(plan), Totals(len(x), references.count, int(plan.several_targets))
+        done = 0
+        progress(0, len(x) * references.count)
+        for start, stop in spans(len(x), max(1, batch_size // references.count)):
+            made = references.take(start, stop)
+            rows = weights if weights.shape[1] == 1 else weights[:, start:stop]
+            for first, last in spans(references.count, max(1, batch_size // (stop - start))):
+                result = function(*self._arguments(plan, x, (start, stop), made, (first, last), rows))
+                totals.add(slice(start, stop), result)
+                done += (stop - start) * (last - first)
+                progress(done, len(x) * references.count)
+        return totals
+
+    def _arguments(
+        self,
+        plan: Plan,
+        x: Batch,
+        rows: tuple[int, int],
+        references: tuple[np.ndarray, ...],
+        some: tuple[int, int],
+        weights: np.ndarray,
+    ) -> tuple[Any, Any, Any]:
+        """Return one call's arguments in the dtypes of the network."""
+        specs = self.network.graph.inputs
+        parts = [as_tensor(array[slice(*rows)], spec.dtype) for array, spec in zip(x.arrays, specs, strict=True)]
+        several = [array if array.shape[1] == 1 else array[:, slice(*some)] for array in references]
+        if plan.several_references:
+            width = max(array.shape[1] for array in several)
+            several = [np.broadcast_to(a, (len(a), width, *a.shape[2:])) for a in several]
+        else:
+            several = [array[:, 0] for array in several]
+        given = [as_tensor(array, spec.dtype) for array, spec in zip(several, specs, strict=True)]
+        weights = weights if plan.several_targets else weights[0]
+        return tuple(parts), tuple(given), as_tensor(weights, self.network.dtype)
+
+    def compiled(self, plan: Plan) -> Any:
+        """Return the compiled function of a plan; each is traced once."""
+        key = (plan, self.network.dtype)
+        with self._lock:
+            if key not in self._compiled:
+                function = compile_plan(self.network.graph, plan, self.network.dtype)
+                self._compiled[key] = function.get_concrete_function()
+            return self._compiled[key]
+
+    def _scores(self, plan: Plan, x: Batch, totals: Totals) -> Scores:
+        means = totals.means()
+        hypothetical = self._structured(x, means["hypothetical"]) if plan.hypothetical else None
+        return Scores(
+            self._structured(x, means["contributions"]),
+            self._structured(x, means["multipliers"]),
+            means["outputs"],
+            means.get("reference_outputs"),
+            means["delta"] if plan.complete and self._cuts(plan.target) else None,
+            hypothetical,
+        )
+
+    def _structured(self, x: Batch, values: list[np.ndarray]) -> Any:
+        """Return the values of the scored layers: one alone for a name, a dict for names, x's structure for inputs."""
+        if isinstance(self.layers, str):
+            return values[0]
+        if self.layers:
+            return dict(zip(self.layers, values, strict=True))
+        found = dict(zip(self.scored, values, strict=True))
+        return x.restore([found.get(value.edge) for value in self.network.graph.inputs])
+
+    def _cuts(self, target: Edge) -> bool:
+        """Whether the scored values cut every path from the inputs to the target, each path once."""
+        graph, reached = self.network.graph, {*self.network.float_inputs} - {*self.scored}
+        if graph.descendants(self.scored) & {edge.node for edge in self.scored}:
+            return False
+        for node in graph.nodes:
+            if reached.intersection(node.inputs):
+                reached |= {Edge(node.name, index) for index in range(len(node.shapes))} - {*self.scored}
+        return target not in reached
+
+
+class Totals:
+    """Results of batches gathered into whole arrays.
+
+    Parameters
+    ----------
+    rows : int
+        N.
+    references : int
+        R.
+    axis : int
+        Which axis of the results counts the rows.
+    """
+
+    def __init__(self, rows: int, references: int, axis: int) -> None:
+        self.rows, self.references, self.axis = rows, references, axis
+        self.sums: dict[str, Any] = {}
+
+    def add(self, rows: slice, results: dict[str, Any]) -> None:
+        """Add what a batch found about some rows."""
+        for name, value in results.items():
+            if isinstance(value, (list, tuple)):
+                held = self.sums.setdefault(name, [None] * len(value))
+                for index, part in enumerate(value):
+                    held[index] = self._added(held[index], rows, part.numpy(), name)
+            else:
+                self.sums[name] = self._added(self.sums.get(name), rows, value.numpy(), name)
+
+    def _added(self, total: np.ndarray | None, rows: slice, part: np.ndarray, name: str) -> np.ndarray:
+        if total is None:
+            shape = list(part.shape)
+            shape[self.axis] = self.rows
+            total = np.zeros(shape, part.dtype)
+        view = total[:, rows] if self.axis else total[rows]
+        if name == "outputs":
+            view[...] = part
+        elif name == "delta":
+            view[...] = np.where(np.abs(part) > np.abs(view), part, view)
+        else:
+            view += part
+        return total
+
+    def means(self) -> dict[str, Any]:
+        """Return the means over references; outputs have none to be averaged over, and of delta the worst counts."""
+        for name in self.sums.keys() - {"outputs", "delta"}:
+            value = self.sums[name]
+            for array in value if isinstance(value, list) else [value]:
+                array /= self.references
+        return self.sums
+
+
+def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
+    """Cut 0..total into spans of a length."""
+    return ((start, min(start + step, total)) for start in range(0, total, step))
+
+
+def as_tensor(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
+    """Return an array as a tensor; strings stay what they are."""
+    return tf.constant(array if dtype == tf.string else np.asarray(array, dtype.as_numpy_dtype))
