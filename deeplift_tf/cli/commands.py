@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from deeplift_tf import __version__
 from deeplift_tf.cli.errors import Commands
 from deeplift_tf.cli.inspect import inspect
 from deeplift_tf.cli.score import score
-from deeplift_tf.cli.versions import version_of
 
 
 @click.group(
@@ -15,7 +15,7 @@ from deeplift_tf.cli.versions import version_of
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version_of("deeplift-tf"), prog_name="deeplift-tf")
+@click.version_option(__version__, prog_name="deeplift-tf")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
 def commands(debug: bool) -> None:
     """DeepLIFT importance scores for saved Keras models."""

@@ -12,10 +12,10 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow quietly, unless the user has chosen how much it says."""
-    if LEVEL in os.environ or "tensorflow" in sys.modules:
+    """Import TensorFlow quietly, unless the user has asked for its messages by a level of 0 or 1."""
+    level = os.environ.setdefault(LEVEL, "3")
+    if level in ("0", "1") or "tensorflow" in sys.modules:
         return
-    os.environ[LEVEL] = "3"
     with _held_back():
         import tensorflow as tf
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-PACKAGES = ("deeplift-tf", "tensorflow", "keras", "numpy", "h5py")
+from deeplift_tf import __version__
+
+PACKAGES = ("tensorflow", "keras", "numpy", "h5py")
 
 
 def version_of(package: str) -> str:
@@ -17,5 +19,6 @@ def version_of(package: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of all `PACKAGES`."""
-    return {"python": platform.python_version()} | {name: version_of(name) for name in PACKAGES}
+    """Return the versions of this package, of Python and of all `PACKAGES`."""
+    own = {"deeplift_tf": __version__, "python": platform.python_version()}
+    return own | {name: version_of(name) for name in PACKAGES}

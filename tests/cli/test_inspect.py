@@ -37,10 +37,11 @@ def test_check(files: Path) -> None:
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    layer = {"name": "[bold]x" + "y" * 200, "keras_class": "Dense", "kind": "linear", "rule": "", "exact": False}
+    name = "[bold]x" + "y" * 200
+    layer = {"name": name, "keras_class": "Dense", "kind": "linear", "rule": "", "exact": False}
     print_layers([layer | {"output_shape": (None, 2), "note": "16 nodes"}])
     out = capsys.readouterr().out
-    assert layer["name"] in out
+    assert name in out
     assert "approximate: 16 nodes" in out
     assert "1 layers, 1 of them approximate" in out
 

@@ -115,8 +115,12 @@ def test_options_of_the_model(files: Path, tmp_path: Path) -> None:
 def test_hidden_layers(files: Path, tmp_path: Path) -> None:
     found = score(files, tmp_path / "s.h5", "--layers", "conv")
     scores = dl.convert(files / "one.keras").compile(layers=["conv"])(np.load(files / "x.npy"), references=0.0)
-    expected = scores.contributions
-    close(found["contributions"], expected["conv"] if isinstance(expected, dict) else expected)
+    close(found["contributions/conv"], scores.contributions["conv"])
+
+
+@pytest.mark.parametrize("layers", ["conv,conv", "conv,conv/linear"])
+def test_layers_that_cannot_share_a_file(files: Path, tmp_path: Path, layers: str) -> None:
+    assert "'conv' and what is inside it" in refused(files, tmp_path / "s.h5", "--layers", layers)
 
 
 def test_arguments_and_versions_are_kept(files: Path, tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_arguments_and_versions_are_kept(files: Path, tmp_path: Path) -> None:
     assert kept["arguments"]["target"] == 1
     assert kept["arguments"]["rule"] == "gradient"
     assert kept["arguments"]["model"] == str(files / "one.keras")
-    assert {"deeplift-tf", "tensorflow", "numpy"} <= set(kept["versions"])
+    assert {"deeplift_tf", "tensorflow", "numpy"} <= set(kept["versions"])
 
 
 def test_the_last_line(files: Path, tmp_path: Path) -> None:
