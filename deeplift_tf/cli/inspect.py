@@ -66,12 +66,12 @@ def print_layers(layers: list[dict[str, Any]]) -> None:
         )
     console.print(table)
     approximate = sum(not layer["exact"] for layer in layers)
-    console.print(f"{len(layers)} layers, {approximate} of them approximate")
+    console.print(f"layers: {len(layers)}, of which approximate: {approximate}")
 
 
 def _note(layer: dict[str, Any]) -> str:
     word = "exact" if layer["exact"] else "approximate"
-    return f"{word}: {layer['note']}" if layer["note"] else word
+    return f"{word}: {layer['note']}" if layer.get("note") else word
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def test_the_table_names_every_layer(files: Path) -> None:
     assert "(None, 8, 3)" in lines["conv"]
     assert "exact" in lines["conv"]
     assert "reveal_cancel" in result.stdout
-    assert "0 of them approximate" in result.stdout
+    assert "of which approximate: 0" in result.stdout
 
 
 def test_json(files: Path) -> None:
@@ -43,7 +43,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.Capt
     out = capsys.readouterr().out
     assert name in out
     assert "approximate: 16 nodes" in out
-    assert "1 layers, 1 of them approximate" in out
+    assert "layers: 1, of which approximate: 1" in out
 
 
 def test_the_rules_offered_are_those_of_the_library(files: Path) -> None:
