@@ -93,7 +93,7 @@ class _Upgrader:
         return {**layer, **parts}
 
     def operation(self, layer: Config) -> Config:
-        """Name the module of a keras.ops function in a functional model; what is unknown is left to the safety check."""
+        """Name the module of a keras.ops function; what is unknown is left to the safety check."""
         module = layer.get("module") or operation_module(layer["class_name"])
         return {"module": module, **layer, "config": self.value(layer["config"])} if module else layer
 

@@ -9,6 +9,7 @@ CVE-2026-1462).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -146,12 +147,14 @@ def _is_known_class(value: dict[str, Any], name: str, module: Any, custom: Custo
         return True
     if not isinstance(module, str):
         return False
-    if module == "keras.layers" or module.startswith("keras.src.layers."):
+    if module == "keras.layers" or (module.startswith("keras.src.layers.") and module in sys.modules):
         return name in layer_names()
     if name in MODEL_CLASSES:
         return module in MODEL_MODULES
     if module in ("keras", "keras.dtype_policies"):
-        return hasattr(keras.dtype_policies, name)
+        return name.endswith(("DTypePolicy", "DTypePolicyMap")) and hasattr(keras.dtype_policies, name)
+    if module == "keras.quantizers":
+        return name.endswith(("Quantizer", "QuantizationConfig")) and hasattr(keras.quantizers, name)
     return is_operation(module, name)
 
 
