@@ -15,6 +15,7 @@ from deeplift_tf.errors import InputError, TargetError
 from deeplift_tf.graph import Edge
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.references import References, as_references
+from deeplift_tf.rewriting import simplify
 from deeplift_tf.target_layer import resolve_target
 from deeplift_tf.targets import as_target, stacked
 
@@ -190,7 +191,8 @@ class Score:
         key = (plan, self.network.dtype)
         with self._lock:
             if key not in self._compiled:
-                function = compile_plan(self.network.graph, plan, self.network.dtype)
+                graph = simplify(self.network.graph, [plan.target, *plan.scored])
+                function = compile_plan(graph, plan, self.network.dtype)
                 self._compiled[key] = function.get_concrete_function()
             return self._compiled[key]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.channels import with_channels_last
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.tensors import shape_of
@@ -66,15 +67,62 @@ class Convolution(Linear):
 class Conv(Convolution):
     """Conv1D, Conv2D, Conv3D, grouped ones included."""
 
+    def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Conv | None:
+        """Return the layer of a·y + b."""
+        if self.channels_first or max(scale.shape.rank, shift.shape.rank) > 1:
+            return None
+        bias = shift if self.bias is None else self.bias * scale + shift
+        bias = tf.broadcast_to(bias, self.kernel.shape[-1:])
+        return dataclasses.replace(self, kernel=self.kernel * scale, bias=bias)
+
     def convolve(self, x: tf.Tensor) -> tf.Tensor:
         """Return the convolution; groups one after another, since the CPU kernels know none."""
         x, padding = self.pad(x)
         groups = x.shape[-1] // self.kernel.shape[-2]
         parts = [
-            tf.nn.convolution(part, kernel, strides=self.strides, padding=padding, dilations=self.dilation)
+            convolution(part, kernel, self.strides, padding, self.dilation)
             for part, kernel in zip(tf.split(x, groups, -1), tf.split(self.kernel, groups, -1), strict=True)
         ]
         return parts[0] if groups == 1 else tf.concat(parts, -1)
+
+    def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return Lᵀm; for a dilated convolution as the forward one with the flipped kernel.
+
+        Its automatic derivative is a kernel that CPUs without oneDNN lack.
+        """
+        window = [(size - 1) * rate for size, rate in zip(self.kernel.shape[:-2], self.dilation, strict=True)]
+        plain = max(self.dilation) == 1 or max(self.strides) > 1 or len(window) > 2
+        (value,) = step.inputs
+        if plain or self.channels_first or value.x.shape[-1] != self.kernel.shape[-2]:
+            return super().transpose(step, multipliers)
+        before = {"valid": window, "causal": [0], "same": [size - size // 2 for size in window]}[self.padding]
+        after = {"valid": window, "causal": window, "same": [size // 2 for size in window]}[self.padding]
+        spatial = range(len(window))
+        flipped = tf.reverse(self.kernel, list(spatial))
+        kernel = tf.transpose(flipped, [*spatial, len(window) + 1, len(window)])
+        pads = [(0, 0), *zip(before, after, strict=True), (0, 0)]
+        return [convolution(multipliers, kernel, self.strides, pads, self.dilation)]
+
+
+def convolution(
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+) -> tf.Tensor:
+    """Return a convolution of (rows, ..., channels), in one dimension as one of images of height one.
+
+    Dilated convolutions of two dimensions have a kernel of their own, which is far faster than the rearranging of
+    positions into rows that `tf.nn.convolution` does for them.
+    """
+    if len(strides) == 1:
+        wide = padding if isinstance(padding, str) else [padding[0], (0, 0), *padding[1:]]
+        image, one_high = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0)
+        return tf.squeeze(convolution(image, one_high, (1, *strides), wide, (1, *dilation)), [1])
+    if len(strides) == 2:
+        return tf.nn.conv2d(x, kernel, list(strides), padding, dilations=list(dilation))
+    return tf.nn.convolution(x, kernel, strides=list(strides), padding=padding, dilations=list(dilation))
 
 
 class DepthwiseConv(Convolution):
@@ -114,9 +162,8 @@ class ConvTranspose(Convolution):
         sizes = shape_of(x)
         spatial = [self.output_size(axis, size) for axis, size in enumerate(sizes[1:-1])]
         output = [sizes[0], *spatial, self.kernel.shape[-2]]
-        return tf.nn.conv_transpose(
-            x, self.kernel, output, list(self.strides), self.padding.upper(), dilations=list(self.dilation)
-        )
+        kernel = with_gaps(self.kernel, self.dilation)
+        return tf.nn.conv_transpose(x, kernel, output, list(self.strides), self.padding.upper())
 
     def output_size(self, axis: int, size: Any) -> Any:
         """Return the output's size along a spatial axis, by the arithmetic of Keras."""
@@ -125,3 +172,16 @@ class ConvTranspose(Convolution):
         if self.padding == "same":
             return size * stride if further is None else (size - 1) * stride + window % 2 + further
         return (size - 1) * stride + window + (max(stride - window, 0) if further is None else further)
+
+
+def with_gaps(kernel: tf.Tensor, dilation: Sequence[int]) -> tf.Tensor:
+    """Return a kernel with zeros between its weights: the CPU kernels of transposed convolution know no dilation."""
+    for axis, step in enumerate(dilation):
+        if step > 1:
+            size = kernel.shape[axis]
+            positions = tf.range(size) * step
+            kernel = tf.tensordot(
+                tf.one_hot(positions, (size - 1) * step + 1, axis=0, dtype=kernel.dtype), kernel, [[1], [axis]]
+            )
+            kernel = tf.transpose(kernel, [*range(1, axis + 1), 0, *range(axis + 1, kernel.shape.rank)])
+    return kernel

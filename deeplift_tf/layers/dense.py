@@ -33,6 +33,13 @@ class Dense(Linear):
         y = self.linear(*inputs)
         return y if self.bias is None else y + self.bias
 
+    def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Dense | None:
+        """Return the layer of a·y + b."""
+        if max(scale.shape.rank, shift.shape.rank) > 1:
+            return None
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return Dense(self.kernel * scale, tf.broadcast_to(bias, self.kernel.shape[1:]))
+
     def magnitude(self) -> Dense:
         """Return the layer of |W|."""
         return dataclasses.replace(self, kernel=tf.abs(self.kernel))

@@ -60,6 +60,10 @@ class Linear(Affine):
 
     kind = "Linear"
 
+    def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Linear | None:
+        """Return the layer of a·y + b, for constants of each channel; None where they do not fit into its weights."""
+        return None
+
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
         """s_y = |L|·|Δx|."""
         sizes = [step.rows.merge_pairs(tf.abs(value.delta)) for value in step.inputs]
@@ -104,6 +108,18 @@ class Diagonal(Affine):
         return [Multipliers(mean, half) for mean, half in zip(means, halves, strict=True)]
 
 
+STILL = 1e-20  # stands for a difference of zero: far below any other, and far above the smallest float32
+
+
+def not_zero(delta: tf.Tensor) -> tf.Tensor:
+    """Return a difference with `STILL` in place of zeros, so that 0/0 becomes a slope of one.
+
+    A group that stands still may credit a unit that moves, where another unit ties with it; that unit then gets
+    STILL·m too much of a contribution, which no float notices.
+    """
+    return tf.where(tf.equal(delta, 0), tf.constant(STILL, delta.dtype), delta)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maximum(Layer):
     """The largest (or smallest) of a group of units: a Diagonal whose A the data choose.
@@ -138,15 +154,10 @@ class Maximum(Layer):
         choose = tf.maximum if self.larger else tf.minimum
         rows, (output,) = step.rows, step.outputs
         extremes = [rows.repeat(choose(value.x, value.reference)) for value in step.inputs]
-        delta, m = output.delta, rows.target(multipliers)
-        credit = vjp(self.forward, extremes, rows.merge_targets(m * delta))
-        still = vjp(self.forward, extremes, rows.merge_targets(m * tf.cast(tf.equal(delta, 0), m.dtype)))
+        credit = vjp(self.forward, extremes, rows.merge_targets(rows.target(multipliers) * not_zero(output.delta)))
         return [
-            rows.merge_targets(
-                tf.math.divide_no_nan(rows.target(c), value.delta)
-                + rows.target(s) * tf.cast(tf.equal(value.delta, 0), m.dtype)
-            )
-            for c, s, value in zip(credit, still, step.inputs, strict=True)
+            rows.merge_targets(rows.target(part) / not_zero(value.delta))
+            for part, value in zip(credit, step.inputs, strict=True)
         ]
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:

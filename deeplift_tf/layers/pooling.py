@@ -9,6 +9,7 @@ import tensorflow as tf
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.channels import with_channels_last
 from deeplift_tf.layers.kinds import Diagonal, Maximum
+from deeplift_tf.tensors import shape_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,9 +35,20 @@ class AveragePooling(Window, Diagonal):
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the mean of each window."""
-        return with_channels_last(
-            lambda x: tf.nn.avg_pool(x, self.size, self.strides, self.padding.upper()), inputs[0], self.channels_first
-        )
+        return with_channels_last(self.pool, inputs[0], self.channels_first)
+
+    def pool(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the means of x, shape (rows, ..., channels); of volumes in two steps, as there is no float64 kernel."""
+        padding = self.padding.upper()
+        if len(self.size) < 3:
+            return tf.nn.avg_pool(x, self.size, self.strides, padding)
+        rows, depth, height, width, channels = shape_of(x)
+        x = tf.reshape(x, [-1, height, width, channels])
+        x = tf.nn.avg_pool(x, self.size[1:], self.strides[1:], padding)
+        image = shape_of(x)[1:]
+        x = tf.reshape(x, [rows, depth, image[0] * image[1] * channels])
+        x = tf.nn.avg_pool(x, self.size[:1], self.strides[:1], padding)
+        return tf.reshape(x, [rows, shape_of(x)[1], *image])
 
 
 class MaxPooling(Window, Maximum):
