@@ -44,10 +44,10 @@ def open_hdf5(path: Path, name: object = None) -> Iterator[h5py.File]:
 
 
 def _check(file: h5py.File, stored_bytes: int, name: object) -> None:
+    links: list[tuple[Any, Any]] = []
+    file.visititems_links(lambda key, link: links.append((key, link)))  # nothing may be raised inside this call
     declared = 0
-
-    def visit(key: Any, link: Any) -> None:
-        nonlocal declared
+    for key, link in links:
         if not isinstance(link, h5py.HardLink):
             raise ModelFileError(f"{name}: expected arrays inside the file; found a {type(link).__name__} at {key!r}")
         found = file[key]
@@ -59,8 +59,6 @@ def _check(file: h5py.File, stored_bytes: int, name: object) -> None:
                     f"declared, up to the array {key!r} of shape {found.shape}"
                 )
 
-    file.visititems_links(visit)
-
 
 def _declared_bytes(array: h5py.Dataset, name: object) -> int:
     if array.is_virtual or array.external:
@@ -70,14 +68,10 @@ def _declared_bytes(array: h5py.Dataset, name: object) -> int:
 
 def count_weights(group: h5py.Group) -> int:
     """Give the number of elements in all the arrays below a group."""
-    counts = [0]
-
-    def visit(_: Any, found: Any) -> None:
-        if isinstance(found, h5py.Dataset):
-            counts.append(prod(found.shape or ()))
-
-    group.visititems(visit)
-    return sum(counts)
+    names: list[str] = []
+    group.visit(names.append)
+    found = [group[name] for name in names]
+    return sum(prod(array.shape or ()) for array in found if isinstance(array, h5py.Dataset))
 
 
 def text_attribute(group: h5py.Group, name: str) -> str | None:
