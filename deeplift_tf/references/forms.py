@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,12 +54,7 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
         logger.warning("no references given: zeros are used")
     if callable(references):
         return _called(references, x, inputs)
-    try:
-        parts = [references] * len(inputs) if np.ndim(references or 0) == 0 else []
-    except ValueError:
-        parts = []
-    if not parts:
-        parts = _arranged(references, inputs)
+    parts = [references] * len(inputs) if _is_scalar(references) else _arranged(references, inputs)
     arrays = [as_pairs(part, array.shape, value) for part, array, value in zip(parts, x.arrays, inputs, strict=True)]
     count = _common_count(arrays, inputs)
     return References(count, lambda start, stop: tuple(_rows(array, start, stop) for array in arrays))
@@ -94,6 +89,10 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     except InputError as error:
         raise ReferencesError(str(error)) from error
     return pairs
+
+
+def _is_scalar(references: Any) -> bool:
+    return not isinstance(references, (Mapping, Sequence)) and (references is None or np.ndim(references) == 0)
 
 
 def _arranged(references: Any, inputs: Sequence[Input]) -> list[Any]:
