@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.attribution import Plan, compile_plan
 from deeplift_tf.errors import InputError, TargetError
@@ -74,6 +75,7 @@ class Score:
                 "reads them: compile(layers=...)"
             )
         self._compiled: dict[tuple[Plan, tf.DType], Any] = {}
+        self._open_shapes: dict[Any, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
     def __call__(
@@ -132,7 +134,7 @@ class Score:
             raise InputError("x: expected at least one row; received none")
         pairs = as_references(references, batch, inputs)
         edge = resolve_target(self.network.graph, output, pre_activation)
-        shape = tuple(self.network.graph.shape(edge)[1:])
+        shape = self._shape(edge, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
         plan = Plan(
             scored=self.scored,
@@ -144,8 +146,21 @@ class Score:
             hypothetical=hypothetical,
             complete=any(node.rule.reference for node in self.network.graph.nodes),
         )
-        totals = self._run(plan, batch, pairs, stacked(each, shape, len(batch)), batch_size, as_progress(progress))
+        totals = self._run(plan, batch, pairs, stacked(each, shape), batch_size, as_progress(progress))
         return self._scores(plan, batch, totals)
+
+    def _shape(self, edge: Edge, x: Batch) -> tuple[int, ...]:
+        """Return the shape of one row of a value; where the model leaves an axis open, the first row of x tells."""
+        graph = self.network.graph
+        shape = tuple(graph.shape(edge)[1:])
+        if None not in shape:
+            return shape
+        key = (edge, *(array.shape[1:] for array in x.arrays))
+        if key not in self._open_shapes:
+            rows = [as_tensor(array[:1], value.dtype) for array, value in zip(x.arrays, graph.inputs, strict=True)]
+            inputs = {value.edge: row for value, row in zip(graph.inputs, rows, strict=True)}
+            self._open_shapes[key] = tuple(walk.forward(graph.ancestors([edge]), inputs)[edge].shape[1:])
+        return self._open_shapes[key]
 
     def _run(
         self, plan: Plan, x: Batch, references: References, weights: np.ndarray, batch_size: int, progress: Progress
