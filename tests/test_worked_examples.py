@@ -1,0 +1,100 @@
+"""The examples of the literature, with the numbers that it prints, through `dl.convert`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import deeplift_tf as dl
+
+# sums of a few small integers, some of them thirds on the way: the rounding of float32
+ROUNDING = {"rtol": 1e-6, "atol": 1e-6}
+
+
+def _with_weights(model: keras.Model, weights: dict[str, Any]) -> keras.Model:
+    for name, kernel in weights.items():
+        model.get_layer(name).set_weights([np.asarray(kernel, "float32")])
+    return model
+
+
+def two_layers() -> keras.Model:
+    """x -> a -> ReLU -> b -> sum; columns are units."""
+    x = keras.Input((2,), name="x")
+    h = layers.Activation("relu", name="h")(layers.Dense(2, use_bias=False, name="a")(x))
+    b = layers.Dense(2, use_bias=False, name="b")(h)
+    model = keras.Model(x, layers.Dense(1, use_bias=False, name="sum")(b))
+    return _with_weights(model, {"a": [[1, 1], [1, -2]], "b": [[3, 2], [1, 1]], "sum": [[1], [1]]})
+
+
+def test_contributions_through_two_layers_under_rescale() -> None:
+    network = dl.convert(two_layers())
+    inputs = network.compile()([[1.0, 1.0]], [0.0, 0.0])
+    np.testing.assert_allclose(inputs.contributions, [[5, 5]], **ROUNDING)
+    np.testing.assert_allclose([inputs.outputs, inputs.reference_outputs, inputs.delta], [[10], [0], [0]], **ROUNDING)
+    hidden = network.compile(["a", "h", "b"])([[1.0, 1.0]]).contributions
+    np.testing.assert_allclose(hidden["a"], [[10, 0]], **ROUNDING)
+    np.testing.assert_allclose(hidden["h"], [[10, 0]], **ROUNDING)
+    np.testing.assert_allclose(hidden["b"], [[6, 4]], **ROUNDING)
+
+
+def test_contributions_through_two_layers_under_reveal_cancel() -> None:
+    # Unit 2 of a is +1 − 2 and worth 2 in the sum. Its +1 lifts the ReLU by ½ on average over both orders, its −2
+    # lowers it by ½: the inputs get 5 + 2·½ and 5 − 2·½. What the two parts are worth cancels within the unit.
+    network = dl.convert(two_layers(), rule="reveal_cancel")
+    np.testing.assert_allclose(network.compile()([[1.0, 1.0]]).contributions, [[6, 4]], **ROUNDING)
+    hidden = network.compile(["a", "h", "b"])([[1.0, 1.0]]).contributions
+    np.testing.assert_allclose(hidden["a"], [[10, 0]], **ROUNDING)
+    np.testing.assert_allclose(hidden["h"], [[10, 0]], **ROUNDING)
+    np.testing.assert_allclose(hidden["b"], [[6, 4]], **ROUNDING)
+
+
+def minimum() -> keras.Model:
+    """min(i₁, i₂) = i₁ − relu(i₁ − i₂)."""
+    i = keras.Input((2,), name="i")
+    first = layers.Dense(1, use_bias=False, name="first")(i)
+    excess = layers.Dense(1, use_bias=False, activation="relu", name="excess")(i)
+    model = keras.Model(i, layers.Subtract(name="minimum")([first, excess]))
+    return _with_weights(model, {"first": [[1], [0]], "excess": [[1], [-1]]})
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("rescale", [0, 1]), ("reveal_cancel", [0.5, 0.5])])
+def test_minimum_of_two_numbers(rule: str, expected: list[float]) -> None:
+    scores = dl.convert(minimum(), rule=rule).compile()([[3.0, 1.0]], 0.0)
+    np.testing.assert_allclose(scores.contributions, [expected], **ROUNDING)
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+def test_saturation(rule: str) -> None:
+    """y = 1 − relu(1 − i₁ − i₂): both inputs are one, the gradient is zero, and yet each made half of the output."""
+    i = keras.Input((2,), name="i")
+    model = keras.Model(i, layers.Rescaling(-1.0, 1.0)(layers.Dense(1, activation="relu", name="rest")(i)))
+    model.get_layer("rest").set_weights([np.array([[-1.0], [-1.0]]), np.array([1.0])])
+    network = dl.convert(model, rule=rule)
+    np.testing.assert_allclose(network.compile()([[1.0, 1.0]], 0.0).contributions, [[0.5, 0.5]], **ROUNDING)
+    gradient = network.with_rule("gradient").compile()([[1.0, 1.0]], 0.0)
+    np.testing.assert_allclose(gradient.multipliers, [[0.0, 0.0]], **ROUNDING)
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+def test_threshold(rule: str) -> None:
+    """y = relu(i − 10) just above its kink: the gradient jumps from 0 to 1, DeepLIFT gives the small difference."""
+    i = keras.Input((1,), name="i")
+    model = keras.Model(i, layers.Dense(1, activation="relu", name="y")(i))
+    model.get_layer("y").set_weights([np.array([[1.0]]), np.array([-10.0])])
+    scores = dl.convert(model, rule=rule, dtype="float64").compile()([[10.5]], 0.0)
+    np.testing.assert_allclose(scores.contributions, [[0.5]], rtol=1e-15)
+    np.testing.assert_allclose(scores.multipliers, [[0.5 / 10.5]], rtol=1e-15)
+
+
+def test_gradient_times_input_misses_what_the_bias_does() -> None:
+    """The figure of the paper: at i = 10.5 gradient × input gives 10.5 to the input, though y is 0.5."""
+    i = keras.Input((1,), name="i")
+    model = keras.Model(i, layers.Dense(1, activation="relu", name="y")(i))
+    model.get_layer("y").set_weights([np.array([[1.0]]), np.array([-10.0])])
+    scores = dl.convert(model, rule="gradient").compile()([[10.5]], 0.0)
+    np.testing.assert_allclose(scores.contributions, [[10.5]], **ROUNDING)
+    assert scores.delta is None and scores.reference_outputs is None
