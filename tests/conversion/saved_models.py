@@ -84,6 +84,11 @@ def layer(class_name: str, name: str, **config: Any) -> dict[str, Any]:
     return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
 
 
+def inputs_named(names: str, shape: list[int | None]) -> list[tuple[dict[str, Any], list[Any]]]:
+    """One InputLayer for each letter, with the nodes that feed it: none."""
+    return [(layer("InputLayer", name, batch_input_shape=shape), []) for name in names]
+
+
 def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
     """As Keras 1 to 2.2 write it: the config is a list."""
     return {"class_name": "Sequential", "config": list(layers)}

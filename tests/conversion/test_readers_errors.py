@@ -132,14 +132,18 @@ def test_weights_of_another_shape_name_every_layer(tmp_path: Path) -> None:
 
 
 def test_weights_of_too_few_or_too_many_layers(tmp_path: Path) -> None:
-    refused(h5_file(tmp_path, DENSE, layer("Dense", "more", units=2)), "2 layers, ['dense', 'more']; found 1, ['dense']")
+    refused(
+        h5_file(tmp_path, DENSE, layer("Dense", "more", units=2)), "2 layers, ['dense', 'more']; found 1, ['dense']"
+    )
     more = [("a", np.ones(1)), ("b", np.ones(1)), ("c", np.ones(1))]
     refused(h5_file(tmp_path, DENSE, dense=more), "[(4, 3), (3,)], found more arrays than that")
 
 
 def test_weights_of_another_model_in_a_keras_file(tmp_path: Path) -> None:
     path = rewritten(
-        model_file(tmp_path), tmp_path / "m.keras", lambda config: config["config"]["layers"][1]["config"].update(units=7)
+        model_file(tmp_path),
+        tmp_path / "m.keras",
+        lambda config: config["config"]["layers"][1]["config"].update(units=7),
     )
     refused(path, "m.keras", "weights that fit it", "(4, 7)", "(4, 3)")
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.errors import UnsupportedLayerError
-from tests.conversion.saved_models import Array, functional, layer, outputs, sequential, write_legacy_h5
+from tests.conversion.saved_models import Array, functional, inputs_named, layer, outputs, sequential, write_legacy_h5
 
 RANDOM = np.random.default_rng(11)
 RTOL = 2e-6  # sums of some tens of float32 products
@@ -229,7 +229,8 @@ def test_merge_modes_of_keras_1(tmp_path: Path) -> None:
         "cos": ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))[:, None],
     }
     for mode, value in expected.items():
-        layers = [(layer("InputLayer", name, batch_input_shape=[None, 3], input_dtype="float32"), []) for name in "ab"]
+        layers = inputs_named("ab", [None, 3])
+        layers[0][0]["config"]["input_dtype"] = "float32"
         merge = layer("Merge", "merge", mode=mode, mode_type="raw", concat_axis=-1, dot_axes=[1, 1], output_shape=None)
         config = functional([*layers, (merge, [[["a", 0, 0], ["b", 0, 0]]])], "ab", [["merge", 0, 0]])
         model = read(write_legacy_h5(tmp_path / f"{mode}.h5", config, {"merge": []}, keras_version="1.2.2"))
@@ -244,8 +245,7 @@ def inner_model(kind: str) -> tuple[dict[str, Any], Any]:
     """A model inside a model, with its call counted as Keras 2 does."""
     if kind == "list":  # Keras 2.0 to 2.2, whose Sequential has no name of its own
         return {"class_name": "Sequential", "config": [dense("d", 3, batch_input_shape=[None, 4])]}, 1
-    inputs = (layer("InputLayer", "i", batch_input_shape=[None, 4]), [])
-    inner = functional([inputs, (dense("d", 3), [[["i", 0, 0, {}]]])], ["i"], [["d", 0, 0]])
+    inner = functional([*inputs_named("i", [None, 4]), (dense("d", 3), [[["i", 0, 0, {}]]])], ["i"], [["d", 0, 0]])
     return inner, 1
 
 
@@ -254,7 +254,7 @@ def inner_model(kind: str) -> tuple[dict[str, Any], Any]:
 def test_a_model_inside_a_functional_model(kind: str, is_output: bool, tmp_path: Path) -> None:
     kernel, other, a, b = array(4, 3), array(3, 2), array(5, 4), array(5, 4)
     inner, first = inner_model(kind)
-    inputs = [(layer("InputLayer", name, batch_input_shape=[None, 4]), []) for name in "ab"]
+    inputs = inputs_named("ab", [None, 4])
     twice = [[["a", 0, 0, {}]], [["b", 0, 0, {}]]]
     top = [(dense("top", 2), [[["inner", first, 0, {}]]])]
     config = functional(inputs, "ab", [["top", 0, 0], ["inner", first + is_output, 0]])
@@ -283,11 +283,9 @@ def test_a_model_inside_a_sequential(tmp_path: Path) -> None:
 
 def test_weights_go_by_name_where_layers_are_listed_in_another_order(tmp_path: Path) -> None:
     left, right, x = array(4, 4), array(4, 4), array(3, 4)
-    inputs = (layer("InputLayer", "x", batch_input_shape=[None, 4]), [])
+    inputs = inputs_named("x", [None, 4])
     node = [[["x", 0, 0, {}]]]
-    config = functional(
-        [inputs, (dense("l", 4), node), (dense("r", 4), node)], ["x"], [["l", 0, 0], ["r", 0, 0]]
-    )
+    config = functional([*inputs, (dense("l", 4), node), (dense("r", 4), node)], ["x"], [["l", 0, 0], ["r", 0, 0]])
     weights = {"r": [("r/kernel:0", right)], "x": [], "l": [("l/kernel:0", left)]}
     found = outputs(read(write_legacy_h5(tmp_path / "model.h5", config, weights)), [x])
     np.testing.assert_allclose(found[0], x @ left, rtol=1e-5)
@@ -297,8 +295,7 @@ def test_weights_go_by_name_where_layers_are_listed_in_another_order(tmp_path: P
 def test_a_state_given_as_a_tensor(tmp_path: Path) -> None:
     kernel, recurrent, bias = array(2, 12), array(3, 12), array(12)
     x, h, c = array(4, 1, 2), array(4, 3), array(4, 3)
-    shapes = {"x": [None, 1, 2], "h": [None, 3], "c": [None, 3]}
-    inputs = [(layer("InputLayer", name, batch_input_shape=shape), []) for name, shape in shapes.items()]
+    inputs = [*inputs_named("x", [None, 1, 2]), *inputs_named("hc", [None, 3])]
     recurrent_layer = layer("LSTM", "lstm", units=3, recurrent_activation="sigmoid", activation="tanh")
     nodes = [[["x", 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]]
     config = functional([*inputs, (recurrent_layer, nodes)], "xhc", [["lstm", 0, 0]])
@@ -326,5 +323,10 @@ def test_layers_that_are_gone_are_named_all_at_once(tmp_path: Path) -> None:
     ]
     with pytest.raises(UnsupportedLayerError) as caught:
         read_sequential(tmp_path, layers, {})
-    for part in ("model.h5", "'road' (Highway: ", "'local' (LocallyConnected1D: ", "'norm' (BatchNormalization: mode=1"):
+    for part in (
+        "model.h5",
+        "'road' (Highway: ",
+        "'local' (LocallyConnected1D: ",
+        "'norm' (BatchNormalization: mode=1",
+    ):
         assert part in str(caught.value)

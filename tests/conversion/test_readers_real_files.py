@@ -45,7 +45,7 @@ def test_every_real_file_is_read(name: str) -> None:
 def stored(path: Path) -> dict[str, list[Array]]:
     """The arrays of each layer, read with h5py alone."""
     with h5py.File(path) as file:
-        group = file["model_weights"] if "model_weights" in file else file
+        group = file.get("model_weights", file)
         return {
             name.decode(): [group[name][weight][()] for weight in group[name].attrs["weight_names"]]
             for name in group.attrs["layer_names"]
