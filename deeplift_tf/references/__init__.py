@@ -1,4 +1,27 @@
-"""References: what the scores measure differences from."""
+"""References: what the scores measure differences from.
+
+Some are arrays, made once for all rows; most are makers, functions of rows of x that a scoring function calls batch by
+batch. `REFERENCES` are those that need nothing but numbers, by the names that the command line knows.
+"""
+
+from collections.abc import Callable
 
 from deeplift_tf.references.forms import References as References
 from deeplift_tf.references.forms import as_references as as_references
+from deeplift_tf.references.image import blurred as blurred
+from deeplift_tf.references.makers import Maker as Maker
+from deeplift_tf.references.sequence import dinucleotide_shuffle as dinucleotide_shuffle
+from deeplift_tf.references.sequence import gc_content as gc_content
+from deeplift_tf.references.sequence import shuffle as shuffle
+from deeplift_tf.references.sequence import uniform_frequencies as uniform_frequencies
+from deeplift_tf.references.simple import another_example as another_example
+from deeplift_tf.references.simple import background_sample as background_sample
+from deeplift_tf.references.simple import channel_mean as channel_mean
+from deeplift_tf.references.simple import constant as constant
+from deeplift_tf.references.simple import mean as mean
+from deeplift_tf.references.simple import zeros as zeros
+
+REFERENCES: dict[str, Callable[..., Maker]] = {
+    maker.__name__: maker
+    for maker in (zeros, constant, blurred, uniform_frequencies, gc_content, shuffle, dinucleotide_shuffle)
+}
