@@ -18,10 +18,15 @@ from deeplift_tf.layers.softmax import LogSoftmax, Softmax, Sparsemax
 VECTOR_FUNCTIONS: dict[str, Callable[..., Layer]] = {
     "softmax": Softmax,
     "log_softmax": LogSoftmax,
-    "sparsemax": Sparsemax,
+    "sparsemax": lambda axis: Sparsemax(axis, cumulates()),
 }
 
 KINK_WIDTH = 0.02  # differences below it are integrated, larger ones divided: keeps kinks of unknown functions sharp
+
+
+def cumulates() -> bool:
+    """Whether the sparsemax of the Keras at hand adds up cumulated sums; 3.15 does, and its outputs do not sum to 1."""
+    return not np.isclose(float(np.sum(keras.activations.sparsemax(tf.constant([[1.0, 0.9, 0.8]])))), 1)
 
 
 def name_of(function: Any) -> str:

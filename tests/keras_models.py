@@ -313,7 +313,7 @@ ELEMENTWISE_FUNCTIONS = (
     "tanh_shrink",
     "threshold",
 )
-VECTOR_FUNCTIONS = {"glu": "exact", "softmax": "exact", "log_softmax": "exact", "sparsemax": "path"}
+VECTOR_FUNCTIONS = {"glu": "exact", "softmax": "exact", "log_softmax": "exact", "sparsemax": "exact"}
 DISCONTINUOUS = {"hard_shrink", "threshold"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -29,26 +30,32 @@ class Window(Layer):
     padding: str
     channels_first: bool = False
 
+    def pool(self, function: Callable[..., tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+        """Apply tf.nn.max_pool or tf.nn.avg_pool."""
+        pool_last = self.pool_volumes if len(self.size) == 3 else self.pool_windows
+        return with_channels_last(lambda x: pool_last(function, x), x, self.channels_first)
+
+    def pool_windows(self, function: Callable[..., tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+        """Pool x, shape (rows, ..., channels), along one or two axes."""
+        return function(x, self.size, self.strides, self.padding.upper())
+
+    def pool_volumes(self, function: Callable[..., tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+        """Pool x, shape (rows, depth, height, width, channels), in two steps: float64 has no kernel for three axes."""
+        rows, depth, height, width, channels = shape_of(x)
+        x = tf.reshape(x, [-1, height, width, channels])
+        x = function(x, self.size[1:], self.strides[1:], self.padding.upper())
+        _, *image = shape_of(x)
+        x = tf.reshape(x, [rows, depth, image[0] * image[1] * channels])
+        x = function(x, self.size[:1], self.strides[:1], self.padding.upper())
+        return tf.reshape(x, [rows, shape_of(x)[1], *image])
+
 
 class AveragePooling(Window, Diagonal):
     """Means over windows; padding does not count towards them."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the mean of each window."""
-        return with_channels_last(self.pool, inputs[0], self.channels_first)
-
-    def pool(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the means of x, shape (rows, ..., channels); of volumes in two steps, as there is no float64 kernel."""
-        padding = self.padding.upper()
-        if len(self.size) < 3:
-            return tf.nn.avg_pool(x, self.size, self.strides, padding)
-        rows, depth, height, width, channels = shape_of(x)
-        x = tf.reshape(x, [-1, height, width, channels])
-        x = tf.nn.avg_pool(x, self.size[1:], self.strides[1:], padding)
-        image = shape_of(x)[1:]
-        x = tf.reshape(x, [rows, depth, image[0] * image[1] * channels])
-        x = tf.nn.avg_pool(x, self.size[:1], self.strides[:1], padding)
-        return tf.reshape(x, [rows, shape_of(x)[1], *image])
+        return self.pool(tf.nn.avg_pool, inputs[0])
 
 
 class MaxPooling(Window, Maximum):
@@ -56,9 +63,7 @@ class MaxPooling(Window, Maximum):
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the maximum of each window."""
-        return with_channels_last(
-            lambda x: tf.nn.max_pool(x, self.size, self.strides, self.padding.upper()), inputs[0], self.channels_first
-        )
+        return self.pool(tf.nn.max_pool, inputs[0])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import abstractmethod
 
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Secant
-from deeplift_tf.slopes import Function, exponential, relu
+from deeplift_tf.slopes import exponential, relu
+from deeplift_tf.tensors import vjp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Normalised(Secant):
-    """A function of v = x − τ(x), where τ keeps Σ f(v) = 1.
+class Softmax(Secant):
+    """exp(v) with v = x − log Σexp(x).
 
-    With L the secant slope of f between v⁰ and v, the constant sum gives 0 = ΣL·Δv, hence Δτ = ΣL·Δx/ΣL, in closed
-    form and without cancellation. For f = exp, L is the logarithmic mean of y and y⁰.
+    With L the secant slope of exp between v⁰ and v, the logarithmic mean of y and y⁰, the constant sum of y gives
+    0 = ΣL·Δv, hence v moves by Δx − ΣL·Δx/ΣL: closed form, without cancellation.
 
     Attributes
     ----------
@@ -27,24 +27,16 @@ class Normalised(Secant):
 
     axis: int
 
-    @abstractmethod
-    def centred(self, x: tf.Tensor) -> tf.Tensor:
-        """Return v = x − τ(x)."""
-
-    @property
-    @abstractmethod
-    def function(self) -> Function:
-        """Return f."""
-
     def weights(self, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
         """Return L and L/ΣL, views of pairs."""
         (value,) = step.inputs
-        slope = self.function.secant(self.centred(value.reference), self.centred(value.x))
+        ends = (tf.nn.log_softmax(each, self.axis) for each in (value.reference, value.x))
+        slope = exponential().secant(*ends)
         return slope, slope / tf.reduce_sum(slope, self.axis, keepdims=True)
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
-        """Return f(v)."""
-        return self.function.value(self.centred(inputs[0]))
+        """Return the softmax."""
+        return tf.nn.softmax(inputs[0], self.axis)
 
     def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
         """M = diag(L) − LLᵀ/ΣL, which is symmetric."""
@@ -53,29 +45,12 @@ class Normalised(Secant):
         return [step.rows.merge_targets(slope * (m - tf.reduce_sum(share * m, self.axis, keepdims=True)))]
 
 
-class Softmax(Normalised):
-    """exp(x) / Σexp(x)."""
-
-    def centred(self, x: tf.Tensor) -> tf.Tensor:
-        """Return log softmax."""
-        return tf.nn.log_softmax(x, self.axis)
-
-    @property
-    def function(self) -> Function:
-        """Return exp."""
-        return exponential()
-
-    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
-        """Return the softmax."""
-        return tf.nn.softmax(inputs[0], self.axis)
-
-
 class LogSoftmax(Softmax):
     """x − log Σexp(x)."""
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the log softmax."""
-        return self.centred(inputs[0])
+        return tf.nn.log_softmax(inputs[0], self.axis)
 
     def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
         """M = 1 − 1·Lᵀ/ΣL."""
@@ -84,21 +59,77 @@ class LogSoftmax(Softmax):
         return [step.rows.merge_targets(m - share * tf.reduce_sum(m, self.axis, keepdims=True))]
 
 
-class Sparsemax(Normalised):
-    """Euclidean projection onto the simplex, relu(x − τ) (Martins and Astudillo, ICML 2016)."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class LogSumExp(Softmax):
+    """log Σexp(x): M = Lᵀ/ΣL, as in softmax.
 
-    def centred(self, x: tf.Tensor) -> tf.Tensor:
-        """Return x − τ(x), τ from the sorted values: the largest support whose members all exceed it."""
+    Attributes
+    ----------
+    axis : int
+        Counted from the end.
+    keepdims : bool
+    """
+
+    keepdims: bool = False
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return log Σexp(x)."""
+        return tf.reduce_logsumexp(inputs[0], self.axis, keepdims=self.keepdims)
+
+    def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return L/ΣL·m."""
+        _, share = self.weights(step)
+        m = step.rows.target(multipliers)
+        return [step.rows.merge_targets(share * (m if self.keepdims else tf.expand_dims(m, self.axis)))]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sparsemax(Secant):
+    """relu(x − τ), with one threshold τ for all units of an axis (Martins and Astudillo, ICML 2016).
+
+    Δτ = g·Δx with g the mean of the gradients of τ at both ends, and the shortest vector along Δx that makes the
+    equation hold; then M = diag(S)(1 − 1·gᵀ), S the slope of the rectifier.
+
+    Attributes
+    ----------
+    axis : int
+        Counted from the end.
+    cumulated : bool
+        Whether the threshold adds up the cumulated sums of the support, as Keras 3.15 does, in place of taking the
+        last of them, which is the projection onto the simplex.
+    """
+
+    axis: int
+    cumulated: bool
+
+    def threshold(self, x: tf.Tensor) -> tf.Tensor:
+        """Return τ, axis kept: the support is the largest whose members all exceed their own threshold."""
         moved = tf.experimental.numpy.moveaxis(x, self.axis, -1)
         ordered = tf.sort(moved, direction="DESCENDING")
         count = tf.cast(tf.range(1, tf.shape(ordered)[-1] + 1), x.dtype)
-        total = tf.cumsum(ordered, -1) - 1
-        inside = tf.cast(ordered * count > total, x.dtype)
-        support = tf.reduce_sum(inside, -1, keepdims=True)
-        threshold = tf.reduce_sum(ordered * inside, -1, keepdims=True) / support - 1 / support
-        return tf.experimental.numpy.moveaxis(moved - threshold, -1, self.axis)
+        sums = tf.cumsum(ordered, -1)
+        inside = tf.cast(ordered * count > sums - 1, x.dtype)
+        total = tf.reduce_sum((sums if self.cumulated else ordered) * inside, -1, keepdims=True)
+        threshold = (total - 1) / tf.reduce_sum(inside, -1, keepdims=True)
+        return tf.experimental.numpy.moveaxis(threshold, -1, self.axis)
 
-    @property
-    def function(self) -> Function:
-        """Return the rectifier."""
-        return relu()
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return relu(x − τ)."""
+        (x,) = inputs
+        return tf.nn.relu(x - self.threshold(x))
+
+    def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return Mᵀm = S·m − g·Σ(S·m)."""
+        (value,) = step.inputs
+        before, after = self.threshold(value.reference), self.threshold(value.x)
+        slope = relu().secant(value.reference - before, value.x - after)
+        ends = [
+            vjp(self.threshold, [end], tf.ones_like(tau))[0]
+            for end, tau in ((value.reference, before), (value.x, after))
+        ]
+        gradient, delta = (ends[0] + ends[1]) / 2, value.delta
+        missing = after - before - tf.reduce_sum(gradient * delta, self.axis, keepdims=True)
+        length = tf.reduce_sum(delta * delta, self.axis, keepdims=True)
+        gradient += tf.math.divide_no_nan(missing, length) * delta
+        m = slope * step.rows.target(multipliers)
+        return [step.rows.merge_targets(m - gradient * tf.reduce_sum(m, self.axis, keepdims=True))]
