@@ -56,6 +56,8 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
         return _called(references, x, inputs)
     parts = [references] * len(inputs) if _is_scalar(references) else _arranged(references, inputs)
     arrays = [as_pairs(part, array.shape, value) for part, array, value in zip(parts, x.arrays, inputs, strict=True)]
+    rows = max(len(array) for array in arrays)
+    arrays = [np.broadcast_to(array, (rows, *array.shape[1:])) for array in arrays]
     count = _common_count(arrays, inputs)
     return References(count, lambda start, stop: tuple(_rows(array, start, stop) for array in arrays))
 
@@ -71,10 +73,9 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     value : Input
     """
     where = f"references for input {value.name!r}"
-    dtype = value.dtype.as_numpy_dtype
-    if part is None or np.ndim(part) == 0:
-        part = np.full(shape[1:], 0 if part is None else part, dtype)
-    array = np.asarray(part)
+    array = _as_array(0 if part is None else part, value, where)
+    if array.ndim == 0:
+        array = np.broadcast_to(array, shape[1:])
     lead = array.ndim - len(shape)
     if lead not in (-1, 0, 1) or array.shape[lead + 1 :] != shape[1:]:
         raise ReferencesError(
@@ -83,12 +84,23 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
         )
     pairs = array[None, None] if lead == -1 else array[:, None] if lead == 0 else array
     if len(pairs) not in (1, shape[0]) or not pairs.shape[1]:
-        raise ReferencesError(f"{where}: expected 1 or {shape[0]} rows, as x has; received {array.shape}")
+        expected = "1 row" if shape[0] == 1 else f"1 or {shape[0]} rows"
+        raise ReferencesError(f"{where}: expected {expected}, as x has; received {array.shape}")
     try:
         require_finite(pairs, where)
     except InputError as error:
         raise ReferencesError(str(error)) from error
     return pairs
+
+
+def _as_array(part: Any, value: Input, where: str) -> np.ndarray:
+    try:
+        array = np.asarray(part)
+    except ValueError as error:
+        raise ReferencesError(f"{where}: expected an array of shape {value.shape}; {error}") from error
+    if value.dtype.is_floating and array.dtype.kind not in "fiub":
+        raise ReferencesError(f"{where}: expected numbers; received dtype {array.dtype}")
+    return array
 
 
 def _is_scalar(references: Any) -> bool:
@@ -117,10 +129,22 @@ def _rows(array: np.ndarray, start: int, stop: int) -> np.ndarray:
 def _called(function: Callable[..., Any], x: Batch, inputs: Sequence[Input]) -> References:
     """Call a function of rows of x, batch by batch; its first row tells how many references it makes."""
 
-    def take(start: int, stop: int) -> tuple[np.ndarray, ...]:
+    def made(start: int, stop: int) -> References:
         rows = Batch(tuple(array[start:stop] for array in x.arrays), x.names, x.structure)
-        made = function(rows.restore(rows.arrays))
-        return as_references(made if made is not None else 0.0, rows, inputs).take(0, stop - start)
+        references = function(rows.restore(rows.arrays))
+        if references is None:
+            raise ReferencesError("references: expected the callable to return references; it returned None")
+        return as_references(references, rows, inputs)
 
-    first = take(0, 1)
-    return References(_common_count(first, inputs), take)
+    count = made(0, 1).count
+
+    def take(start: int, stop: int) -> tuple[np.ndarray, ...]:
+        references = made(start, stop)
+        if references.count != count:
+            raise ReferencesError(
+                f"references: expected {count} references for each row, as the callable made for the first; received "
+                f"{references.count} for rows {start} to {stop - 1}"
+            )
+        return references.take(0, stop - start)
+
+    return References(count, take)
