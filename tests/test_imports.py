@@ -21,13 +21,15 @@ ORDER = [
     {"rules"},
     {"layers"},
     {"graph"},
-    {"arrays", "assignment", "walk"},
-    {"targets", "target_layer", "references"},
-    {"attribution"},
+    {"arrays", "assignment", "walk", "held"},
+    {"targets", "target_layer", "references", "rewriting", "audit"},
+    {"attribution", "question"},
     {"scoring"},
     {"network"},
     {"methods"},
+    {"evaluate"},
     {"io", "plots"},
+    {"comparison"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -26,7 +26,7 @@ def inspect(model: Path, check: bool, as_json: bool, **others: Any) -> None:
     reading = ModelOptions(*(others[name] for name in ModelOptions._fields))
     network = reading.convert(model)
     layers = [row._asdict() for row in network.table()]
-    report = checked(reading.source(model), network) if check else None
+    report = checked(reading, model, network) if check else None
     if as_json:
         click.echo(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
         return
@@ -35,14 +35,14 @@ def inspect(model: Path, check: bool, as_json: bool, **others: Any) -> None:
         print_report(report)
 
 
-def checked(source: Path | tuple[Path, Path], network: Network) -> dict[str, Any]:
+def checked(reading: ModelOptions, model: Path, network: Network) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
     from deeplift_tf.conversion.check import check
 
-    report = check(source, network, seed=0)
+    report = check(reading.source(model), network, seed=0, safe_mode=not reading.unsafe)
     return {
-        "prediction_error": report.prediction_error,
-        "relative_delta": report.relative_delta,
+        "prediction_error": float(report.prediction_error),
+        "relative_delta": float(report.relative_delta),
         "worst_layer": report.worst_layer,
         "notes": list(report.notes),
     }
@@ -62,22 +62,19 @@ def print_layers(layers: list[dict[str, Any]]) -> None:
         column.overflow = "fold"
     for layer in layers:
         table.add_row(
-            *(str(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")), _note(layer)
+            *(str(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")),
+            "exact" if layer["exact"] else "approximate",
         )
     console.print(table)
     approximate = sum(not layer["exact"] for layer in layers)
     console.print(f"layers: {len(layers)}, of which approximate: {approximate}")
 
 
-def _note(layer: dict[str, Any]) -> str:
-    word = "exact" if layer["exact"] else "approximate"
-    return f"{word}: {layer['note']}" if layer.get("note") else word
-
-
 def print_report(report: dict[str, Any]) -> None:
     """Print what a check found."""
-    click.echo(f"largest difference to the model's own predictions: {report['prediction_error']:.2g}")
-    click.echo(f"sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
+    click.echo("on random input, with a random reference for each row:")
+    click.echo(f"largest difference to the model's own predictions, relative: {report['prediction_error']:.2g}")
+    click.echo(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
     if report["worst_layer"]:
         click.echo(f"the largest gap arises in layer {report['worst_layer']!r}")
     for note in report["notes"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deeplift_tf.cli.inspect import print_layers
+from deeplift_tf.cli.inspect import print_layers, print_report
 from deeplift_tf.cli.options import RULES
 from tests.cli.running import run
 
@@ -24,7 +24,7 @@ def test_the_table_names_every_layer(files: Path) -> None:
 
 def test_json(files: Path) -> None:
     answer = json.loads(run("inspect", files / "two.keras", "--json", "--check").stdout)
-    assert {"name", "keras_class", "kind", "rule", "output_shape", "exact", "note"} == set(answer["layers"][0])
+    assert {"name", "keras_class", "kind", "rule", "output_shape", "exact"} == set(answer["layers"][0])
     assert answer["check"]["prediction_error"] < 1e-5
     assert answer["check"]["relative_delta"] < 1e-4
 
@@ -32,17 +32,26 @@ def test_json(files: Path) -> None:
 def test_check(files: Path) -> None:
     result = run("inspect", files / "one.keras", "--check", "--dtype", "float64")
     assert result.exit_code == 0, result.stderr
-    assert "largest difference to the model's own predictions: " in result.stdout
-    assert "sum-to-delta error, relative to the difference in output: " in result.stdout
+    assert "largest difference to the model's own predictions, relative: " in result.stdout
+    assert "largest sum-to-delta error, relative to the difference in output: " in result.stdout
+    assert "gap" not in result.stdout
+
+
+def test_a_gap_and_notes_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report({"prediction_error": 1e-7, "relative_delta": 0.05, "worst_layer": "gate", "notes": ["seen at 16"]})
+    assert (
+        "difference in output: 0.05\nthe largest gap arises in layer 'gate'\nnote: seen at 16"
+        in capsys.readouterr().out
+    )
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     name = "[bold]x" + "y" * 200
     layer = {"name": name, "keras_class": "Dense", "kind": "linear", "rule": "", "exact": False}
-    print_layers([layer | {"output_shape": (None, 2), "note": "16 nodes"}])
+    print_layers([layer | {"output_shape": (None, 2)}])
     out = capsys.readouterr().out
     assert name in out
-    assert "approximate: 16 nodes" in out
+    assert "approximate" in out
     assert "layers: 1, of which approximate: 1" in out
 
 
