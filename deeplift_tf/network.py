@@ -15,7 +15,8 @@ from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.errors import LayerNameError
 from deeplift_tf.graph import Edge, Graph, Node
-from deeplift_tf.scoring import Score, as_tensor, spans
+from deeplift_tf.question import as_tensor, spans
+from deeplift_tf.scoring import Score
 
 
 class LayerRow(NamedTuple):

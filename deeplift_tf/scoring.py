@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,8 @@ from deeplift_tf.attribution import Plan, compile_plan
 from deeplift_tf.errors import InputError, TargetError
 from deeplift_tf.graph import Edge
 from deeplift_tf.progress import Progress, as_progress
-from deeplift_tf.references import References, as_references
+from deeplift_tf.question import Question, as_tensor
+from deeplift_tf.references import as_references
 from deeplift_tf.rewriting import simplify
 from deeplift_tf.target_layer import resolve_target
 from deeplift_tf.targets import as_target, stacked
@@ -124,8 +125,35 @@ class Score:
         ------
         InputError, ReferencesError, TargetError, LayerNameError
         """
-        if batch_size < 1:
-            raise InputError(f"batch_size: expected at least 1; received {batch_size}")
+        question = self.ask(x, references, target, targets, output, pre_activation)
+        plan = Plan(
+            scored=self.scored,
+            target=question.target,
+            selectors=question.selectors,
+            several_references=question.references.count > 1,
+            several_targets=question.several_targets,
+            mean_normalised=mean_normalised,
+            hypothetical=hypothetical,
+            complete=any(node.rule.reference for node in self.network.graph.nodes),
+        )
+        totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
+        for part in question.batches(batch_size, as_progress(progress)):
+            arguments = part.tensors(
+                self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
+            )
+            totals.add(part.rows, self.compiled(plan)(*arguments))
+        return self._scores(plan, question.x, totals)
+
+    def ask(
+        self,
+        x: Any,
+        references: Any = None,
+        target: Any = 0,
+        targets: Sequence[Any] | None = None,
+        output: str | None = None,
+        pre_activation: bool = False,
+    ) -> Question:
+        """Check what is asked and bring it into one form; the parameters are those of `__call__`."""
         if targets is not None and not (len(targets) and isinstance(target, int) and target == 0):
             raise TargetError("give either target= or targets=, and at least one of those")
         inputs = self.network.graph.inputs
@@ -136,18 +164,8 @@ class Score:
         edge = resolve_target(self.network.graph, output, pre_activation)
         shape = self._shape(edge, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
-        plan = Plan(
-            scored=self.scored,
-            target=edge,
-            selectors=tuple(None if isinstance(t, np.ndarray) else t for t in each),
-            several_references=pairs.count > 1,
-            several_targets=targets is not None,
-            mean_normalised=mean_normalised,
-            hypothetical=hypothetical,
-            complete=any(node.rule.reference for node in self.network.graph.nodes),
-        )
-        totals = self._run(plan, batch, pairs, stacked(each, shape), batch_size, as_progress(progress))
-        return self._scores(plan, batch, totals)
+        selectors = tuple(None if isinstance(t, np.ndarray) else t for t in each)
+        return Question(batch, pairs, edge, selectors, stacked(each, shape), targets is not None)
 
     def _shape(self, edge: Edge, x: Batch) -> tuple[int, ...]:
         """Return the shape of one row of a value; where the model leaves an axis open, the first row of x tells."""
@@ -162,45 +180,6 @@ class Score:
             self._open_shapes[key] = tuple(walk.forward(graph.ancestors([edge]), inputs)[edge].shape[1:])
         return self._open_shapes[key]
 
-    def _run(
-        self, plan: Plan, x: Batch, references: References, weights: np.ndarray, batch_size: int, progress: Progress
-    ) -> Totals:
-        """Score batch by batch, all references of an example together where they fit."""
-        function, totals = self.compiled(plan), Totals(len(x), references.count, int(plan.several_targets))
-        done = 0
-        progress(0, len(x) * references.count)
-        for start, stop in spans(len(x), max(1, batch_size // references.count)):
-            made = references.take(start, stop)
-            rows = weights if weights.shape[1] == 1 else weights[:, start:stop]
-            for first, last in spans(references.count, max(1, batch_size // (stop - start))):
-                result = function(*self._arguments(plan, x, (start, stop), made, (first, last), rows))
-                totals.add(slice(start, stop), result)
-                done += (stop - start) * (last - first)
-                progress(done, len(x) * references.count)
-        return totals
-
-    def _arguments(
-        self,
-        plan: Plan,
-        x: Batch,
-        rows: tuple[int, int],
-        references: tuple[np.ndarray, ...],
-        some: tuple[int, int],
-        weights: np.ndarray,
-    ) -> tuple[Any, Any, Any]:
-        """Return one call's arguments in the dtypes of the network."""
-        specs = self.network.graph.inputs
-        parts = [as_tensor(array[slice(*rows)], spec.dtype) for array, spec in zip(x.arrays, specs, strict=True)]
-        several = [array if array.shape[1] == 1 else array[:, slice(*some)] for array in references]
-        if plan.several_references:
-            width = max(array.shape[1] for array in several)
-            several = [np.broadcast_to(a, (len(a), width, *a.shape[2:])) for a in several]
-        else:
-            several = [array[:, 0] for array in several]
-        given = [as_tensor(array, spec.dtype) for array, spec in zip(several, specs, strict=True)]
-        weights = weights if plan.several_targets else weights[0]
-        return tuple(parts), tuple(given), as_tensor(weights, self.network.dtype)
-
     def compiled(self, plan: Plan) -> Any:
         """Return the compiled function of a plan; each is traced once."""
         key = (plan, self.network.dtype)
@@ -213,17 +192,17 @@ class Score:
 
     def _scores(self, plan: Plan, x: Batch, totals: Totals) -> Scores:
         means = totals.means()
-        hypothetical = self._structured(x, means["hypothetical"]) if plan.hypothetical else None
+        hypothetical = self.structured(x, means["hypothetical"]) if plan.hypothetical else None
         return Scores(
-            self._structured(x, means["contributions"]),
-            self._structured(x, means["multipliers"]),
+            self.structured(x, means["contributions"]),
+            self.structured(x, means["multipliers"]),
             means["outputs"],
             means.get("reference_outputs"),
-            means["delta"] if plan.complete and self._cuts(plan.target) else None,
+            means["delta"] if plan.complete and self.cuts(plan.target) else None,
             hypothetical,
         )
 
-    def _structured(self, x: Batch, values: list[np.ndarray]) -> Any:
+    def structured(self, x: Batch, values: list[np.ndarray]) -> Any:
         """Return the values of the scored layers: one alone for a name, a dict for names, x's structure for inputs."""
         if isinstance(self.layers, str):
             return values[0]
@@ -232,7 +211,7 @@ class Score:
         found = dict(zip(self.scored, values, strict=True))
         return x.restore([found.get(value.edge) for value in self.network.graph.inputs])
 
-    def _cuts(self, target: Edge) -> bool:
+    def cuts(self, target: Edge) -> bool:
         """Whether the scored values cut every path from the inputs to the target, each path once."""
         graph, reached = self.network.graph, {*self.network.float_inputs} - {*self.scored}
         if graph.descendants(self.scored) & {edge.node for edge in self.scored}:
@@ -291,13 +270,3 @@ class Totals:
             for array in value if isinstance(value, list) else [value]:
                 array /= self.references
         return self.sums
-
-
-def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
-    """Cut 0..total into spans of a length."""
-    return ((start, min(start + step, total)) for start in range(0, total, step))
-
-
-def as_tensor(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
-    """Return an array as a tensor; strings stay what they are."""
-    return tf.constant(array if dtype == tf.string else np.asarray(array, dtype.as_numpy_dtype))

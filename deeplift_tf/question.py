@@ -1,0 +1,117 @@
+"""What a scoring function is asked, checked and cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.arrays import Batch
+from deeplift_tf.errors import InputError
+from deeplift_tf.graph import Edge, Input
+from deeplift_tf.progress import Progress
+from deeplift_tf.references import References
+from deeplift_tf.targets import Selector
+
+
+class Part(NamedTuple):
+    """One batch of a question.
+
+    Attributes
+    ----------
+    rows : slice
+        Of x.
+    x : tuple of np.ndarray, shape (n, ...)
+        For each input.
+    references : tuple of np.ndarray, shape (1 or n, 1 or r, ...)
+        For each input; r of the R references.
+    weights : np.ndarray, shape (K, 1 or n, ...)
+    """
+
+    rows: slice
+    x: tuple[np.ndarray, ...]
+    references: tuple[np.ndarray, ...]
+    weights: np.ndarray
+
+    def tensors(
+        self, inputs: Sequence[Input], dtype: tf.DType, several_references: bool, several_targets: bool
+    ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...], tf.Tensor]:
+        """Return x, references and weights as a compiled function takes them.
+
+        Parameters
+        ----------
+        inputs : sequence of Input
+        dtype : tf.DType
+            Of the weights.
+        several_references, several_targets : bool
+            Whether those have an axis of their own.
+        """
+        given = self.references
+        if several_references:
+            width = max(array.shape[1] for array in given)
+            given = tuple(np.broadcast_to(a, (len(a), width, *a.shape[2:])) for a in given)
+        else:
+            given = tuple(array[:, 0] for array in given)
+        weights = self.weights if several_targets else self.weights[0]
+        x = tuple(as_tensor(array, value.dtype) for array, value in zip(self.x, inputs, strict=True))
+        references = tuple(as_tensor(array, value.dtype) for array, value in zip(given, inputs, strict=True))
+        return x, references, as_tensor(weights, dtype)
+
+
+class Question(NamedTuple):
+    """Rows, their references, and the targets as weights over one value of the network.
+
+    Attributes
+    ----------
+    x : Batch
+    references : References
+    target : Edge
+        The value that the weights are for.
+    selectors : tuple of callable or None
+        For each target how its weights follow from the outputs of x; None where they are given.
+    weights : np.ndarray, shape (K, 1 or N, ...)
+    several_targets : bool
+        Whether K is asked for as an axis of its own.
+    """
+
+    x: Batch
+    references: References
+    target: Edge
+    selectors: tuple[Selector | None, ...]
+    weights: np.ndarray
+    several_targets: bool
+
+    def batches(self, size: int, progress: Progress) -> Iterator[Part]:
+        """Cut the question into batches, all references of an example together where they fit.
+
+        Parameters
+        ----------
+        size : int
+            (Example, reference) pairs in a batch.
+        progress : callable
+            Told (pairs done, pairs in all) after each batch.
+        """
+        if size < 1:
+            raise InputError(f"batch_size: expected at least 1; received {size}")
+        rows, count, done = len(self.x), self.references.count, 0
+        progress(0, rows * count)
+        for start, stop in spans(rows, max(1, size // count)):
+            made = self.references.take(start, stop)
+            weights = self.weights if self.weights.shape[1] == 1 else self.weights[:, start:stop]
+            for first, last in spans(count, max(1, size // (stop - start))):
+                some = tuple(array if array.shape[1] == 1 else array[:, first:last] for array in made)
+                yield Part(slice(start, stop), tuple(a[start:stop] for a in self.x.arrays), some, weights)
+                done += (stop - start) * (last - first)
+                progress(done, rows * count)
+
+
+def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
+    """Cut 0..total into spans of a length."""
+    return ((start, min(start + step, total)) for start in range(0, total, step))
+
+
+def as_tensor(array: Any, dtype: tf.DType) -> tf.Tensor:
+    """Return an array as a tensor; strings stay what they are."""
+    return tf.constant(array if dtype == tf.string else np.asarray(array, dtype.as_numpy_dtype))
