@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph import Input
@@ -57,7 +58,7 @@ def arrange(x: Any, inputs: Sequence[Input], what: str = "x") -> tuple[list[Any]
         if set(x) != set(names):
             raise InputError(f"{what}: expected a dict with the keys {names}; received {sorted(map(str, x))}")
         return [x[name] for name in names], dict
-    if isinstance(x, (list, tuple)) and (len(inputs) > 1 or (len(x) == 1 and np.ndim(x[0]) == len(inputs[0].shape))):
+    if isinstance(x, (list, tuple)) and (len(inputs) > 1 or (len(x) == 1 and _rank(x[0]) == len(inputs[0].shape))):
         if len(x) != len(names):
             raise InputError(f"{what}: expected {len(names)} parts, for {names}; received {len(x)}")
         return list(x), list
@@ -66,19 +67,29 @@ def arrange(x: Any, inputs: Sequence[Input], what: str = "x") -> tuple[list[Any]
     return [x], np.ndarray
 
 
+def _rank(part: Any) -> int | None:
+    """Return the rank of an array; None for lists of unequal length, which have none."""
+    try:
+        return np.ndim(part)
+    except ValueError:
+        return None
+
+
 def as_batch(x: Any, inputs: Sequence[Input]) -> Batch:
     """Check x against the inputs of a network.
 
     Raises
     ------
     InputError
-        When a shape does not fit, parts differ in their number of rows, or a value is NaN or infinite.
+        When a shape does not fit, parts differ in their number of rows or have none, or a value is NaN or infinite.
     """
     parts, structure = arrange(x, inputs)
     arrays = tuple(_checked(part, value) for part, value in zip(parts, inputs, strict=True))
     rows = {len(array) for array in arrays}
     if len(rows) > 1:
         raise InputError(f"x: expected the same number of rows in every input; received {[len(a) for a in arrays]}")
+    if rows == {0}:
+        raise InputError("x: expected at least one row; received none")
     return Batch(arrays, tuple(value.name for value in inputs), structure)
 
 
@@ -92,14 +103,18 @@ def _checked(part: Any, value: Input) -> np.ndarray:
     if not value.shape.is_compatible_with(array.shape):
         hint = " (a single example needs a leading axis: x[None])" if array.ndim == len(value.shape) - 1 else ""
         raise InputError(f"x for input {value.name!r}: expected shape {value.shape}; received {array.shape}{hint}")
-    require_finite(array, f"x for input {value.name!r}")
+    require_finite(array, f"x for input {value.name!r}", value.dtype)
     return array
 
 
-def require_finite(array: np.ndarray, what: str) -> None:
-    """Raise InputError when an array of numbers holds NaN or infinity, naming the first row that does."""
-    if array.dtype.kind != "f":
+def require_finite(array: np.ndarray, what: str, dtype: tf.DType) -> None:
+    """Raise InputError when an array holds what is no finite number of a dtype, naming the first row that does."""
+    if array.dtype.kind != "f" or not array.size or not dtype.is_floating:
         return
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1) if array.ndim else ~np.isfinite(array)[None]
+    largest = min(np.finfo(array.dtype).max, np.finfo(dtype.as_numpy_dtype).max)
+    bad = ~(np.abs(array) <= largest).reshape(len(array), -1).all(axis=1)
     if bad.any():
-        raise InputError(f"{what}: expected finite numbers; row {int(bad.argmax())} holds NaN or infinity")
+        row = int(bad.argmax())
+        raise InputError(
+            f"{what}: expected finite numbers; row {row} holds NaN, infinity or more than {dtype.name} can"
+        )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
+
+WIDTH = 30  # characters of the bar
 
 Progress = Callable[[int, int], None]
 
@@ -25,15 +29,13 @@ def _silent(done: int, total: int) -> None:
 
 
 def _bar() -> Progress:
-    from rich.progress import Progress as Bar
-
-    bar = Bar(transient=False)
-    task = bar.add_task("scoring")
-    bar.start()
+    """Return a bar of plain text: it needs no thread, and leaves nothing behind when scoring raises."""
+    start = time.monotonic()
 
     def show(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total)
-        if done >= total:
-            bar.stop()
+        left = f", {(time.monotonic() - start) / done * (total - done):.0f} s left" if done else ""
+        bar = "█" * (WIDTH * done // total)
+        sys.stderr.write(f"\rscoring {bar:░<{WIDTH}} {done}/{total}{left} " + "\n" * (done == total))
+        sys.stderr.flush()
 
     return show

@@ -87,7 +87,7 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
         expected = "1 row" if shape[0] == 1 else f"1 or {shape[0]} rows"
         raise ReferencesError(f"{where}: expected {expected}, as x has; received {array.shape}")
     try:
-        require_finite(pairs, where)
+        require_finite(pairs, where, value.dtype)
     except InputError as error:
         raise ReferencesError(str(error)) from error
     return pairs
@@ -143,7 +143,7 @@ def _called(function: Callable[..., Any], x: Batch, inputs: Sequence[Input]) -> 
         if references.count != count:
             raise ReferencesError(
                 f"references: expected {count} references for each row, as the callable made for the first; received "
-                f"{references.count} for rows {start} to {stop - 1}"
+                f"{references.count} from row {start} on"
             )
         return references.take(0, stop - start)
 
