@@ -96,12 +96,15 @@ def _file(path: Any, magic: bytes, expected: str) -> Path:
 
 
 def _start(path: Path) -> bytes:
+    """Give the first bytes of a file; a pipe or a device, which might never end, is not opened."""
+    if not path.is_file():
+        found = "something that is no file" if path.exists() else "no such file"
+        raise ModelFileError(f"{path}: expected a model file; found {found}. Check the path")
     try:
         with path.open("rb") as file:
             return file.read(len(HDF5_MAGIC))
     except OSError as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise ModelFileError(f"{path}: expected a model file; found: {found}. Check the path") from error
+        raise ModelFileError(f"{path}: expected a model file that can be read; {error.strerror}") from error
 
 
 def _found(path: Path, start: bytes) -> str:

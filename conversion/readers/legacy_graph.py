@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from deeplift_tf.conversion.readers.legacy_nodes import Graph, single
+from deeplift_tf.conversion.readers.tf_operations import replaced
 from deeplift_tf.conversion.readers.vocabulary import MODELS, CustomObjects, find, layer_names, operation_module
 from deeplift_tf.conversion.upgrades import (
     RENAMED_CLASSES,
@@ -135,13 +136,25 @@ class _Upgrader:
         if not self.is_old:
             return {**inner, "layers": [self.value(layer) for layer in layers]}
         graph = Graph(layers, inner["output_layers"])
-        new = [{**self.value({**layer, "inbound_nodes": []}), "inbound_nodes": graph.nodes(layer)} for layer in layers]
         return {
             **inner,
-            "layers": new,
+            "layers": [self.called(layer, graph.nodes(layer)) for layer in layers],
             "input_layers": single(inner["input_layers"]),
             "output_layers": single(graph.outputs(inner["output_layers"])),
         }
+
+    def called(self, layer: Config, calls: list[Config]) -> Config:
+        """Give one layer of a functional model with the calls that feed it."""
+        if layer["class_name"] not in ("TFOpLambda", "SlicingOpLambda"):
+            return {**self.value({**layer, "inbound_nodes": []}), "inbound_nodes": calls}
+        try:
+            name, settings, calls = replaced(layer["config"].get("function"), calls)
+        except LayerRetiredError as error:
+            self.retired.append(f"{layer['name']!r} ({layer['class_name']}: {error})")
+            return layer
+        config = {"name": layer["name"], **settings}
+        parts = {"class_name": name, "config": config, "registered_name": name, "inbound_nodes": calls}
+        return {"module": operation_module(name), "name": layer["name"], **parts}
 
 
 def _named(layer: Config, position: int) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,13 @@ def h5_file(folder: Path, *layers: dict[str, Any], **weights: Any) -> Path:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    refused(tmp_path / "nowhere.keras", "nowhere.keras", "expected a model file", "no such file", "Check the path")
+    refused(tmp_path / "nowhere.keras", "nowhere.keras", "expected a model file; found no such file. Check the path")
+    refused("model\0.keras", "found no such file")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.h5")
+    refused(tmp_path / "pipe.h5", "found something that is no file")
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "model"])
