@@ -1,4 +1,4 @@
-"""One suite over the table of layers: every layer predicts as Keras does, and its contributions sum to the difference."""
+"""One suite over the table of layers: each predicts as Keras does, and its contributions sum to the difference."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.channels import with_channels_last
+from deeplift_tf.layers.kernels import FEW_CHANNELS, by_flipped_kernel, by_packed_kernel, convolution
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.tensors import shape_of
 
@@ -86,43 +87,27 @@ class Conv(Convolution):
         return parts[0] if groups == 1 else tf.concat(parts, -1)
 
     def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
-        """Return Lᵀm; for a dilated convolution as the forward one with the flipped kernel.
-
-        Its automatic derivative is a kernel that CPUs without oneDNN lack.
-        """
-        window = [(size - 1) * rate for size, rate in zip(self.kernel.shape[:-2], self.dilation, strict=True)]
-        plain = max(self.dilation) == 1 or max(self.strides) > 1 or len(window) > 2
+        """Return Lᵀm: by differentiation, or faster where there is a faster way."""
         (value,) = step.inputs
-        if plain or self.channels_first or value.x.shape[-1] != self.kernel.shape[-2]:
+        sizes = value.x.shape[-1 - len(self.strides) : -1]
+        if self.channels_first or max(self.strides) > 1 or value.x.shape[-1] != self.kernel.shape[-2]:
             return super().transpose(step, multipliers)
-        before = {"valid": window, "causal": [0], "same": [size - size // 2 for size in window]}[self.padding]
-        after = {"valid": window, "causal": window, "same": [size // 2 for size in window]}[self.padding]
-        spatial = range(len(window))
-        flipped = tf.reverse(self.kernel, list(spatial))
-        kernel = tf.transpose(flipped, [*spatial, len(window) + 1, len(window)])
-        pads = [(0, 0), *zip(before, after, strict=True), (0, 0)]
-        return [convolution(multipliers, kernel, self.strides, pads, self.dilation)]
+        if max(self.dilation) > 1 and len(sizes) < 3:
+            return [by_flipped_kernel(multipliers, self.kernel, self.pads, self.dilation)]
+        if self.kernel.shape[-2] <= FEW_CHANNELS and len(sizes) < 3 and None not in sizes:
+            return [by_packed_kernel(multipliers, self.kernel, self.pads, sizes)]
+        return super().transpose(step, multipliers)
 
-
-def convolution(
-    x: tf.Tensor,
-    kernel: tf.Tensor,
-    strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    dilation: Sequence[int],
-) -> tf.Tensor:
-    """Return a convolution of (rows, ..., channels), in one dimension as one of images of height one.
-
-    Dilated convolutions of two dimensions have a kernel of their own, which is far faster than the rearranging of
-    positions into rows that `tf.nn.convolution` does for them.
-    """
-    if len(strides) == 1:
-        wide = padding if isinstance(padding, str) else [padding[0], (0, 0), *padding[1:]]
-        image, one_high = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0)
-        return tf.squeeze(convolution(image, one_high, (1, *strides), wide, (1, *dilation)), [1])
-    if len(strides) == 2:
-        return tf.nn.conv2d(x, kernel, list(strides), padding, dilations=list(dilation))
-    return tf.nn.convolution(x, kernel, strides=list(strides), padding=padding, dilations=list(dilation))
+    @property
+    def pads(self) -> list[tuple[int, int]]:
+        """Zeros before and after each spatial axis, as the padding puts them where there are no strides."""
+        reach = [(size - 1) * rate for size, rate in zip(self.kernel.shape[:-2], self.dilation, strict=True)]
+        each = {
+            "valid": lambda far: (0, 0),
+            "same": lambda far: (far // 2, far - far // 2),
+            "causal": lambda far: (far, 0),
+        }
+        return [each[self.padding](far) for far in reach]
 
 
 class DepthwiseConv(Convolution):
