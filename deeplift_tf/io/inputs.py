@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import DeepLiftError, InputError
-from deeplift_tf.io.npz import NpzMember
+from deeplift_tf.io.npy import NpyRows
 
 HDF5 = (".h5", ".hdf5")
 SLICE_BYTES = 16 * 2**20  # of one array, when a whole file is looked through
@@ -63,13 +63,8 @@ def open_arrays(path: Path) -> Iterator[Mapping[str, RowArray]]:
 
 @contextmanager
 def _open_npy(path: Path) -> Iterator[Mapping[str, RowArray]]:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path}: expected an array of numbers saved by numpy; {error}") from error
-    if not isinstance(array, np.ndarray):  # numpy.load goes by the content, not by the ending
-        raise InputError(f"{path}: expected one array saved by numpy.save; found an archive, which should end in .npz")
-    yield {path.stem: array}
+    with path.open("rb") as stream:
+        yield {path.stem: NpyRows(stream, path.stat().st_size, str(path))}
 
 
 @contextmanager
@@ -80,7 +75,15 @@ def _open_npz(path: Path) -> Iterator[Mapping[str, RowArray]]:
         raise InputError(f"{path}: expected an .npz archive saved by numpy; {error}") from error
     with archive:
         names = [name for name in archive.namelist() if name.endswith(".npy")]
-        yield {name.removesuffix(".npy"): NpzMember(archive, name) for name in names}
+        yield {name.removesuffix(".npy"): _member(archive, name) for name in names}
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> NpyRows:
+    where = f"{archive.filename}: array {name.removesuffix('.npy')!r}"
+    try:
+        return NpyRows(archive.open(name), archive.getinfo(name).file_size, where)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{where}: damaged; {error}") from error
 
 
 @contextmanager

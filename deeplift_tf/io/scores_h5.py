@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,14 @@ import numpy as np
 
 from deeplift_tf.errors import OutputFileError
 
-CHUNK_BYTES = 2**18
+HEADERS = 2**20  # bytes, more than attributes and the names of datasets take
+
+
+def _laid_out_at_once() -> h5py.h5p.PropDCID:
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    return properties
 
 
 def check_output(path: Path, overwrite: bool = False) -> None:
@@ -102,19 +108,24 @@ class ScoresWriter:
             (count,) = {len(array) for array in arrays.values()}
             for name, array in arrays.items():
                 self._file[name][self.written : self.written + count] = array
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise OutputFileError(f"{self.path}: writing failed after {self.written} rows; {error}") from error
         self.written += count
 
     def _create(self, arrays: Mapping[str, np.ndarray]) -> None:
-        per_row = {name: array[:1].nbytes for name, array in arrays.items()}
-        needed, free = sum(per_row.values()) * self.rows, shutil.disk_usage(self.path.parent).free
-        if needed > free:
-            raise OutputFileError(f"{self.path}: {needed / 1e9:.2f} GB are needed; {free / 1e9:.2f} GB are free")
+        """Have the disk set aside the room for all rows, and lay them out in it.
+
+        HDF5 on its own notices a full disk late, when its buffers are written, and then may crash.
+        """
+        size = sum(array[:1].nbytes for array in arrays.values()) * self.rows
+        try:
+            with self.partial.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, size + HEADERS)
+        except OSError as error:
+            raise OutputFileError(f"{self.path}: no room on the disk for {size / 1e6:.1f} MB; {error}") from error
         for name, array in arrays.items():
-            rows = min(self.rows, max(1, CHUNK_BYTES // max(per_row[name], 1)))
-            shape, chunks = (self.rows, *array.shape[1:]), (rows, *array.shape[1:])
-            self._file.create_dataset(name, shape, array.dtype, chunks=chunks)
+            self._file.create_dataset(name, (self.rows, *array.shape[1:]), array.dtype, dcpl=_laid_out_at_once())
+        self._file.flush()  # takes the size of the file to what has been laid out
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,8 +134,9 @@ class ScoresWriter:
             self._file.close()
             if kind is None:
                 self._finish()
-        except OSError as failure:
-            raise OutputFileError(f"{self.path}: could not be completed; {failure}") from (error or failure)
+        except (OSError, RuntimeError) as failure:  # h5py raises either
+            if kind is None:
+                raise OutputFileError(f"{self.path}: could not be completed; {failure}") from failure
         finally:
             self.partial.unlink(missing_ok=True)
 
@@ -133,6 +145,6 @@ class ScoresWriter:
             raise OutputFileError(f"{self.path}: expected {self.rows} rows; only {self.written} were written")
         with self.partial.open("rb+") as file:
             os.fsync(file.fileno())
-        self.partial.replace(self.path)
         beside = self.path.with_name(self.path.name + ".json")
         beside.write_text(json.dumps(self.metadata, indent=2) + "\n", encoding="utf-8")
+        self.partial.replace(self.path)  # last: whoever finds the scores finds all that belongs to them

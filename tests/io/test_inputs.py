@@ -47,9 +47,12 @@ def test_npz_dtypes(tmp_path: Path, dtype: str) -> None:
         assert arrays["x"].dtype == x.dtype
 
 
-def test_only_the_rows_asked_for_are_read(tmp_path: Path) -> None:
-    np.savez(tmp_path / "large.npz", x=np.zeros((4000, 1000), "float32"))  # 16 MB
-    with open_arrays(tmp_path / "large.npz") as arrays:
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_only_the_rows_asked_for_are_read(tmp_path: Path, ending: str) -> None:
+    large = np.zeros((4000, 1000), "float32")  # 16 MB
+    np.save(tmp_path / "large.npy", large)
+    np.savez(tmp_path / "large.npz", x=large)
+    with open_arrays(tmp_path / f"large{ending}") as arrays:
         tracemalloc.start()
         for start in range(0, 4000, 10):
             Rows(tmp_path, arrays).read(slice(start, start + 10))
@@ -74,8 +77,9 @@ def test_a_damaged_member_says_so(tmp_path: Path, copies: int, message: str) -> 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.npy", b"", "expected an array of numbers saved by numpy"),
-        ("x.npy", b"PK\x05\x06" + b"\0" * 18, "expected one array"),
+        ("x.npy", b"", "expected an array saved by numpy"),
+        ("x.npy", b"PK\x05\x06" + b"\0" * 18, "expected an array saved by numpy; the magic string is not correct"),
+        ("x.npy", b"\x93NUMPY\x03\x00", "expected an array saved by numpy"),
         ("x.npz", b"no archive", "expected an .npz archive"),
         ("x.h5", b"no HDF5", "expected an HDF5 file"),
         ("x.fa", b">a\nACGT", r"expected a file ending in .npy, .npz, .h5 or .hdf5; received 'x.fa'"),
@@ -95,7 +99,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_truncated_npy(tmp_path: Path) -> None:
     path = saved(tmp_path, ".npy")
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(InputError, match="expected an array of numbers"), open_arrays(path):
+    with pytest.raises(InputError, match="cut short; expected 1968 bytes, found 1960"), open_arrays(path):
         pass
 
 
@@ -106,12 +110,9 @@ def test_python_objects_are_not_read(tmp_path: Path) -> None:
 
 
 def test_fortran_order(tmp_path: Path) -> None:
-    np.savez(tmp_path / "x.npz", x=np.asfortranarray(X))
-    with pytest.raises(InputError, match="ascontiguousarray"), open_arrays(tmp_path / "x.npz"):
+    np.save(tmp_path / "x.npy", np.asfortranarray(X))
+    with pytest.raises(InputError, match="ascontiguousarray"), open_arrays(tmp_path / "x.npy"):
         pass
-    np.save(tmp_path / "x.npy", np.asfortranarray(X))  # memory-mapped: no reason to refuse
-    with open_arrays(tmp_path / "x.npy") as arrays:
-        np.testing.assert_array_equal(arrays["x"][slice(3, 9)], X[3:9])
 
 
 def test_select() -> None:

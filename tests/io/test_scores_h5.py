@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
-import shutil
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -89,11 +89,20 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
     assert h5py.is_hdf5(tmp_path / "s.h5")
 
 
-def test_a_disk_without_room_is_noticed_at_the_first_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    message = r"0\.01 GB are needed; 0\.00 GB are free"
-    with pytest.raises(OutputFileError, match=message), ScoresWriter(tmp_path / "s.h5", 1_000_000) as writer:
-        writer.append({"delta": np.zeros(10)})
+def test_a_disk_without_room_is_noticed_at_the_first_batch(tmp_path: Path) -> None:
+    """In a process that may write 1 MB to a file: HDF5 on its own would crash it."""
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nimport numpy as np\n"
+        "from deeplift_tf.io.scores_h5 import ScoresWriter\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n"
+        "with ScoresWriter(Path(sys.argv[1]), 1_000_000) as writer:\n"
+        "    [writer.append({'delta': np.zeros(100)}) for _ in range(10_000)]\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "s.h5")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "OutputFileError" in done.stderr.splitlines()[-1]
+    assert "s.h5: no room on the disk for 8.0 MB" in done.stderr.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 
 
