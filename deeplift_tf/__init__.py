@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deeplift_tf import errors as errors
     from deeplift_tf import layers as layers
+    from deeplift_tf import plots as plots
     from deeplift_tf import references as references
     from deeplift_tf import slopes as slopes
     from deeplift_tf.conversion import Scope as Scope
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "layers", "references", "slopes")
+_MODULES = ("errors", "layers", "plots", "references", "slopes")
 _NAMES = {
     "DeepLiftError": "errors",
     "Network": "network",

@@ -16,12 +16,12 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 
 # A module may import those of its own row and of the rows above it.
 ORDER = [
-    {"errors", "tensors", "progress"},
+    {"errors", "extras", "tensors", "progress"},
     {"multipliers", "slopes"},
     {"rules"},
     {"layers"},
     {"graph"},
-    {"arrays", "assignment", "walk", "held"},
+    {"arrays", "assignment", "held", "walk", "held"},
     {"targets", "target_layer", "references", "rewriting", "audit"},
     {"attribution", "question"},
     {"scoring"},
@@ -29,6 +29,8 @@ ORDER = [
     {"methods"},
     {"evaluate"},
     {"io", "plots"},
+    {"genomics", "images", "tokens"},
+    {"report", "compat"},
     {"comparison"},
     {"cli"},
 ]
@@ -36,7 +38,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["network"]}
 MAY_IMPORT_CONVERSION = {"methods", "cli"}
 KERAS = {"keras", "tf_keras"}
-OPTIONAL = {"click", "rich", "matplotlib", "sklearn", "tf_keras"}
+OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "sklearn", "tf_keras"}
 
 
 class Import(NamedTuple):

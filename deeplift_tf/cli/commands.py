@@ -7,6 +7,7 @@ import click
 from deeplift_tf import __version__
 from deeplift_tf.cli.errors import Commands
 from deeplift_tf.cli.inspect import inspect
+from deeplift_tf.cli.plot import plot
 from deeplift_tf.cli.score import score
 
 
@@ -22,4 +23,5 @@ def commands(debug: bool) -> None:
 
 
 commands.add_command(inspect)
+commands.add_command(plot)
 commands.add_command(score)

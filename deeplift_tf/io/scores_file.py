@@ -1,0 +1,128 @@
+"""Scores read back from the .h5 files that a run has left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.io.inputs import RowArray, open_arrays
+
+
+@dataclass(frozen=True)
+class ScoresFile:
+    """An open file of scores.
+
+    Attributes
+    ----------
+    path : Path
+    contributions : RowArray, shape (N, ...)
+    x : RowArray, shape (N, ...), or None
+        What was scored, where its file is still there.
+    arrays : mapping of str to RowArray
+        Everything in the file.
+    metadata : dict
+        Arguments and versions of the run.
+    """
+
+    path: Path
+    contributions: RowArray
+    x: RowArray | None
+    arrays: Mapping[str, RowArray]
+    metadata: dict[str, Any]
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.contributions.shape[0]
+
+    def rows(self, name: str, indices: Sequence[int]) -> np.ndarray | None:
+        """Return rows of an array of the file, or None where there is no such array."""
+        return take(self.arrays[name], indices) if name in self.arrays else None
+
+
+def take(array: RowArray, indices: Sequence[int]) -> np.ndarray:
+    """Return rows of an array in any order, shape (len(indices), ...)."""
+    return np.concatenate([np.asarray(array[slice(index, index + 1)]) for index in indices])
+
+
+@contextmanager
+def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> Iterator[ScoresFile]:
+    """Open a file of scores, and the input that it was made from.
+
+    Parameters
+    ----------
+    path : Path
+        An .h5 file that ``deeplift-tf score`` has written.
+    name : str, optional
+        The input or layer whose contributions are meant, where there are several.
+    x : Path, optional
+        The input; by default the file that the run has read, if it is still there and has as many rows.
+
+    Yields
+    ------
+    ScoresFile
+
+    Raises
+    ------
+    InputError
+        When it holds no contributions, or those of several inputs and none is named.
+    """
+    with ExitStack() as stack:
+        arrays = stack.enter_context(open_arrays(path))
+        key = contributions_in(arrays, path, name)
+        metadata = metadata_of(path)
+        recorded = metadata.get("arguments", {})
+        source = x or (Path(recorded["input"]) if recorded.get("input") else None)
+        found = None
+        if source is not None and (x is not None or source.is_file()):
+            given = stack.enter_context(open_arrays(source))
+            found = matching(given, arrays[key].shape, recorded.get("dataset") if x is None else None, name)
+        if x is not None and found is None:
+            raise InputError(f"{x}: expected one array of shape {arrays[key].shape}, as the contributions have")
+        yield ScoresFile(path, arrays[key], found, arrays, metadata)
+
+
+def contributions_in(arrays: Mapping[str, RowArray], path: Path, name: str | None) -> str:
+    """Return the name of the contributions that are meant."""
+    wanted = "contributions" if name is None else f"contributions/{name}"
+    several = [each.partition("/")[2] for each in arrays if each.startswith("contributions/")]
+    if wanted in arrays:
+        return wanted
+    if name is None and len(several) == 1:
+        return f"contributions/{several[0]}"
+    if several:
+        raise InputError(f"{path}: holds contributions of {', '.join(several)}; name one of them")
+    raise InputError(
+        f"{path}: expected contributions, as `deeplift-tf score` writes them; found {', '.join(arrays) or 'none'}"
+    )
+
+
+def matching(
+    arrays: Mapping[str, RowArray], shape: tuple[int, ...], dataset: str | None, name: str | None
+) -> RowArray | None:
+    """Return the array that was scored: the one of that name, else the only one of the same shape; None if unclear."""
+    fitting = {each: array for each, array in arrays.items() if tuple(array.shape) == tuple(shape)}
+    for wanted in (dataset, name):
+        if wanted in fitting:
+            return fitting[wanted]
+    return next(iter(fitting.values())) if len(fitting) == 1 else None
+
+
+def metadata_of(path: Path) -> dict[str, Any]:
+    """Return the metadata that the attributes of a file hold as JSON."""
+    with h5py.File(path, "r") as file:
+        found = {}
+        for name, value in file.attrs.items():
+            try:
+                found[name] = json.loads(value)
+            except (TypeError, ValueError):
+                continue  # not one of ours
+        return found

@@ -1,0 +1,10 @@
+"""Pictures of scores. Every function returns (fig, ax) and shows nothing by itself; all need the extra ``plots``."""
+
+from deeplift_tf.plots.bars import bars as bars
+from deeplift_tf.plots.heatmap import heatmap as heatmap
+from deeplift_tf.plots.logo import logo as logo
+from deeplift_tf.plots.maps import map_of as map_of
+from deeplift_tf.plots.maps import scale_of as scale_of
+from deeplift_tf.plots.scaled import scaled_image as scaled_image
+from deeplift_tf.plots.sentence import text as text
+from deeplift_tf.plots.sentence import text_html as text_html

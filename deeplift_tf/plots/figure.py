@@ -1,0 +1,76 @@
+"""Figures and axes in the backend that the user has chosen."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.extras import require
+
+
+def pyplot() -> Any:
+    """Return matplotlib.pyplot.
+
+    Raises
+    ------
+    MissingExtraError
+        When matplotlib is not installed.
+    """
+    require("matplotlib", "plots")
+    return require("matplotlib.pyplot", "plots")
+
+
+def panels(count: int, columns: int, size: tuple[float, float]) -> tuple[Any, np.ndarray]:
+    """Return a new figure with panels in rows; those that are left over in the last row are removed.
+
+    Parameters
+    ----------
+    count : int
+    columns : int
+        At most so many in a row.
+    size : (float, float)
+        Width and height of a panel, inches.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    axes : np.ndarray, shape (count,)
+    """
+    columns = max(1, min(columns, count))
+    rows = math.ceil(count / columns)
+    fig, grid = pyplot().subplots(
+        rows, columns, squeeze=False, figsize=(size[0] * columns, size[1] * rows), layout="constrained"
+    )
+    axes = grid.ravel()
+    for spare in axes[count:]:
+        spare.remove()
+    return fig, axes[:count]
+
+
+def given(ax: Any, count: int) -> tuple[Any, np.ndarray]:
+    """Return the figure of axes that the caller has made, and the axes, shape (count,).
+
+    Raises
+    ------
+    InputError
+        When there are more or fewer of them.
+    """
+    axes = np.ravel(np.asarray(ax, dtype=object))
+    if len(axes) != count:
+        raise InputError(f"ax: expected {count} axes, one for each panel; received {len(axes)}")
+    return axes[0].figure, axes
+
+
+def alone(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
+    """Return the figure and the one axes to draw in: those given, or new ones."""
+    fig, axes = panels(1, 1, size) if ax is None else given(ax, 1)
+    return fig, axes[0]
+
+
+def titled(ax: Any, title: str | None) -> None:
+    """Give an axes its title; None leaves it without."""
+    if title is not None:
+        ax.set_title(title, fontsize="medium")

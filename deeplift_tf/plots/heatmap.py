@@ -1,0 +1,188 @@
+"""Scores of images as colours over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.plots.figure import given, panels, titled
+from deeplift_tf.plots.maps import chosen, edges_of, lightness, map_of, picture_of, scale_of
+
+
+class Sign(NamedTuple):
+    """What is shown of the sign of a score: colours, and the ends of the scale in units of vmax."""
+
+    cmap: str
+    low: float
+    high: float
+
+
+SIGNS = {
+    "all": Sign("RdBu_r", -1, 1),
+    "positive": Sign("Reds", 0, 1),
+    "negative": Sign("Blues_r", -1, 0),
+    "absolute": Sign("Reds", 0, 1),
+}
+
+
+def heatmap(
+    scores: np.ndarray | Sequence[np.ndarray],
+    images: np.ndarray | Sequence[np.ndarray] | None = None,
+    *,
+    channels: str = "sum",
+    sign: str = "all",
+    percentile: float = 99.0,
+    vmax: float | str = "shared",
+    skew: float = 1.0,
+    alpha: float = 0.5,
+    edges: bool = False,
+    cmap: Any = None,
+    titles: str | Sequence[str] | None = None,
+    columns: int = 5,
+    colorbar: bool = True,
+    ax: Any = None,
+) -> tuple[Any, Any]:
+    """Draw scores as colours: red for contributions above zero, blue for those below, white for none.
+
+    Parameters
+    ----------
+    scores : np.ndarray, shape (height, width), (height, width, channels) or (N, height, width, channels), or sequence
+        A sequence holds maps of the first two shapes, which need not be of one size.
+    images : np.ndarray or sequence, optional
+        What was scored, likewise: shown in grey below the colours. Any range of values will do.
+    channels : "sum", "magnitude" or "largest"
+        How the channels become one map; see `map_of`.
+    sign : "all", "positive", "negative" or "absolute"
+        The part of the scores that is shown.
+    percentile : float
+        Full colour is reached at this percentile of the magnitudes; 98 to 99.9 are usual.
+    vmax : float, "shared" or "each"
+        The magnitude of full colour: a number; "shared", one for all panels, so that they compare; "each", its own.
+    skew : float
+        A power below 1 lifts faint scores: the colour follows |score/vmax|**skew.
+    alpha : float
+        How much the colours cover the image: 0 not at all, 1 entirely.
+    edges : bool
+        Draw the edges of the image over the colours.
+    cmap : str or matplotlib colormap, optional
+    titles : str or sequence of str, optional
+        One for each panel.
+    columns : int
+        Panels in a row.
+    colorbar : bool
+    ax : matplotlib axes, or sequence of them, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    ax : matplotlib axes, or np.ndarray of them where several maps are given
+
+    Raises
+    ------
+    InputError
+        When shapes or options do not fit.
+    MissingExtraError
+        When matplotlib is not installed.
+    """
+    shown = SIGNS[chosen("sign", sign, list(SIGNS))]
+    arrays, alone = listed(scores)
+    maps = [signed(array if array.ndim == 2 else map_of(array, channels), sign) for array in arrays]
+    pictures = [None] * len(maps) if images is None else [picture_of(image) for image in listed(images)[0]]
+    require_matching(maps, pictures)
+    names = [titles] if isinstance(titles, str) else list(titles or [""] * len(maps))
+    if len(names) != len(maps):
+        raise InputError(f"titles: expected {len(maps)}, one for each map; received {len(names)}")
+    scales = scales_of(maps, vmax, percentile)
+    fig, axes = panels(len(maps), columns, (2.2, 2.3)) if ax is None else given(ax, len(maps))
+    for panel, each, picture, scale, title in zip(axes, maps, pictures, scales, names, strict=True):
+        colours = draw(panel, each, picture, norm_of(shown, scale, skew), cmap or shown.cmap, alpha, edges)
+        titled(panel, title or None)
+        if colorbar and vmax == "each":
+            fig.colorbar(colours, ax=panel, shrink=0.8)
+    if colorbar and vmax != "each":
+        fig.colorbar(colours, ax=list(axes), label="contribution", shrink=0.8)
+    return fig, axes[0] if alone else axes
+
+
+def listed(arrays: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarray], bool]:
+    """Return arrays as a list, and whether there was only one that was not in a list."""
+    if isinstance(arrays, list | tuple):
+        each = [np.asarray(array) for array in arrays]
+    else:
+        array = np.asarray(arrays)
+        if array.ndim in (2, 3):
+            return [array], True
+        each = list(array) if array.ndim == 4 else [array]
+    if not each or any(array.ndim not in (2, 3) for array in each):
+        raise InputError(
+            "expected shape (height, width), (height, width, channels), (N, height, width, channels), or a list of the "
+            f"first two; received {[array.shape for array in each][:3]}"
+        )
+    return each, False
+
+
+def signed(values: np.ndarray, sign: str) -> np.ndarray:
+    """Return the part of a map that is shown."""
+    if sign == "absolute":
+        return np.abs(values)
+    if sign == "all":
+        return values
+    return np.maximum(values, 0) if sign == "positive" else np.minimum(values, 0)
+
+
+def require_matching(maps: Sequence[np.ndarray], pictures: Sequence[np.ndarray | None]) -> None:
+    """Refuse images that are not those of the maps."""
+    if len(pictures) != len(maps):
+        raise InputError(f"images: expected {len(maps)}, one for each map; received {len(pictures)}")
+    for each, picture in zip(maps, pictures, strict=True):
+        if picture is not None and picture.shape[:2] != each.shape:
+            raise InputError(
+                f"images: expected height and width {each.shape} as the map has; received {picture.shape[:2]}"
+            )
+
+
+def scales_of(maps: Sequence[np.ndarray], vmax: float | str, percentile: float) -> list[float]:
+    """Return the magnitude of full colour for each map."""
+    if vmax == "each":
+        return [scale_of([each], percentile) for each in maps]
+    if isinstance(vmax, str):
+        chosen("vmax", vmax, ["shared", "each"])
+        return [scale_of(maps, percentile)] * len(maps)
+    if not vmax > 0:
+        raise InputError(f"vmax: expected a number above zero, 'shared' or 'each'; received {vmax}")
+    return [float(vmax)] * len(maps)
+
+
+def norm_of(sign: Sign, scale: float, skew: float) -> Any:
+    """Return what maps scores to colours; the colour bar shows scores, not powers of them."""
+    from matplotlib.colors import FuncNorm, Normalize
+
+    low, high = sign.low * scale, sign.high * scale
+    if skew == 1:
+        return Normalize(low, high)
+    if not skew > 0:
+        raise InputError(f"skew: expected a power above zero; received {skew}")
+
+    def power(exponent: float) -> Any:
+        return lambda v: np.sign(v) * scale * np.abs(np.asarray(v) / scale) ** exponent
+
+    return FuncNorm((power(skew), power(1 / skew)), low, high)
+
+
+def draw(panel: Any, values: np.ndarray, picture: Any, norm: Any, cmap: Any, alpha: float, edges: bool) -> Any:
+    """Draw one map, its image below and its edges above; return what a colour bar is made for."""
+    height, width = values.shape
+    place = {"extent": (-0.5, width - 0.5, height - 0.5, -0.5), "interpolation": "nearest"}
+    if picture is not None:
+        panel.imshow(lightness(picture), cmap="gray", vmin=0, vmax=1, **place)
+    colours = panel.imshow(values, cmap=cmap, norm=norm, alpha=1 if picture is None else alpha, **place)
+    if picture is not None and edges:
+        strength = edges_of(picture)
+        panel.imshow(np.zeros((*strength.shape, 4)) + np.array([0, 0, 0, 1]) * strength[..., None], **place)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    return colours

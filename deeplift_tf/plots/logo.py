@@ -1,0 +1,126 @@
+"""Scores of sequences as letters, whose heights are the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.extras import require
+from deeplift_tf.plots.figure import given, panels
+
+HIGHLIGHT = "#fdd835"
+
+
+def logo(
+    scores: np.ndarray | Mapping[str, np.ndarray],
+    x: np.ndarray | None = None,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    highlight: Sequence[tuple[Any, ...]] = (),
+    share_scale: bool = False,
+    alphabet: str = "ACGT",
+    title: str | None = None,
+    ax: Any = None,
+) -> tuple[Any, Any]:
+    """Draw a sequence logo, or several under one another.
+
+    Parameters
+    ----------
+    scores : np.ndarray, shape (length, letters), or mapping of name to such arrays
+        Contributions, hypothetical contributions, or those of several targets: each of a mapping is one track.
+    x : np.ndarray, shape (length, letters), optional
+        The one-hot sequence. With it every position shows one letter, that of x, as high as the sum of the scores
+        there; without it every letter has its own score.
+    start, end : int
+        The part of the sequence that is drawn; positions keep their numbers.
+    highlight : sequence of (start, end) or (start, end, label)
+        Spans with a coloured ground, end excluded.
+    share_scale : bool
+        One vertical scale for all tracks.
+    alphabet : str
+        The letters of the last axis.
+    title : str, optional
+    ax : matplotlib axes, or sequence of them, optional
+        As many as there are tracks.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    ax : matplotlib axes, or np.ndarray of them where scores is a mapping
+
+    Raises
+    ------
+    InputError
+        When shapes or spans do not fit.
+    MissingExtraError
+        When matplotlib or logomaker is not installed.
+    """
+    tracks = dict(scores) if isinstance(scores, Mapping) else {"": np.asarray(scores)}
+    heights = {name: heights_of(np.asarray(track), x, alphabet) for name, track in tracks.items()}
+    length = common_length(heights)
+    end = length if end is None else end
+    if not 0 <= start < end <= length:
+        raise InputError(f"start, end: expected 0 <= start < end <= {length}; received {start}, {end}")
+    size = (min(max(0.16 * (end - start), 4.0), 22.0), 1.6)
+    fig, axes = panels(len(heights), 1, size) if ax is None else given(ax, len(heights))
+    for panel, (name, track) in zip(axes, heights.items(), strict=True):
+        draw(panel, track[start:end], start, alphabet)
+        for span in highlight:
+            mark(panel, span, start, end)
+        panel.set_ylabel(name)
+    if share_scale:
+        limits = [panel.get_ylim() for panel in axes]
+        for panel in axes:
+            panel.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+    axes[-1].set_xlabel("position")
+    if title is not None:
+        axes[0].set_title(title, fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None)
+    return fig, axes if isinstance(scores, Mapping) else axes[0]
+
+
+def heights_of(scores: np.ndarray, x: np.ndarray | None, alphabet: str) -> np.ndarray:
+    """Return the height of each letter at each position."""
+    if scores.ndim != 2 or scores.shape[1] != len(alphabet):
+        raise InputError(f"scores: expected shape (length, {len(alphabet)}); received {scores.shape}")
+    if x is None:
+        return scores
+    if np.shape(x) != scores.shape:
+        raise InputError(f"x: expected shape {scores.shape} as the scores have; received {np.shape(x)}")
+    return scores.sum(1, keepdims=True) * np.asarray(x)
+
+
+def common_length(heights: Mapping[str, np.ndarray]) -> int:
+    """Return the length of the tracks, which is the same for all."""
+    lengths = {name: len(track) for name, track in heights.items()}
+    if len(set(lengths.values())) != 1:
+        raise InputError(f"scores: expected tracks of one length; received {lengths}")
+    return next(iter(lengths.values()))
+
+
+def draw(panel: Any, heights: np.ndarray, start: int, alphabet: str) -> None:
+    """Draw one track."""
+    logomaker, pandas = require("logomaker", "genomics"), require("pandas", "genomics")
+    table = pandas.DataFrame(np.asarray(heights, np.float64), columns=list(alphabet))
+    table.index += start
+    logomaker.Logo(table, ax=panel, color_scheme="classic" if alphabet in ("ACGT", "ACGU") else "chemistry")
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.axhline(0, color="black", linewidth=0.5)
+
+
+def mark(panel: Any, span: tuple[Any, ...], start: int, end: int) -> None:
+    """Colour the ground of a span, and write its label above."""
+    first, last = span[0], span[1]
+    if not first < last:
+        raise InputError(f"highlight: expected start < end; received {span}")
+    if last <= start or first >= end:
+        return
+    panel.axvspan(first - 0.5, last - 0.5, color=HIGHLIGHT, alpha=0.35, zorder=-1, linewidth=0)
+    if len(span) > 2:
+        middle = (max(first, start) + min(last, end) - 1) / 2
+        panel.annotate(
+            str(span[2]), (middle, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small"
+        )

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deeplift_tf import plots
+from deeplift_tf.errors import InputError
+from deeplift_tf.plots.maps import edges_of, picture_of
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left() -> None:
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def pixels(fig: object) -> np.ndarray:
+    """Return what a figure looks like, shape (height, width, 3), 0 to 1."""
+    fig.canvas.draw()  # type: ignore[attr-defined]
+    return np.asarray(fig.canvas.buffer_rgba())[..., :3] / 255.0  # type: ignore[attr-defined]
+
+
+def region(fig: object, ax: object) -> np.ndarray:
+    """Return the pixels inside of an axes."""
+    drawn = pixels(fig)
+    box = ax.get_window_extent()  # type: ignore[attr-defined]
+    top = len(drawn) - int(box.y1)
+    return drawn[top + 2 : len(drawn) - int(box.y0) - 2, int(box.x0) + 2 : int(box.x1) - 2]
+
+
+def test_signs_have_their_colours_in_their_places() -> None:
+    scores = np.zeros((8, 8))
+    scores[:4], scores[4:] = 1, -1
+    fig, ax = plots.heatmap(scores, percentile=100)
+    drawn = region(fig, ax)
+    upper, lower = drawn[: len(drawn) // 3].mean((0, 1)), drawn[-len(drawn) // 3 :].mean((0, 1))
+    assert upper[0] > upper[2] + 0.2
+    assert lower[2] > lower[0] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("sign", "low", "high"), [("all", -3, 3), ("positive", 0, 3), ("negative", -3, 0), ("absolute", 0, 3)]
+)
+def test_sign(sign: str, low: float, high: float) -> None:
+    scores = np.array([[-3.0, 0.0], [1.0, 3.0]])
+    _, ax = plots.heatmap(scores, sign=sign, percentile=100)
+    expected = {"all": scores, "absolute": np.abs(scores)}.get(sign, np.clip(scores, low, high))
+    np.testing.assert_array_equal(ax.images[0].get_array(), expected)
+    assert ax.images[0].get_clim() == (low, high)
+
+
+def test_all_zero_scores_are_white() -> None:
+    fig, ax = plots.heatmap(np.zeros((4, 4, 3)))
+    assert region(fig, ax).min() > 0.95
+
+
+@pytest.mark.parametrize(("channels", "expected"), [("sum", [[-1.0]]), ("magnitude", [[7.0]]), ("largest", [[-4.0]])])
+def test_channels(channels: str, expected: list[list[float]]) -> None:
+    np.testing.assert_array_equal(plots.map_of(np.array([[[1.0, -4.0, 2.0]]]), channels), expected)
+
+
+def test_panels_share_a_scale_unless_told_otherwise() -> None:
+    scores = np.stack([np.full((2, 2, 1), 1.0), np.full((2, 2, 1), 5.0)])
+    _, axes = plots.heatmap(scores)
+    assert [ax.images[0].get_clim() for ax in axes] == [(-5, 5), (-5, 5)]
+    _, axes = plots.heatmap(scores, vmax="each", titles=["a", "b"])
+    assert [ax.images[0].get_clim() for ax in axes] == [(-1, 1), (-5, 5)]
+    assert [ax.get_title() for ax in axes] == ["a", "b"]
+    _, axes = plots.heatmap(scores, vmax=2.5)
+    assert [ax.images[0].get_clim() for ax in axes] == [(-2.5, 2.5)] * 2
+
+
+def test_a_percentile_keeps_one_pixel_from_deciding() -> None:
+    scores = np.ones((20, 20))
+    scores[0, 0] = 1000
+    assert plots.scale_of([scores], 99) == 1
+    assert plots.scale_of([scores], 100) == 1000
+
+
+def test_skew_lifts_faint_scores_and_the_colour_bar_still_shows_scores() -> None:
+    scores = np.array([[0.01, 1.0], [-0.01, -1.0]])
+    _, ax = plots.heatmap(scores, skew=0.5, percentile=100)
+    norm = ax.images[0].norm
+    np.testing.assert_allclose(norm(np.array([-1, -0.01, 0, 0.01, 1])), [0, 0.45, 0.5, 0.55, 1], atol=1e-12)
+    np.testing.assert_array_equal(ax.images[0].get_array(), scores)
+
+
+@pytest.mark.parametrize("image", [np.linspace(0, 1, 12), np.linspace(0, 255, 12), np.linspace(-2.1, 2.6, 12)])
+def test_pictures_of_any_range_look_the_same(image: np.ndarray) -> None:
+    expected = np.linspace(0, 1, 12).reshape(2, 2, 3)
+    np.testing.assert_allclose(picture_of(image.reshape(2, 2, 3)), expected, atol=1e-12)
+
+
+def test_a_constant_picture_can_be_drawn() -> None:
+    for value in (-3.0, 0.0, 1.0, 7.0):
+        assert np.isfinite(picture_of(np.full((3, 3), value))).all()
+        assert np.isfinite(edges_of(picture_of(np.full((3, 3), value)))).all()
+
+
+def test_edges_lie_where_the_picture_changes() -> None:
+    picture = np.zeros((16, 16))
+    picture[:, 8:] = 1
+    strength = edges_of(picture)
+    assert strength.shape == (256, 256)
+    assert strength[:, 120:136].max() == 1
+    assert strength[:, :100].max() == 0 == strength[:, 156:].max()
+
+
+def test_the_image_is_below_the_colours_and_its_edges_above() -> None:
+    image = np.zeros((16, 16, 3))
+    image[:, 8:] = 1
+    fig, ax = plots.heatmap(np.zeros((16, 16)), image, edges=True, alpha=0.5)
+    assert len(ax.images) == 3
+    drawn = region(fig, ax).mean(2)
+    width = drawn.shape[1]
+    left, middle, right = (drawn[:, int(f * width)].mean() for f in (0.2, 0.5, 0.8))
+    assert left < right - 0.3  # black, half covered by white, and white
+    assert middle < right - 0.3
+
+
+def test_maps_of_different_sizes() -> None:
+    _, axes = plots.heatmap([np.ones((3, 4)), np.ones((5, 2, 3))])
+    assert [ax.images[0].get_array().shape for ax in axes] == [(3, 4), (5, 2)]
+
+
+def test_axes_of_the_user() -> None:
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2)
+    returned, ax = plots.heatmap(np.ones((2, 3, 3, 1)), ax=axes)
+    assert returned is fig
+    assert list(ax) == list(axes)
+    fig, one = plt.subplots()
+    assert plots.heatmap(np.ones((3, 3)), ax=one) == (fig, one)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"scores": np.ones(3)}, "expected shape"),
+        ({"scores": np.ones((3, 3)), "sign": "both"}, "sign: expected one of 'all'"),
+        ({"scores": np.ones((3, 3)), "skew": 0.0}, "skew"),
+        ({"scores": np.ones((3, 3)), "vmax": 0.0}, "vmax"),
+        ({"scores": np.ones((3, 3)), "percentile": 0.0}, "percentile"),
+        ({"scores": np.full((3, 3), np.nan)}, "finite"),
+        ({"scores": np.ones((3, 3, 2)), "channels": "mean"}, "channels"),
+        ({"scores": np.ones((3, 3)), "images": np.ones((4, 3))}, r"expected height and width \(3, 3\)"),
+        ({"scores": np.ones((2, 3, 3, 1)), "titles": ["a"]}, "titles: expected 2"),
+    ],
+)
+def test_what_cannot_be_drawn(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plots.heatmap(**arguments)  # type: ignore[arg-type]
+
+
+def test_an_image_scaled_by_its_scores() -> None:
+    scores = np.zeros((4, 4, 3))
+    scores[0, 0], scores[3, 3] = 1, -0.5
+    _, ax = plots.scaled_image(scores, np.full((4, 4, 3), 200, np.uint8), percentile=100)
+    shown = np.asarray(ax.images[0].get_array())
+    np.testing.assert_allclose(shown[0, 0], 200 / 255)
+    np.testing.assert_allclose(shown[3, 3], 100 / 255)
+    assert shown[1, 1].max() == 0
+
+
+def test_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("plt.show was called"))
+    before = matplotlib.get_backend()
+    plots.heatmap(np.ones((3, 3)))
+    plots.bars(np.ones(3))
+    plots.text(["a"], [1.0])
+    assert matplotlib.get_backend() == before
