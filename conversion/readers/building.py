@@ -123,7 +123,7 @@ def stored_weight_class(path: object, stored_weights: int) -> type[keras.initial
             self.layer = layer
 
         def __call__(self, shape: tuple[int, ...], dtype: Any = None, **_: Any) -> Any:
-            left[0] -= prod(shape)
+            left[0] -= abs(prod(shape))
             if left[0] < 0:
                 raise ModelFileError(
                     f"{path}: expected about the {stored_weights} weights that the file holds; found a weight of "

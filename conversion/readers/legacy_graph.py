@@ -80,10 +80,11 @@ class _Upgrader:
         """One serialised object; objects that are no layers pass as they are."""
         class_name, inner = layer["class_name"], layer["config"]
         if find(self.custom, layer.get("registered_name"), class_name) is not None:
-            return {"module": None, "registered_name": class_name, **layer, "config": self.value(inner)}
+            inner = self.functional(inner) if _is_functional(inner) else self.value(inner)
+            return {"module": None, "registered_name": class_name, **layer, "config": inner}
         if class_name == "Sequential":
             return self.model(layer, "Sequential", self.sequential(inner, layer.get("name")))
-        if class_name in ("Functional", "Model") and isinstance(inner, dict) and "layers" in inner:
+        if class_name in ("Functional", "Model") and _is_functional(inner):
             return self.model(layer, "Functional", self.functional(inner))
         if class_name not in self.known or not isinstance(inner, dict):
             return self.operation(layer)
@@ -155,6 +156,10 @@ class _Upgrader:
         config = {"name": layer["name"], **settings}
         parts = {"class_name": name, "config": config, "registered_name": name, "inbound_nodes": calls}
         return {"module": operation_module(name), "name": layer["name"], **parts}
+
+
+def _is_functional(inner: Any) -> bool:
+    return isinstance(inner, dict) and {"layers", "input_layers", "output_layers"} <= set(inner)
 
 
 def _named(layer: Config, position: int) -> Config:

@@ -56,18 +56,39 @@ def assign(model: keras.Model, group: h5py.Group, path: object) -> None:
     with reading(path, "weights listed by layer"):
         origin = Origin(major_version(text_attribute(group, "keras_version")), text_attribute(group, "backend"))
         stored = [layer for layer in _stored_layers(group) if layer.names]
+        own = _own_weights(group)
     layers = [layer for layer in model.layers if layer.weights]
     problems = []
     for layer, found in _paired(layers, stored, path):
         with reading(path, f"the weights of layer {layer.name!r}"):
             arrays = modern_layout(layer, found.arrays(), origin)
-            problem = _assign_layer(layer, _matched(_variables(layer), found.names, arrays))
+            problem = _assign_all(_variables(layer), found.names, arrays)
         if problem:
             problems.append(f"{layer.name!r} ({type(layer).__name__}): {problem}")
+    with reading(path, "the weights of the model itself"):
+        problem = _assign_all(_outside(model), own.names, own.arrays())
+    if problem:
+        problems.append(f"the model itself: {problem}")
     if problems:
         raise ModelFileError(f"{path}: the weights do not fit the architecture in {'; in '.join(problems)}")
     for layer in layers:
         _finalize(layer)
+
+
+def _own_weights(group: h5py.Group) -> Stored:
+    """Give what Keras 2.7 and later store for variables of the model that belong to none of its layers."""
+    name = "top_level_model_weights"
+    return (
+        Stored(name, list_attribute(group[name], "weight_names"), group[name])
+        if name in group
+        else Stored("", [], group)
+    )
+
+
+def _outside(model: keras.Model) -> list[Any]:
+    """Give the variables of a model that belong to none of its layers."""
+    inside = {id(weight) for layer in model.layers for weight in layer.weights}
+    return [weight for weight in _variables(model) if id(weight) not in inside]
 
 
 def _stored_layers(group: h5py.Group) -> list[Stored]:
@@ -98,29 +119,25 @@ def _variables(layer: Any) -> list[Any]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def _matched(variables: list[Any], names: list[str], arrays: list[Array]) -> list[tuple[Any, Array | None]]:
+def _matched(variables: list[Any], names: list[str], arrays: list[Array]) -> list[tuple[Any, Array]]:
     """Pair variables with arrays by layer and variable name where those are the same, else in order."""
     keys = [_key(variable.path) for variable in variables]
     stored = dict(zip((_key(name) for name in names), arrays, strict=False))
     if len(names) == len(arrays) == len(stored) and Counter(keys) == Counter(stored.keys()):
         return [(variable, stored[key]) for variable, key in zip(variables, keys, strict=True)]
-    padded = [*arrays, *[None] * (len(variables) - len(arrays))]
-    if len(arrays) > len(variables):
-        return []
-    return list(zip(variables, padded, strict=True))
+    return list(zip(variables, arrays, strict=False))
 
 
 def _key(name: str) -> tuple[str, ...]:
     return tuple(name.partition(":")[0].split("/")[-2:])
 
 
-def _assign_layer(layer: Any, pairs: list[tuple[Any, Array | None]]) -> str | None:
-    """Assign every pair, or say what does not fit."""
-    wanted = [tuple(variable.shape) for variable in _variables(layer)]
-    found = [None if array is None else array.shape for _, array in pairs]
-    if not pairs or None in found or [tuple(variable.shape) for variable, _ in pairs] != found:
-        shown = "more arrays than that" if not pairs else [shape for shape in found if shape is not None]
-        return f"expected arrays of the shapes {wanted}, found {shown}"
+def _assign_all(variables: list[Any], names: list[str], arrays: list[Array]) -> str | None:
+    """Assign the arrays of one layer, or say what does not fit."""
+    wanted, found = [tuple(variable.shape) for variable in variables], [array.shape for array in arrays]
+    pairs = _matched(variables, names, arrays)
+    if len(variables) != len(arrays) or any(tuple(variable.shape) != array.shape for variable, array in pairs):
+        return f"expected arrays of the shapes {wanted}, found {found}"
     for variable, array in pairs:
         variable.assign(array)
     return None

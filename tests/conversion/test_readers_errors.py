@@ -143,7 +143,7 @@ def test_weights_of_too_few_or_too_many_layers(tmp_path: Path) -> None:
         h5_file(tmp_path, DENSE, layer("Dense", "more", units=2)), "2 layers, ['dense', 'more']; found 1, ['dense']"
     )
     more = [("a", np.ones(1)), ("b", np.ones(1)), ("c", np.ones(1))]
-    refused(h5_file(tmp_path, DENSE, dense=more), "[(4, 3), (3,)], found more arrays than that")
+    refused(h5_file(tmp_path, DENSE, dense=more), "[(4, 3), (3,)], found [(1,), (1,), (1,)]")
 
 
 def test_weights_of_another_model_in_a_keras_file(tmp_path: Path) -> None:

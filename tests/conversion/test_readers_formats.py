@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
@@ -118,6 +119,33 @@ def test_attention_with_a_keyword_tensor(save: Any, tmp_path: Path) -> None:
     attended = keras.layers.MultiHeadAttention(2, 3)(query, value=value)
     original = randomised(keras.Model([query, value], attended))
     assert_same(read(save(original, tmp_path)), original)
+
+
+class Scaled(keras.Model):
+    """A functional model with a variable of its own, outside any layer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.scale = self.add_weight(shape=(2,), name="scale")
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        return self.scale * super().call(inputs, training=training, mask=mask)
+
+
+def test_a_variable_of_the_model_itself(tmp_path: Path) -> None:
+    inputs = keras.Input((3,))
+    original = randomised(Scaled(inputs, keras.layers.Dense(2)(inputs)))
+    for save in (save_keras, save_h5):
+        assert_same(read(save(original, tmp_path), custom_objects={"Scaled": Scaled}), original)
+
+
+def test_a_vocabulary_kept_beside_the_weights(tmp_path: Path) -> None:
+    lookup = keras.layers.StringLookup(output_mode="multi_hot")
+    lookup.adapt(["a", "c", "g", "t", "g"])
+    original = randomised(keras.Sequential([keras.Input((2,), dtype="string"), lookup, keras.layers.Dense(2)]))
+    words = tf.constant([["a", "g"], ["t", "n"]])
+    found = read(save_keras(original, tmp_path))(words)
+    np.testing.assert_allclose(found, original(words), rtol=1e-6)
 
 
 def test_a_live_model_is_returned_as_it_is() -> None:

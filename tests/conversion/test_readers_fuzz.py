@@ -21,7 +21,7 @@ from deeplift_tf.errors import DeepLiftError
 from tests.conversion.saved_models import layer, randomised, sequential, write_legacy_h5
 
 FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(max_examples=3000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Contents(dict[str, bytes]):
