@@ -21,16 +21,17 @@ class Part(NamedTuple):
 
     Attributes
     ----------
-    rows : slice
-        Of x.
+    rows, some : slice
+        Of the N rows and of the R references.
     x : tuple of np.ndarray, shape (n, ...)
         For each input.
     references : tuple of np.ndarray, shape (1 or n, 1 or r, ...)
-        For each input; r of the R references.
+        For each input.
     weights : np.ndarray, shape (K, 1 or n, ...)
     """
 
     rows: slice
+    some: slice
     x: tuple[np.ndarray, ...]
     references: tuple[np.ndarray, ...]
     weights: np.ndarray
@@ -101,8 +102,9 @@ class Question(NamedTuple):
             made = self.references.take(start, stop)
             weights = self.weights if self.weights.shape[1] == 1 else self.weights[:, start:stop]
             for first, last in spans(count, max(1, size // (stop - start))):
-                some = tuple(array if array.shape[1] == 1 else array[:, first:last] for array in made)
-                yield Part(slice(start, stop), tuple(a[start:stop] for a in self.x.arrays), some, weights)
+                given = tuple(array if array.shape[1] == 1 else array[:, first:last] for array in made)
+                x = tuple(array[start:stop] for array in self.x.arrays)
+                yield Part(slice(start, stop), slice(first, last), x, given, weights)
                 done += (stop - start) * (last - first)
                 progress(done, rows * count)
 

@@ -1,0 +1,43 @@
+"""Other attribution methods, on the same network, with the same arguments and the same `Scores`.
+
+`METHODS` holds all of them by the names that `compare` and the command line know.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from deeplift_tf.methods.call import Options as Options
+from deeplift_tf.methods.cam import grad_cam as grad_cam
+from deeplift_tf.methods.cam import rsi_grad_cam as rsi_grad_cam
+from deeplift_tf.methods.deep_shap import Explanation as Explanation
+from deeplift_tf.methods.deep_shap import deep_shap as deep_shap
+from deeplift_tf.methods.deep_shap import explanation as explanation
+from deeplift_tf.methods.gradients import deconvnet as deconvnet
+from deeplift_tf.methods.gradients import deeplift as deeplift
+from deeplift_tf.methods.gradients import gradient as gradient
+from deeplift_tf.methods.gradients import gradient_times_input as gradient_times_input
+from deeplift_tf.methods.gradients import guided_backprop as guided_backprop
+from deeplift_tf.methods.path import expected_gradients as expected_gradients
+from deeplift_tf.methods.path import integrated_gradients as integrated_gradients
+from deeplift_tf.methods.path import smoothgrad as smoothgrad
+from deeplift_tf.methods.perturbation import in_silico_mutagenesis as in_silico_mutagenesis
+from deeplift_tf.methods.perturbation import occlusion as occlusion
+from deeplift_tf.scoring import Scores
+
+METHODS: dict[str, Callable[..., Scores]] = {
+    "deeplift": deeplift,
+    "rescale": partial(deeplift, rule="rescale"),
+    "reveal_cancel": partial(deeplift, rule="reveal_cancel"),
+    "gradient": gradient,
+    "gradient_times_input": gradient_times_input,
+    "guided_backprop": guided_backprop,
+    "deconvnet": deconvnet,
+    "smoothgrad": smoothgrad,
+    "integrated_gradients": integrated_gradients,
+    "expected_gradients": expected_gradients,
+    "deep_shap": deep_shap,
+    "grad_cam": grad_cam,
+    "rsi_grad_cam": rsi_grad_cam,
+    "occlusion": occlusion,
+    "in_silico_mutagenesis": in_silico_mutagenesis,
+}

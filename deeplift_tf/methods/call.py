@@ -1,0 +1,196 @@
+"""What the methods share: their arguments, the batches, and the way to `Scores`."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.attribution import Attribution, Plan
+from deeplift_tf.errors import InputError
+from deeplift_tf.graph import Graph
+from deeplift_tf.progress import Progress, as_progress
+from deeplift_tf.question import Part
+from deeplift_tf.rewriting import simplify
+from deeplift_tf.scoring import Score, Scores, Totals
+from deeplift_tf.tensors import shape_of
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+
+class Options(TypedDict, total=False):
+    """Arguments that every method takes; those of a scoring function, see `Score.__call__`.
+
+    Attributes
+    ----------
+    layers : None, str or sequence of str
+        The hidden layers that are scored; None: the inputs. See `Network.compile`.
+    batch_size : int
+        Rows that the network sees together: examples times references times points of a path.
+    """
+
+    layers: str | Sequence[str] | None
+    batch_size: int
+    progress: bool | Progress
+    targets: Sequence[Any] | None
+    output: str | None
+    pre_activation: bool
+    mean_normalised: bool
+    hypothetical: bool
+
+
+class Call:
+    """One call of a method: what is asked of a network, and the run over its batches.
+
+    Parameters
+    ----------
+    network : Network
+    x, references, target
+        As for `Score.__call__`.
+    options : Options
+    kind : type
+        Subclass of `Attribution` that scores a batch; the method's mathematics.
+    extra : tuple of tf.TensorSpec
+        What `kind.run` takes after x, references and weights.
+    complete : bool
+        Whether the contributions are to sum to the difference from the reference.
+    settings : hashable
+        Further arguments of `kind`, fixed when it is traced.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        x: Any,
+        references: Any,
+        target: Any,
+        options: Options,
+        kind: type[Attribution],
+        extra: Sequence[tf.TensorSpec] = (),
+        complete: bool = True,
+        settings: tuple[Hashable, ...] = (),
+    ) -> None:
+        if unknown := set(options) - set(Options.__annotations__):
+            raise TypeError(f"unexpected arguments {sorted(unknown)}; expected some of {list(Options.__annotations__)}")
+        self.network, self.options, self.complete = network, options, complete
+        self.score = Score(network, options.get("layers"))
+        self.question = self.score.ask(
+            x,
+            references,
+            target,
+            options.get("targets"),
+            options.get("output"),
+            options.get("pre_activation", False),
+        )
+        self.plan = Plan(
+            scored=self.score.scored,
+            target=self.question.target,
+            selectors=self.question.selectors,
+            several_references=True,
+            several_targets=True,
+            mean_normalised=options.get("mean_normalised", False),
+            hypothetical=options.get("hypothetical", False),
+            complete=complete,
+        )
+        if network.graph.descendants(self.plan.scored) & {edge.node for edge in self.plan.scored}:
+            raise InputError(f"layers: expected layers that do not depend on one another; received {self.score.layers}")
+        self.function = cached(
+            network.graph,
+            (kind, self.plan, settings),
+            lambda: compiled(network.graph, self.plan, network.dtype, kind, extra, settings),
+        )
+
+    @property
+    def batch_size(self) -> int:
+        """Rows that the network sees together."""
+        return self.options.get("batch_size", 32)
+
+    def run(self, extra: Callable[[Part, int], tuple[Any, ...]]) -> dict[str, Any]:
+        """Return the means over references of what the method finds, each with a leading axis of targets.
+
+        Parameters
+        ----------
+        extra : callable
+            (part, how many points of every pair the network may see together) -> the further arguments.
+        """
+        totals = Totals(len(self.question.x), self.question.references.count, 1)
+        for part in self.question.batches(self.batch_size, as_progress(self.options.get("progress", False))):
+            pairs = len(part.x[0]) * (part.some.stop - part.some.start)
+            arguments = part.tensors(self.network.graph.inputs, self.network.dtype, True, True)
+            totals.add(part.rows, self.function(*arguments, *extra(part, max(1, self.batch_size // pairs))))
+        found = totals.means()
+        return found if self.question.several_targets else {name: first_target(value) for name, value in found.items()}
+
+    def scores(self, found: dict[str, Any], multiply_by_inputs: bool = True) -> Scores:
+        """Return results as scores; without `multiply_by_inputs` the contributions are the multipliers.
+
+        The sum-to-delta error is kept where the scored layers cut every path, and the contributions are multiplied.
+        """
+        x, parts = self.question.x, {name: value for name, value in found.items() if isinstance(value, list)}
+        parts = {name: self.score.structured(x, value) for name, value in parts.items() if value}
+        sums = self.complete and multiply_by_inputs and self.score.cuts(self.plan.target)
+        return Scores(
+            parts["contributions" if multiply_by_inputs else "multipliers"],
+            parts["multipliers"],
+            found["outputs"],
+            found.get("reference_outputs"),
+            found["delta"] if sums else None,
+            parts.get("hypothetical"),
+        )
+
+
+def first_target(value: Any) -> Any:
+    """Return results without their axis of targets."""
+    return [part[0] for part in value] if isinstance(value, list) else value[0]
+
+
+def compiled(
+    graph: Graph,
+    plan: Plan,
+    dtype: tf.DType,
+    kind: type[Attribution],
+    extra: Sequence[tf.TensorSpec],
+    settings: tuple[Hashable, ...],
+) -> Any:
+    """Return the function (x, references, weights, *extra) -> results, traced once.
+
+    Shapes are those of `compile_plan` with an axis of references and one of targets.
+    """
+    graph = simplify(graph, [plan.target, *plan.scored])
+    x = tuple(tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs)
+    references = tuple(tf.TensorSpec([None, None, *value.shape[1:]], value.dtype) for value in graph.inputs)
+    weights = tf.TensorSpec([None, None, *graph.shape(plan.target)[1:]], dtype)
+
+    def attribute(*arguments: Any) -> dict[str, Any]:
+        return kind(graph, plan, *settings).run(*arguments)
+
+    signature = (x, references, weights, *extra)
+    return tf.function(attribute, input_signature=signature, autograph=False).get_concrete_function()
+
+
+_CACHE: weakref.WeakKeyDictionary[Graph, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
+
+
+def cached(graph: Graph, key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return what was made for a graph before, or make it; it is forgotten with the graph."""
+    held = _CACHE.setdefault(graph, {})
+    if key not in held:
+        held[key] = make()
+    return held[key]
+
+
+def lead_axes(tensor: tf.Tensor, lead: int) -> tf.Tensor:
+    """Insert axes of length one before a tensor's own, `lead` of them."""
+    return tf.reshape(tensor, [1] * lead + shape_of(tensor))
+
+
+def chunks(array: np.ndarray, size: int, fill: float) -> np.ndarray:
+    """Cut an array into pieces of one size along its first axis, shape (pieces, size, ...); the last is filled up."""
+    pieces = -(-len(array) // size)
+    whole = np.full((pieces * size, *array.shape[1:]), fill, array.dtype)
+    whole[: len(array)] = array
+    return whole.reshape(pieces, size, *array.shape[1:])

@@ -1,0 +1,113 @@
+"""Methods that are one walk back, against plain gradients and rules worked out by hand."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import deeplift_tf as dl
+from deeplift_tf import methods
+from tests.methods.models import dense_model, image_model, plain_gradient, set_weights
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(3, 10, 8, 3))
+
+
+def lrp_0(weights: list[np.ndarray], x: np.ndarray, target: int) -> np.ndarray:
+    """Relevance by the rule R_j = a_j Σ_k w_jk R_k / z_k, layer by layer, for a ReLU network without biases."""
+    activations = [x]
+    for w in weights[:-1]:
+        activations.append(np.maximum(activations[-1] @ w, 0))
+    relevance = np.zeros((len(x), weights[-1].shape[1]))
+    relevance[:, target] = (activations[-1] @ weights[-1])[:, target]
+    for a, w in zip(reversed(activations), reversed(weights), strict=True):
+        z = a @ w
+        share = np.divide(relevance, z, out=np.zeros_like(z), where=z != 0)
+        relevance = a * (share @ w.T)
+    return relevance
+
+
+def test_gradient_times_input_is_lrp_0() -> None:
+    model = dense_model([6, 9, 7, 3], bias=False)
+    x = RNG.normal(size=(5, 6))
+    network = dl.convert(model, dtype="float64")
+    scores = methods.gradient_times_input(network, x, target=2)
+    expected = lrp_0([w.numpy().astype(np.float64) for w in model.weights], x, 2)
+    np.testing.assert_allclose(scores.contributions, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(scores.contributions.sum(1), scores.outputs, rtol=1e-9)
+
+
+def test_gradient_is_that_of_tensorflow() -> None:
+    model = image_model()
+    network = dl.convert(model)
+    x = IMAGES.astype(np.float32)
+    expected = plain_gradient(lambda x: model(x)[:, 1], x)
+    scores = methods.gradient(network, x, target=1, batch_size=2)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(scores.contributions, expected, atol=1e-5 * scale)  # float32
+    assert scores.delta is None and scores.reference_outputs is None
+    times = methods.gradient(network, x, target=1, multiply_by_inputs=True)
+    np.testing.assert_allclose(times.contributions, expected * x, atol=1e-5 * scale)
+    shifted = methods.gradient_times_input(network, x, references=1.0, target=1)
+    np.testing.assert_allclose(shifted.contributions, expected * (x - 1), atol=1e-5 * scale * np.abs(x).max())
+
+
+def rectifiers() -> keras.Model:
+    """y = Σ v·relu(Wx): the first unit is active and sends 2, the second active and sends −1, the third is not."""
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, activation="relu"), keras.layers.Dense(1, use_bias=False)]
+    )
+    return set_weights(model, [[1, 2, -1], [1, -1, -3]], [0, 0, 0], [[2], [-1], [4]])
+
+
+def test_rectifiers_by_hand() -> None:
+    network = dl.convert(rectifiers(), dtype="float64")
+    x = np.array([[3.0, 1.0]])
+    np.testing.assert_allclose(methods.gradient(network, x).contributions, [[2 * 1 - 2, 2 * 1 + 1]])
+    np.testing.assert_allclose(methods.guided_backprop(network, x).contributions, [[2, 2]])
+    np.testing.assert_allclose(methods.deconvnet(network, x).contributions, [[2 - 4, 2 - 12]])
+    guided = methods.guided_backprop(network, x, multiply_by_inputs=True)
+    np.testing.assert_allclose(guided.contributions, [[6, 2]])
+
+
+def test_deconvnet_applies_relu_to_the_signal_going_back() -> None:
+    """As published: at every rectifier the signal itself is rectified, and the unit's state is not asked for."""
+    model = dense_model([5, 8, 6, 2], seed=3)
+    (w1, _), (w2, _), (w3, _) = ([w.numpy().astype(np.float64) for w in layer.weights] for layer in model.layers)
+    signal = np.maximum(np.tile(w3[:, 1], (4, 1)), 0)
+    expected = np.maximum(signal @ w2.T, 0) @ w1.T
+    x = RNG.normal(size=(4, 5))
+    scores = methods.deconvnet(dl.convert(model, dtype="float64"), x, target=1)
+    np.testing.assert_allclose(scores.contributions, expected, rtol=1e-9)
+
+
+def test_deeplift_and_deep_shap_are_the_engine() -> None:
+    network = dl.convert(image_model(), dtype="float64")
+    background = RNG.normal(size=(4, 10, 8, 3))
+    expected = network.compile()(IMAGES, background[None], target=2)
+    for scores in (
+        methods.deeplift(network, IMAGES, background[None], target=2),
+        methods.deep_shap(network, IMAGES, target=2, background=background),
+    ):
+        np.testing.assert_array_equal(scores.contributions, expected.contributions)
+        np.testing.assert_array_equal(scores.delta, expected.delta)
+    without = methods.deeplift(network, IMAGES, background[None], target=2, multiply_by_inputs=False)
+    np.testing.assert_array_equal(without.contributions, expected.multipliers)
+    with pytest.raises(dl.errors.ReferencesError, match="received both"):
+        methods.deep_shap(network, IMAGES, 0.0, background=background)
+
+
+def test_explanation_has_the_names_and_axes_of_shap() -> None:
+    network = dl.convert(dense_model([6, 5, 3]), dtype="float64")
+    x, background = RNG.normal(size=(5, 6)), RNG.normal(size=(7, 6))
+    scores = methods.deep_shap(network, x, targets=[0, 2], background=background)
+    made = methods.explanation(scores, x, output_names=["a", "c"])
+    assert made.values.shape == (5, 6, 2) and made.base_values.shape == (5, 2)
+    # the promise that SHAP's waterfall plot relies on; exact rules in float64
+    np.testing.assert_allclose(made.base_values + made.values.sum(1), network.predict(x)[:, [0, 2]], atol=1e-9)
+    assert list(made._fields) == ["values", "base_values", "data", "feature_names", "output_names"]
+    single = methods.explanation(methods.deep_shap(network, x, background=background), x)
+    assert single.values.shape == (5, 6) and single.base_values.shape == (5,)
+    with pytest.raises(dl.errors.ReferencesError, match="without any"):
+        methods.explanation(methods.gradient(network, x), x)
