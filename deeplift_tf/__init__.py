@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deeplift_tf import errors as errors
     from deeplift_tf import layers as layers
+    from deeplift_tf import methods as methods
     from deeplift_tf import plots as plots
     from deeplift_tf import references as references
     from deeplift_tf import slopes as slopes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "layers", "plots", "references", "slopes")
+_MODULES = ("errors", "layers", "methods", "plots", "references", "slopes")
 _NAMES = {
     "DeepLiftError": "errors",
     "Network": "network",
