@@ -204,12 +204,15 @@ def one_or_all(values: Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.nd
 
 
 def _check_shape(where: str, received: tuple[int, ...], expected: tuple[int | None, ...]) -> None:
-    fits = len(received) == len(expected) and all(
-        want in (None, got) for got, want in zip(received[1:], expected[1:], strict=True)
-    )
-    if not fits:
-        hint = "; a single row needs a first axis of length 1" if len(received) == len(expected) - 1 else ""
+    if not _fits(received[1:], expected[1:]):
+        hint = "; a single row needs a first axis of length 1" if _fits(received, expected[1:]) else ""
         raise InputError(f"{where}: expected shape {expected}; received {received}{hint}")
+
+
+def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(received) == len(expected) and all(
+        want in (None, got) for got, want in zip(received, expected, strict=True)
+    )
 
 
 def check_finite(array: RowArray, where: str, error: type[DeepLiftError]) -> None:

@@ -139,7 +139,8 @@ def test_select() -> None:
     ("x", "message"),
     [
         (X[:, :, :3], r"f\.npy: input 'x': expected shape \(None, 5, 4\); received \(23, 5, 3\)"),
-        (X[0], "a single row needs a first axis"),
+        (X[0], r"received \(5, 4\); a single row needs a first axis of length 1"),
+        (X[:, 0], r"received \(23, 4\)$"),
         (X[:0], "expected rows to score; received none"),
         (X.astype("S1"), "expected real numbers; received dtype"),
         (X.astype(complex), "expected real numbers; received dtype"),
