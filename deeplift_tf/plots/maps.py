@@ -8,7 +8,8 @@ import numpy as np
 
 from deeplift_tf.errors import InputError
 
-EDGE_PIXELS = 256  # a smaller picture is enlarged to this before its edges are looked for
+SMALL = 64  # pixels; a picture of fewer has an outline in place of edges
+OUTLINE_PIXELS = 512  # to which it is enlarged for that
 
 CHANNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sum": lambda scores: scores.sum(-1),
@@ -105,21 +106,35 @@ def edges_of(picture: np.ndarray) -> np.ndarray:
     ----------
     picture : np.ndarray, shape (height, width) or (height, width, 3)
     """
-    grey = enlarged(lightness(picture))
+    grey = lightness(picture)
+    return outline(grey) if max(grey.shape) < SMALL else sobel(grey)
+
+
+def sobel(grey: np.ndarray) -> np.ndarray:
+    """Return the magnitude of the gradient by Sobel's filters, relative to that of the strong edges."""
     padded = np.pad(grey, 1, mode="edge")
     rows = padded[2:] - padded[:-2]
     columns = padded[:, 2:] - padded[:, :-2]
-    across = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]  # Sobel's filters
+    across = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
     down = columns[:-2] + 2 * columns[1:-1] + columns[2:]
     strength = np.hypot(across, down)
     return np.clip(strength / (np.percentile(strength, 98) or 1.0), 0, 1) ** 1.5
 
 
-def enlarged(grey: np.ndarray) -> np.ndarray:
-    """Return a small picture enlarged, with straight lines between the centres of its pixels."""
-    factor = -(-EDGE_PIXELS // max(grey.shape))
-    for axis in (0, 1) if factor > 1 else ():
+def outline(grey: np.ndarray) -> np.ndarray:
+    """Return the line between the dark and the light half of a picture of few pixels, enlarged."""
+    factor = -(-OUTLINE_PIXELS // max(grey.shape))
+    for axis in (0, 1):
         size = grey.shape[axis]
         at = (np.arange(size * factor) + 0.5) / factor - 0.5
         grey = np.apply_along_axis(lambda line, at=at, size=size: np.interp(at, np.arange(size), line), axis, grey)
-    return grey
+    light = grey > (grey.min() + grey.max()) / 2
+    line = np.zeros(grey.shape)
+    width = OUTLINE_PIXELS // 64
+    for axis in (0, 1):
+        for step in range(1, width):
+            moved = np.roll(light, step, axis) != light
+            index = [slice(None), slice(None)]
+            index[axis] = slice(step, None)  # what came round from the other end is no edge
+            line[tuple(index)] = np.maximum(line[tuple(index)], moved[tuple(index)])
+    return line
