@@ -230,9 +230,13 @@ def in_silico_mutagenesis(
         that one. `hypothetical` is the same less the mean over the letters of each position, and `contributions` is
         `hypothetical` at the letters that are there.
     """
+    shapes = [value.shape for value in network.graph.inputs]
+    if len(shapes) != 1 or shapes[0].rank != 3 or options.get("layers") is not None:
+        raise InputError(
+            f"in_silico_mutagenesis: expected one input of one-hot sequences, shape (N, length, letters); received "
+            f"inputs of shapes {[tuple(shape) for shape in shapes]} and layers={options.get('layers')}"
+        )
     call = Call(network, x, 0.0, target, options, Mutated, (tf.TensorSpec([None, None, 2], tf.int32),), False)
-    if len(call.plan.scored) != 1 or call.question.x.arrays[0].ndim != 3:
-        raise InputError("in_silico_mutagenesis: expected one input of one-hot sequences, shape (N, length, letters)")
     _, length, alphabet = call.question.x.arrays[0].shape
     table = np.array([*itertools.product(range(length), range(1, alphabet))], np.int32)
     found = call.run(lambda part, size: (tf.constant(chunks(table, min(size, len(table)), -1)),))
