@@ -12,8 +12,9 @@ from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.conversion import converters as converters_of_keras  # fills the registry
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.registry import Converter, converter_of
-from deeplift_tf.conversion.scope import Draft, Scope, Use
+from deeplift_tf.conversion.scope import Draft, Scope
 from deeplift_tf.conversion.traverse import functional, model_inputs, traverse
+from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge, Graph, Input, Node
 from deeplift_tf.network import Network
@@ -112,14 +113,11 @@ class Conversion:
 
     def emit(self, name: str, use: Use) -> Sequence[Edge]:
         """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""
-        converter = self.converter_of(use.operation)
-        scope = Scope(name, use, self.dtype, self.converter_of)
         try:
-            results = converter(use.operation, scope) if converter else scope.path()
+            edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
         except UnsupportedLayerError as error:
             self.problems.append(f"{name}: {error}")
             return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
-        edges, drafts = scope.finish(results)
         if not self.approximate and not all(draft.layer.exact for draft in drafts):
             self.problems.append(f"{name} ({type(use.operation).__name__})")
         self.drafts.extend(drafts)

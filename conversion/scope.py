@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,35 +12,16 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.activations import layer_of
 from deeplift_tf.conversion.tracing import traced
+from deeplift_tf.conversion.unfolding import unfolded
+from deeplift_tf.conversion.use import Use
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.merging import Multiply
 from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Crop, Identity
+from deeplift_tf.layers.side import Embedding, Side
 from deeplift_tf.slopes import sigmoid
-
-
-class Use(NamedTuple):
-    """One use of a Keras layer or operation in a model.
-
-    Attributes
-    ----------
-    operation : keras.Layer or keras.Operation
-    inputs : tuple of Edge
-    specs : tuple of tf.TensorSpec
-        Of the inputs, the axis of rows open.
-    call : callable
-        (operation, *tensors) -> outputs, with the further arguments that the model gives.
-    output_shapes : tuple of tuple
-        As Keras knows them.
-    """
-
-    operation: Any
-    inputs: tuple[Edge, ...]
-    specs: tuple[tf.TensorSpec, ...]
-    call: Callable[..., Any]
-    output_shapes: tuple[tuple[int | None, ...], ...]
 
 
 @dataclasses.dataclass
@@ -133,18 +114,65 @@ class Scope:
     def nested(self, layer: Any, value: Edge) -> Edge:
         """Add a Keras layer that stands inside this one, on a value of this layer's output shape."""
         shape = self.use.output_shapes[0]
-        use = Use(layer, (value,), (tf.TensorSpec(shape, self.dtype),), lambda f, x: f(x), (shape,))
-        inner = Scope(f"{self.name}/{layer.name}", use, self.dtype, self.converter_of)
-        converter = self.converter_of(layer)
-        (result, *_), drafts = inner.finish(converter(layer, inner) if converter else inner.path())
-        self.drafts.extend(drafts)
-        return result
+        symbol = keras.KerasTensor(shape, self.dtype.name)
+        use = Use(
+            layer,
+            (value,),
+            (tf.TensorSpec(shape, self.dtype),),
+            lambda f, x: f(x),
+            (shape,),
+            ((symbol,), {}),
+            (symbol,),
+        )
+        return self.within(f"{self.name}/{layer.name}", use)[0]
+
+    def within(self, name: str, use: Use) -> tuple[Edge, ...]:
+        """Add what stands for another use of a layer or operation; its nodes count as this layer's."""
+        edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
+        kind = type(self.use.operation).__name__
+        self.drafts.extend(dataclasses.replace(draft, owner=self.name, keras_class=kind) for draft in drafts)
+        return edges
+
+    def converted(self) -> tuple[tuple[Edge, ...], list[Draft]]:
+        """Convert this use: by its converter, by the operations that it is written in, or along a path."""
+        floats = any(dtype.is_floating for dtype in self.use.output_dtypes)
+        converter = self.converter_of(self.use.operation)
+        if not floats:
+            return self.finish(self.side())
+        if converter is not None:
+            return self.finish(converter(self.use.operation, self))
+        if not any(spec.dtype.is_floating for spec in self.use.specs):
+            return self.finish(self.side())
+        return self.finish(unfolded(self) or self.path())
 
     def path(self) -> Edge | tuple[Edge, ...]:
         """Add the whole Keras layer as one approximate layer of the Path kind."""
         function, outputs = traced(self.use.operation, self.use.call, self.use.specs, self.dtype)
         edge = self.add(Path(function), outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
+
+    def side(self) -> Edge | tuple[Edge, ...]:
+        """Add the whole Keras layer as a function of values that have no difference."""
+        function, outputs = self.function()
+        tokens = any(dtype.is_floating for dtype in self.use.output_dtypes) and any(
+            spec.dtype != tf.bool and not spec.dtype.is_floating for spec in self.use.specs
+        )
+        edge = self.add(Embedding(function) if tokens else Side(function), outputs=outputs or 1)
+        return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
+
+    def function(self) -> tuple[Callable[..., Any], int | None]:
+        """Return the layer as a function of tensors, and how many it returns; operations hold no weights to trace."""
+        operation, call, dtype = self.use.operation, self.use.call, self.dtype
+        if isinstance(operation, keras.Layer):
+            return traced(operation, call, self.use.specs, dtype)
+
+        def run(*tensors: tf.Tensor) -> Any:
+            flat = [tf.convert_to_tensor(y) for y in keras.tree.flatten(call(operation.call, *tensors))]
+            outputs = tuple(tf.cast(y, dtype) if y.dtype.is_floating else y for y in flat)
+            return outputs[0] if len(outputs) == 1 else outputs
+
+        count = len(self.use.output_shapes)
+        return run, None if count == 1 else count
 
     def finish(self, results: Edge | tuple[Edge, ...]) -> tuple[tuple[Edge, ...], list[Draft]]:
         """Give the node of the first result the layer's own name; return all results and drafts."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from deeplift_tf.conversion.scope import Use
+from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
+from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input
 
 Emit = Callable[[str, Use], Sequence[Edge]]
+Name = Callable[[Any], str]
 
 
 def functional(model: Any) -> Any:
@@ -55,12 +58,14 @@ def spec_of(tensor: Any, dtype: tf.DType) -> tf.TensorSpec:
     return tf.TensorSpec(tensor.shape, dtype if own.is_floating else own)
 
 
-def traverse(model: Any, edges: Sequence[Edge], emit: Emit, dtype: tf.DType, prefix: str = "") -> list[Edge]:
+def traverse(
+    model: Any, edges: Sequence[Edge], emit: Emit, dtype: tf.DType, prefix: str = "", name_of: Name | None = None
+) -> list[Edge]:
     """Visit every use of every layer; return the model's outputs.
 
     Parameters
     ----------
-    model : functional model
+    model : functional model or keras.Function
     edges : sequence of Edge
         What enters the model.
     emit : callable
@@ -68,23 +73,75 @@ def traverse(model: Any, edges: Sequence[Edge], emit: Emit, dtype: tf.DType, pre
     dtype : tf.DType
     prefix : str
         Names of the models around this one, each with a slash.
+    name_of : callable, optional
+        operation -> its name here; its own where none is given.
     """
-    known = {id(tensor): edge for tensor, edge in zip(model.inputs, edges, strict=True)}
-    uses: dict[int, int] = {}
+    visit = Visit(dict(zip(map(id, model.inputs), edges, strict=True)), emit, dtype, prefix, name_of or own_name)
     for node in ordered(model):
+        visit.node(node)
+    return [visit.edge(tensor) for tensor in model.outputs]
+
+
+class Visit:
+    """One walk through a model: what is known of each symbolic tensor.
+
+    Parameters
+    ----------
+    known : dict of int to Edge
+        By the identity of the tensor.
+    emit, dtype, prefix, name_of
+        As for `traverse`.
+    """
+
+    def __init__(self, known: dict[int, Edge], emit: Emit, dtype: tf.DType, prefix: str, name_of: Name) -> None:
+        self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
+        self.uses: Counter[int] = Counter()
+
+    def edge(self, tensor: Any) -> Edge:
+        """Return the edge of a tensor; a mask that the model's own graph leaves out is made when it is asked for."""
+        if id(tensor) not in self.known:
+            operation, node_index, _ = tensor._keras_history
+            self.node(operation._inbound_nodes[node_index])
+        return self.known[id(tensor)]
+
+    def node(self, node: Any) -> None:
+        """Emit one use of an operation, or all that a nested model holds."""
+        if all(id(tensor) in self.known for tensor in node.output_tensors):
+            return
         operation = node.operation
-        count = uses.get(id(operation), 0)
-        uses[id(operation)] = count + 1
-        name = f"{prefix}{operation.name}" + (f"/{count}" if count else "")
-        inputs = [known[id(tensor)] for tensor in node.input_tensors]
+        args, kwargs = node.arguments.args, node.arguments.kwargs
+        arguments = (args, {**kwargs, **mask_arguments(operation, args, kwargs)})
+        symbols = symbols_in(arguments)
+        inputs = [self.edge(tensor) for tensor in symbols]
+        name = self.prefix + self.name_of(operation)
+        name += f"/{self.uses[id(operation)]}" if self.uses[id(operation)] else ""
+        self.uses[id(operation)] += 1
         inner = opened(operation)
         if inner is None:
-            outputs = emit(name, use_of(node, inputs, dtype))
+            outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype))
         else:
-            outputs = traverse(inner, inputs, emit, dtype, f"{name}/")
-        for tensor, edge in zip(node.output_tensors, outputs, strict=True):
-            known[id(tensor)] = edge
-    return [known[id(tensor)] for tensor in model.outputs]
+            inner = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
+            outputs = traverse(inner, inputs, self.emit, self.dtype, f"{name}/")
+        self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
+
+
+def own_name(operation: Any) -> str:
+    """Return an operation's own name."""
+    return operation.name
+
+
+def with_masks(model: Any, arguments: tuple[Any, Any]) -> keras.Function:
+    """Return a copy of a nested model as a function of its inputs and of the masks that come with them."""
+    copied = keras.models.clone_model(model)
+    copied.set_weights(model.get_weights())
+    masks = iter(keras.tree.flatten(arguments[1]["mask"]))
+    symbols, further = [], []
+    for tensor in copied.inputs:
+        symbols.append(keras.KerasTensor(tensor.shape, tensor.dtype))
+        if (mask := next(masks)) is not None:
+            further.append(keras.KerasTensor(mask.shape, "bool"))
+            symbols[-1]._keras_mask = further[-1]
+    return keras.Function([*symbols, *further], copied._run_through_graph(symbols, operation_fn=lambda op: op))
 
 
 def ordered(model: Any) -> Iterator[Any]:
@@ -100,21 +157,20 @@ def opened(operation: Any) -> Any:
     return operation if is_functional(operation) else None
 
 
-def use_of(node: Any, inputs: Sequence[Edge], dtype: tf.DType) -> Use:
+def use_of(
+    node: Any, arguments: tuple[Any, Any], symbols: Sequence[Any], inputs: Sequence[Edge], dtype: tf.DType
+) -> Use:
     """Return one use of a layer, with a way to call it as the model does."""
-    arguments, operation = node.arguments, node.operation
-
-    def call(copied: Any, *tensors: Any) -> Any:
-        given = {id(symbol): tensor for symbol, tensor in zip(node.input_tensors, tensors, strict=True)}
-        args, kwargs = keras.tree.map_structure(lambda x: given.get(id(x), x), (arguments.args, arguments.kwargs))
-        if isinstance(operation, keras.Layer) and operation._call_has_training_arg:
-            kwargs["training"] = False
-        return copied(*args, **kwargs)
-
+    operation, (args, kwargs) = node.operation, arguments
+    if isinstance(operation, keras.Layer) and operation._call_has_training_arg:
+        kwargs = {**kwargs, "training": False}
     return Use(
         operation,
         tuple(inputs),
-        tuple(spec_of(tensor, dtype) for tensor in node.input_tensors),
-        call,
+        tuple(spec_of(tensor, dtype) for tensor in symbols),
+        caller((args, kwargs), symbols, dtype),
         tuple(tuple(tensor.shape) for tensor in node.output_tensors),
+        (args, kwargs),
+        tuple(symbols),
+        tuple(spec_of(tensor, dtype).dtype for tensor in node.output_tensors),
     )

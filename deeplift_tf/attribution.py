@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from deeplift_tf import walk
 from deeplift_tf.graph import Edge, Graph, Node
+from deeplift_tf.held import held_at_x
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
 from deeplift_tf.targets import Selector, selected
 from deeplift_tf.tensors import shape_of
@@ -89,14 +90,15 @@ class Attribution:
     def __init__(self, graph: Graph, plan: Plan) -> None:
         self.graph, self.plan = graph, plan
         self.nodes = graph.ancestors([plan.target, *plan.scored])
-        self.inputs = {value.edge: value.dtype.is_floating for value in graph.inputs}
+        self.inputs = tuple(value.edge for value in graph.inputs)
 
     def run(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[str, Any]:
         """Return the results of a batch; see `compile_plan`."""
         plan = self.plan
         values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
         rows = Rows(tf.shape(references[0])[1] if plan.several_references else None)
-        reference_values = walk.forward(self.nodes, self._reference_rows(values, references, rows))
+        held = held_at_x(self.inputs, self.nodes, plan.scored, plan.target, values)
+        reference_values = walk.forward(self.nodes, self._reference_rows(values, held, references, rows))
         views = walk.differences(self.nodes, values, reference_values, rows)
 
         weights = self._weights(weights, values[plan.target])
@@ -116,18 +118,16 @@ class Attribution:
         return results | self._completeness(weights, views[plan.target], contributions)
 
     def _reference_rows(
-        self, values: walk.Values, references: Sequence[tf.Tensor], rows: Rows
+        self, values: walk.Values, held: set[Edge], references: Sequence[tf.Tensor], rows: Rows
     ) -> dict[Edge, tf.Tensor]:
-        """Return the references as rows; inputs without a difference stand at x, once for each pair."""
+        """Return the references as rows; where values are held at x, one row for each pair."""
         given = dict(zip(self.inputs, references, strict=True))
-        if all(self.inputs.values()):
+        if not held:
             return {edge: rows.merge_pairs(value) for edge, value in given.items()}
-        made = {}
-        for edge, floating in self.inputs.items():
-            x = rows.example(values[edge])
-            sizes = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(given[edge]))
-            made[edge] = rows.merge_pairs(tf.broadcast_to(given[edge] if floating else x, sizes))
-        return made
+        lead = [tf.shape(next(iter(values.values())))[0], *([] if rows.references is None else [rows.references])]
+        sources = given | {edge: rows.example(values[edge]) for edge in held}
+        sizes = {edge: [*lead, *shape_of(source)[len(lead) :]] for edge, source in sources.items()}
+        return {edge: rows.merge_pairs(tf.broadcast_to(source, sizes[edge])) for edge, source in sources.items()}
 
     def _weights(self, weights: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         several = weights if self.plan.several_targets else weights[None]

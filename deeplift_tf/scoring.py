@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,9 @@ from deeplift_tf.targets import as_target, stacked
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
+
+
+logger = logging.getLogger("deeplift_tf")
 
 
 class Scores(NamedTuple):
@@ -54,6 +58,34 @@ class Scores(NamedTuple):
     delta: np.ndarray | None
     hypothetical: Any = None
 
+    def per_token(self) -> Any:
+        """Return the contributions summed over their last axis: one for each token, position or pixel."""
+        if isinstance(self.contributions, dict):
+            return {name: part.sum(-1) for name, part in self.contributions.items()}
+        if isinstance(self.contributions, list):
+            return [part.sum(-1) for part in self.contributions]
+        return self.contributions.sum(-1)
+
+
+def embeddings(network: Network) -> str | list[str] | None:
+    """Return the layers to be scored where no input holds floats: those that turn tokens into floats.
+
+    Raises
+    ------
+    InputError
+        When there are none.
+    """
+    if network.float_inputs:
+        return None
+    names = [node.name for node in network.graph.nodes if node.layer.kind == "Embedding"]
+    if not names:
+        raise InputError(
+            "no input of the model holds floats, so none has a difference; score the output of the layer that "
+            "reads them: compile(layers=...)"
+        )
+    logger.warning("no input holds floats, so none has a difference: scored are the outputs of %s", ", ".join(names))
+    return names[0] if len(names) == 1 else names
+
 
 class Score:
     """A scoring function of a network; see `Network.compile`.
@@ -67,14 +99,10 @@ class Score:
     """
 
     def __init__(self, network: Network, layers: str | Sequence[str] | None = None) -> None:
+        layers = layers or embeddings(network)
         self.network, self.layers = network, layers
         names = [layers] if isinstance(layers, str) else list(layers or ())
         self.scored = tuple(network.edge(name) for name in names) or network.float_inputs
-        if not self.scored:
-            raise InputError(
-                "no input of the model holds floats, so none has a difference; score the output of the layer that "
-                "reads them: compile(layers=...)"
-            )
         self._compiled: dict[tuple[Plan, tf.DType], Any] = {}
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
         self._lock = threading.Lock()
@@ -258,7 +286,7 @@ class Totals:
         if name == "outputs":
             view[...] = part
         elif name == "delta":
-            view[...] = np.where(np.abs(part) > np.abs(view), part, view)
+            view[...] = np.where(np.abs(part) <= np.abs(view), view, part)  # NaN counts as larger
         else:
             view += part
         return total

@@ -15,19 +15,24 @@ Values = dict[Edge, tf.Tensor]
 
 
 def forward(nodes: Sequence[Node], inputs: Mapping[Edge, tf.Tensor]) -> Values:
-    """Return the value of every edge, shape (rows, ...), from those of the inputs."""
+    """Return the value of every edge, shape (rows, ...), from those of the inputs. What is given stays as it is."""
     values = dict(inputs)
     for node in nodes:
         outputs = node.layer.forward(*(values[edge] for edge in node.inputs))
         for index, output in enumerate(as_tuple(outputs)):
-            values[Edge(node.name, index)] = output
+            values.setdefault(Edge(node.name, index), output)
     return values
 
 
 def differences(nodes: Sequence[Node], x: Values, references: Values, rows: Rows) -> dict[Edge, Difference]:
     """Return the difference of every edge, with its spread where some rule reads it."""
     views = {edge: Difference(rows.example(x[edge]), _reference(x[edge], references[edge], rows)) for edge in x}
-    read = spreads_read(nodes)
+    return with_spreads(nodes, views, rows)
+
+
+def with_spreads(nodes: Sequence[Node], differences: Mapping[Edge, Difference], rows: Rows) -> dict[Edge, Difference]:
+    """Return the differences with the spread of each edge where some rule reads it."""
+    views, read = dict(differences), spreads_read(nodes)
     for node in nodes:
         outputs = [Edge(node.name, index) for index in range(len(node.shapes))]
         if not read.intersection(outputs):
@@ -59,7 +64,8 @@ def backward(
             continue
         leaving = node.layer.backward(step_of(node, views, rows), *arriving)
         for edge, multipliers in zip(node.inputs, leaving, strict=True):
-            reached[edge] = multipliers.plus(reached.get(edge))
+            if multipliers is not None and views[edge].x.dtype.is_floating:
+                reached[edge] = multipliers.plus(reached.get(edge))
     return reached
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf import slopes
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
 from deeplift_tf.graph import Edge
+from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.reshaping import Permute, Reshape
 from deeplift_tf.layers.softmax import Softmax
@@ -46,13 +48,25 @@ def elu(layer: Any, scope: Scope) -> Edge:
     return scope.add(Elementwise(slopes.elu(float(layer.alpha))))
 
 
+def masked(scope: Scope, value: Edge, mask: Edge, otherwise: float) -> Edge:
+    """Add a constant in place of the units that a mask leaves out."""
+
+    def chosen(x: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        return tf.where(kept, x, tf.constant(otherwise, x.dtype))
+
+    return scope.add(Rearrangement(chosen, (1,), shifted=bool(otherwise)), value, mask)
+
+
 @converts("Softmax")
 def softmax(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """Softmax along an axis; several axes are brought together at the end first."""
-    if len(scope.inputs) > 1:
-        return scope.path()  # the second input is a mask
     rank = len(scope.shape)
     axes = [axis % rank for axis in np.atleast_1d(layer.axis).tolist()]
+    if len(scope.inputs) > 1:
+        if len(axes) > 1 or scope.use.specs[1].dtype != tf.bool:
+            return scope.path()
+        y = scope.add(Softmax(axes[0] - rank), masked(scope, *scope.inputs, otherwise=-1e9))
+        return masked(scope, y, scope.inputs[1], otherwise=0.0)
     if len(axes) == 1:
         return scope.add(Softmax(axes[0] - rank))
     order = [axis for axis in range(rank) if axis not in axes] + sorted(axes)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
 from deeplift_tf.graph import Edge
+from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.pooling import AdaptiveMax, AveragePooling, Max, MaxPooling, Mean
 from deeplift_tf.layers.reshaping import AxisMaps
 
@@ -56,10 +57,16 @@ def global_max(layer: Any, scope: Scope) -> Edge:
 
 @converts(*(f"GlobalAveragePooling{n}" for n in DIMENSIONS))
 def global_average(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
-    """Means over all positions; over those that a mask leaves, the whole layer is followed along a path."""
-    if len(scope.inputs) > 1:
-        return scope.path()
-    return scope.add(Mean(spatial_axes(layer, len(scope.shape)), layer.keepdims))
+    """Means over all positions, or over those that a mask leaves."""
+    axes = spatial_axes(layer, len(scope.shape))
+    if len(scope.inputs) == 1:
+        return scope.add(Mean(axes, layer.keepdims))
+
+    def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        weights = tf.expand_dims(tf.cast(mask, x.dtype), 3 - axes[0])
+        return tf.reduce_sum(x * weights, axes, layer.keepdims) / tf.reduce_sum(weights, axes, layer.keepdims)
+
+    return scope.add(Rearrangement(masked_mean, (1,)))
 
 
 def adaptive_windows(size: int, outputs: int) -> list[np.ndarray]:

@@ -7,6 +7,10 @@ from deeplift_tf.layers.convolution import ConvTranspose as ConvTranspose
 from deeplift_tf.layers.convolution import DepthwiseConv as DepthwiseConv
 from deeplift_tf.layers.dense import Dense as Dense
 from deeplift_tf.layers.dense import EinsumDense as EinsumDense
+from deeplift_tf.layers.given import Choice as Choice
+from deeplift_tf.layers.given import Mixture as Mixture
+from deeplift_tf.layers.given import Product as Product
+from deeplift_tf.layers.given import Rearrangement as Rearrangement
 from deeplift_tf.layers.kinds import Diagonal as Diagonal
 from deeplift_tf.layers.kinds import Elementwise as Elementwise
 from deeplift_tf.layers.kinds import Linear as Linear
@@ -36,6 +40,9 @@ from deeplift_tf.layers.reshaping import Pad as Pad
 from deeplift_tf.layers.reshaping import Permute as Permute
 from deeplift_tf.layers.reshaping import Repeat as Repeat
 from deeplift_tf.layers.reshaping import Reshape as Reshape
+from deeplift_tf.layers.side import Embedding as Embedding
+from deeplift_tf.layers.side import Side as Side
 from deeplift_tf.layers.softmax import LogSoftmax as LogSoftmax
+from deeplift_tf.layers.softmax import LogSumExp as LogSumExp
 from deeplift_tf.layers.softmax import Softmax as Softmax
 from deeplift_tf.layers.softmax import Sparsemax as Sparsemax

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
+from deeplift_tf.layers.side import all_pairs
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
 from deeplift_tf.tensors import vjp
 
@@ -43,7 +44,7 @@ def straight_line(
     """
 
     def at(alpha: Any, weight: Any) -> list[tf.Tensor]:
-        points = [rows.repeat(point_on_line(value, alpha)) for value in inputs]
+        points = [rows.repeat(point_on_line(value, alpha, rows)) for value in inputs]
         return [g * tf.cast(weight, g.dtype) if g.dtype.is_floating else g for g in vjp(function, points, multipliers)]
 
     positions, weights = gauss_legendre(nodes)
@@ -63,10 +64,10 @@ def straight_line(
     return list(loop[1:])
 
 
-def point_on_line(value: Difference, alpha: Any) -> tf.Tensor:
+def point_on_line(value: Difference, alpha: Any, rows: Rows) -> tf.Tensor:
     """Return x⁰ + αΔx, or x where there is no line: for integers, and under rules without a reference."""
     if value.x is value.reference or not value.x.dtype.is_floating:
-        return value.x
+        return all_pairs(value, rows)
     return value.reference + tf.cast(alpha, value.x.dtype) * value.delta
 
 

@@ -1,0 +1,91 @@
+"""Layers taken apart into the operations that their own code is written in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from deeplift_tf.conversion.arguments import caller, named_arguments
+from deeplift_tf.conversion.tracing import copy_in
+from deeplift_tf.conversion.traverse import traverse
+from deeplift_tf.graph import Edge
+
+if TYPE_CHECKING:
+    from deeplift_tf.conversion.scope import Scope
+
+
+def unfolded(scope: Scope) -> tuple[Edge, ...] | None:
+    """Add what a layer does operation by operation; None where its code does not run on symbols.
+
+    A layer whose `call` is written with keras.ops and further layers tells by itself what it is made of: given
+    symbolic tensors it builds a graph of operations, each of which has a converter of its own. So attention, the
+    cells of recurrent layers and layers of users stay exact.
+    """
+    use = scope.use
+    copied = copy_in(use.operation, scope.dtype)
+    if copied is use.operation and getattr(copied, "_layers", None):
+        return None  # a call would leave its traces on the layers that it holds
+    symbols = [keras.KerasTensor(spec.shape, spec.dtype.name) for spec in use.specs]
+    attach_masks(use.operation, use.arguments, dict(zip(map(id, use.symbols), symbols, strict=True)))
+    call = caller(use.arguments, use.symbols, scope.dtype)
+    graph = graph_of(lambda: call(copied.call, *symbols), symbols)
+    return None if graph is None else tuple(add_graph(scope, graph, scope.inputs))
+
+
+def attach_masks(operation: Any, arguments: tuple[Any, Any], symbols: Mapping[int, Any]) -> None:
+    """Give symbols the masks that the call names for them: some layers look there."""
+    given = named_arguments(operation, *arguments)
+    for name, value in given.items():
+        mask = given.get(f"{name}_mask")
+        if id(value) in symbols and id(mask) in symbols:
+            symbols[id(value)]._keras_mask = symbols[id(mask)]
+
+
+def graph_of(make: Callable[[], Any], symbols: Sequence[Any]) -> keras.Function | None:
+    """Return the graph of operations that some code builds from symbols; None where it fails or leaves some out."""
+    with names_as_before():
+        try:
+            outputs = keras.tree.flatten(make())
+            return keras.Function(list(symbols), outputs) if all(map(is_made, outputs)) else None
+        except Exception:  # code that was written for tensors may raise anything on symbols
+            return None
+
+
+def is_made(value: Any) -> bool:
+    """Whether a value is a symbolic tensor that some operation has made."""
+    return isinstance(value, keras.KerasTensor) and getattr(value, "_keras_history", None) is not None
+
+
+def add_graph(scope: Scope, graph: keras.Function, inputs: Sequence[Edge]) -> list[Edge]:
+    """Add a graph of operations to a scope; each is named by its class and number."""
+    counts: Counter[str] = Counter()
+    names: dict[int, str] = {}
+
+    def name_of(operation: Any) -> str:
+        if id(operation) not in names:
+            stem = operation.name if isinstance(operation, keras.Layer) else type(operation).__name__.lower()
+            counts[stem] += 1
+            names[id(operation)] = stem if counts[stem] == 1 else f"{stem}_{counts[stem]}"
+        return names[id(operation)]
+
+    return traverse(graph, inputs, scope.within, scope.dtype, f"{scope.name}/", name_of)
+
+
+@contextlib.contextmanager
+def names_as_before() -> Iterator[None]:
+    """Keep the numbers of Keras's automatic names as they are, for the layers that a user makes afterwards."""
+    from keras.src.backend.common import global_state
+
+    held = global_state.get_global_attribute("object_name_uids")
+    before = None if held is None else dict(held)
+    try:
+        yield
+    finally:
+        now = global_state.get_global_attribute("object_name_uids")
+        if now is not None:
+            now.clear()
+            now.update(before or {})
