@@ -108,12 +108,13 @@ def _skip_connections() -> keras.Model:
 
 
 def _max_pooling() -> keras.Model:
-    """Overlapping windows, padded ones, maxima of layers, and a maximum over everything; no two values tie."""
+    """Overlapping windows, padded ones, maxima of layers, and a maximum over everything; the last has no ties."""
     x = keras.Input((8, 3), name="x")
-    a = layers.Conv1D(4, 3, activation="relu", padding="same", name="a")(x)
+    top = a = layers.Conv1D(4, 3, activation="relu", padding="same", name="a")(x)
+    a = layers.Activation("elu", name="elu")(layers.MaxPooling1D(3, strides=1, padding="same", name="kept")(a))
     b = layers.MaxPooling1D(3, strides=2, padding="same", name="pool")(a)
     c = layers.Maximum(name="max")([layers.Activation("tanh", name="tanh")(b), layers.Conv1D(4, 1, name="c")(b)])
-    d = layers.GlobalMaxPooling1D(name="top")(layers.Activation("silu", name="silu")(a))
+    d = layers.GlobalMaxPooling1D(name="top")(layers.Activation("silu", name="silu")(top))
     y = layers.Dense(4, activation="relu", name="e")(layers.Concatenate(name="join")([d, layers.Flatten()(c)]))
     return keras.Model(x, layers.Dense(2, name="output")(y))
 
@@ -124,6 +125,7 @@ def _max_pooling_2d() -> keras.Model:
         layers.MaxPooling2D(3, strides=1, name="inputs"),
         layers.Conv2D(3, 2, activation="relu", name="a"),
         layers.MaxPooling2D(2, strides=1, padding="same", name="pool"),
+        layers.Activation("tanh", name="tanh"),  # reads the spread that pooling carries
         layers.Flatten(name="flat"),
     )
 

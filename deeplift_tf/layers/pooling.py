@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -63,7 +63,21 @@ class MaxPooling(Window, Maximum):
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the maximum of each window."""
-        return self.pool(tf.nn.max_pool, inputs[0])
+        return self.pool(max_pool, inputs[0])
+
+
+def max_pool(x: tf.Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> tf.Tensor:
+    """Return tf.nn.max_pool of x, shape (rows, ..., channels), with padding of our own where it keeps the shape.
+
+    The spread is the derivative of a derivative, and TensorFlow's kernel for it (MaxPoolGradGrad) may write its result
+    over its input where both have one shape, before all of that is read. Padded, they have different shapes.
+    """
+    kept = all(stride == 1 or length == 1 for stride, length in zip(strides, x.shape[1:-1], strict=True))
+    if padding != "SAME" or not kept:
+        return tf.nn.max_pool(x, size, strides, padding)
+    amounts = [((window - 1) // 2, window // 2) for window in size]
+    padded = tf.pad(x, [(0, 0), *amounts, (0, 0)], constant_values=x.dtype.min)
+    return tf.nn.max_pool(padded, size, strides, "VALID")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
