@@ -3,9 +3,6 @@
 `METHODS` holds all of them by the names that `compare` and the command line know.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 from deeplift_tf.methods.call import Options as Options
 from deeplift_tf.methods.cam import grad_cam as grad_cam
 from deeplift_tf.methods.cam import rsi_grad_cam as rsi_grad_cam
@@ -22,22 +19,7 @@ from deeplift_tf.methods.path import integrated_gradients as integrated_gradient
 from deeplift_tf.methods.path import smoothgrad as smoothgrad
 from deeplift_tf.methods.perturbation import in_silico_mutagenesis as in_silico_mutagenesis
 from deeplift_tf.methods.perturbation import occlusion as occlusion
-from deeplift_tf.scoring import Scores
-
-METHODS: dict[str, Callable[..., Scores]] = {
-    "deeplift": deeplift,
-    "rescale": partial(deeplift, rule="rescale"),
-    "reveal_cancel": partial(deeplift, rule="reveal_cancel"),
-    "gradient": gradient,
-    "gradient_times_input": gradient_times_input,
-    "guided_backprop": guided_backprop,
-    "deconvnet": deconvnet,
-    "smoothgrad": smoothgrad,
-    "integrated_gradients": integrated_gradients,
-    "expected_gradients": expected_gradients,
-    "deep_shap": deep_shap,
-    "grad_cam": grad_cam,
-    "rsi_grad_cam": rsi_grad_cam,
-    "occlusion": occlusion,
-    "in_silico_mutagenesis": in_silico_mutagenesis,
-}
+from deeplift_tf.methods.table import METHODS as METHODS
+from deeplift_tf.methods.table import WITHOUT_REFERENCES as WITHOUT_REFERENCES
+from deeplift_tf.methods.table import method_named as method_named
+from deeplift_tf.methods.table import name_of as name_of

@@ -89,7 +89,7 @@ class Call:
         self.plan = Plan(
             scored=self.score.scored,
             target=self.question.target,
-            selectors=self.question.selectors,
+            selectors=self.question.selectors or (None,) * len(self.question.weights),  # one for each walk back
             several_references=True,
             several_targets=True,
             mean_normalised=options.get("mean_normalised", False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -104,7 +105,7 @@ def test_rsi_grad_cam_is_that_of_a_tape(trained: keras.Model, network: dl.Networ
 def test_maps_of_several_references_and_targets_are_averaged(network: dl.Network) -> None:
     x, _ = stripes(2)
     references = RNG.normal(size=(2, 12, 12, 2)).astype(np.float32)
-    arguments = {"layer": "last", "targets": [0, 1], "steps": 7, "batch_size": 5}
+    arguments: dict[str, Any] = {"layer": "last", "targets": [0, 1], "steps": 7, "batch_size": 5}
     both = methods.rsi_grad_cam(network, x, references[None], **arguments)
     each = [methods.rsi_grad_cam(network, x, reference, **arguments) for reference in references]
     expected = (each[0].contributions + each[1].contributions) / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,10 +26,10 @@ RNG = np.random.default_rng(3)
         ((4, 4, 3), (6, 4, 1), ([0, 6], [0, 4])),
     ],
 )
-def test_occlusion_is_a_loop_over_windows(window: object, stride: object, starts: tuple[list[int], list[int]]) -> None:
+def test_occlusion_is_a_loop_over_windows(window: Any, stride: Any, starts: tuple[list[int], list[int]]) -> None:
     network = dl.convert(image_model(), dtype="float64")
     x, fill = RNG.normal(size=(2, 10, 8, 3)), RNG.normal(size=(10, 8, 3))
-    high, wide = (window, window) if isinstance(window, int) else window[:2]  # type: ignore[index]
+    high, wide = (window, window) if isinstance(window, int) else window[:2]
     total, covered = np.zeros_like(x), np.zeros((10, 8, 1))
     before = network.predict(x)[:, 2]
     for top, left in itertools.product(*starts):
@@ -45,7 +46,7 @@ def test_occlusion_is_a_loop_over_windows(window: object, stride: object, starts
         target=2,
         window=window,
         stride=stride,
-        batch_size=9,  # type: ignore[arg-type]
+        batch_size=9,
     )
     np.testing.assert_allclose(scores.contributions, expected, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(scores.multipliers * (x - fill), expected, rtol=1e-8, atol=1e-12)

@@ -1,0 +1,229 @@
+"""Methods and references side by side."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from deeplift_tf.arrays import Batch, as_batch
+from deeplift_tf.errors import DeepLiftError, InputError
+from deeplift_tf.evaluate.ranks import flat_rows, per_position, rank_correlation
+from deeplift_tf.graph import Edge
+from deeplift_tf.methods import WITHOUT_REFERENCES, method_named, name_of
+from deeplift_tf.methods.table import Method
+from deeplift_tf.plots import heatmap
+from deeplift_tf.plots.figure import panels
+from deeplift_tf.references import as_references
+from deeplift_tf.scoring import Scores
+from deeplift_tf.target_layer import before_activation, resolve_target
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+logger = logging.getLogger("deeplift_tf")
+
+FAR_FROM_ZERO = 0.25  # of the mean magnitude of the outputs for x
+FAR_FROM_UNIFORM = 0.1  # largest deviation of a probability from 1/C
+LOOKED_AT = 16  # rows of x whose references are run through the network
+
+
+class Comparison(NamedTuple):
+    """Scores of several methods against several references.
+
+    Attributes
+    ----------
+    scores : dict of str to Scores
+        By method, and by reference where there are several.
+    agreement : np.ndarray, shape (M, M)
+        Rank correlation between every two of the scores, in their order: of each row over its positions, then
+        averaged over rows.
+    notes : tuple of str
+        What the references' own outputs say against them.
+    x : np.ndarray or None
+        What was scored, where it is one array.
+    """
+
+    scores: dict[str, Scores]
+    agreement: np.ndarray
+    notes: tuple[str, ...]
+    x: np.ndarray | None
+
+    def __str__(self) -> str:
+        width = max(map(len, self.scores))
+        numbers = [f"{index + 1:>6}" for index in range(len(self.scores))]
+        lines = [
+            f"{index + 1:>3} {name:<{width}} " + "".join(f"{value:6.2f}" for value in row)
+            for index, (name, row) in enumerate(zip(self.scores, self.agreement, strict=True))
+        ]
+        head = f"    {'rank agreement':<{width}} " + "".join(numbers)
+        return "\n".join([head, *lines, *self.notes])
+
+    def plot(self, rows: Sequence[int] = (0,)) -> tuple[Any, np.ndarray]:
+        """Draw the scores of some rows, one column for each method; every panel has its own scale.
+
+        Parameters
+        ----------
+        rows : sequence of int
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+        axes : np.ndarray, shape (rows, M)
+        """
+        names, count = list(self.scores), len(self.scores)
+        shape = np.shape(self.x) if self.x is not None else ()
+        flat = len(shape) != 4
+        size = (3.0, 2.0) if flat else (2.4, 2.4)
+        fig, axes = panels(count * len(rows), count, size)
+        grid = axes.reshape(len(rows), count)
+        for line, row in zip(grid, rows, strict=True):
+            for panel, name in zip(line, names, strict=True):
+                values = per_position(flat_rows(self.scores[name].contributions))[row]
+                if flat:
+                    panel.bar(np.arange(values.size), values.ravel(), width=1.0, color="#b2182b")
+                    panel.set_title(name, fontsize="small")
+                else:
+                    assert self.x is not None
+                    heatmap(values, self.x[row], titles=name, colorbar=False, ax=panel)
+        return fig, grid
+
+
+def compare(
+    network: Network,
+    x: Any,
+    methods: Sequence[str | Method] | Mapping[str, Method] = ("deeplift", "integrated_gradients", "gradient"),
+    references: Sequence[Any] | Mapping[str, Any] = (None,),
+    target: Any = 0,
+    **options: Any,
+) -> Comparison:
+    """Score x by several methods against several references.
+
+    Parameters
+    ----------
+    network : Network
+    x : array, or list or dict of arrays, shape (N, ...)
+    methods : sequence of str or callable, or mapping of str to callable
+        Names from `dl.methods.METHODS`, or functions with their arguments, as ``partial(grad_cam, layer="conv")``.
+    references : sequence, or mapping of str to references
+        Each in any form that `Score.__call__` takes. Methods that read none are run once.
+    target
+        As for `Score.__call__`; one target.
+    **options
+        Further arguments of every method, see `dl.methods.Options`.
+
+    Returns
+    -------
+    Comparison
+        References whose own output is far from zero, or far from uniform behind a softmax, are named in its `notes`
+        and in the log: contributions then explain a difference between two predictions rather than a prediction.
+
+    Raises
+    ------
+    InputError
+        When two methods, or two references, have the same name.
+    """
+    if options.get("targets") is not None:
+        raise InputError("compare: expected one target; received targets=")
+    chosen = named(methods, name_of, "methods")
+    against = named(references, reference_name, "references")
+    scores: dict[str, Scores] = {}
+    for name, method in chosen.items():
+        for label, reference in against.items():
+            alone = len(against) == 1 or name in WITHOUT_REFERENCES
+            key = name if alone else f"{name}, {label}"
+            if key not in scores:
+                scores[key] = method_named(method)(network, x, reference, target, **options)
+    batch = as_batch(x, network.graph.inputs)
+    notes = [
+        note for label, each in against.items() if (note := far_from_neutral(network, batch, label, each, options))
+    ]
+    for note in notes:
+        logger.warning(note)
+    return Comparison(scores, agreement_of(scores), tuple(notes), batch.arrays[0] if len(batch.arrays) == 1 else None)
+
+
+def named(given: Any, name: Any, what: str) -> dict[str, Any]:
+    """Return things by name."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    found = {name(each): each for each in given}
+    if len(found) < len(given):
+        raise InputError(f"{what}: expected different ones; received {[name(each) for each in given]}. Give a dict")
+    return found
+
+
+def reference_name(reference: Any) -> str:
+    """Return what a reference is called in a table."""
+    if reference is None:
+        return "zeros"
+    if np.ndim(reference) == 0 and not callable(reference):
+        return str(reference)
+    return str(reference) if callable(reference) else f"array {np.shape(reference)}"
+
+
+def agreement_of(scores: Mapping[str, Scores]) -> np.ndarray:
+    """Return the mean rank correlation between every two scores."""
+    maps = [flat_rows(each.contributions) for each in scores.values()]
+    if len({values.shape for values in maps}) > 1:  # maps of positions among them
+        maps = [per_position(values) for values in maps]
+    return np.array([[float(np.mean(rank_correlation(a, b))) for b in maps] for a in maps])
+
+
+def far_from_neutral(network: Network, x: Batch, label: str, references: Any, options: Mapping[str, Any]) -> str | None:
+    """Return what is to be said about the outputs of references, if anything.
+
+    Behind a softmax all classes should be about as likely, behind a sigmoid one half; any other output should be small
+    beside the outputs for x.
+    """
+    edge = resolve_target(network.graph, options.get("output"), False)
+    names = [name for name, output in network.graph.outputs.items() if output == edge]
+    if not names:
+        return None  # an inner layer, which has no neutral value
+    few = Batch(tuple(array[:LOOKED_AT] for array in x.arrays), x.names, x.structure)
+    given = as_references(0.0 if references is None else references, few, network.graph.inputs)
+    of_references = output_of(network, reference_rows(few, given.take(0, len(few))), names[0])
+    size = of_references.shape[-1]
+    if probabilities(network, edge):
+        neutral = 1 / size if size > 1 else 0.5
+        deviation = float(np.abs(of_references - neutral).max())
+        if deviation > FAR_FROM_UNIFORM:
+            return (
+                f"references {label}: their own output is up to {deviation:.2f} away from uniform ({neutral:.2g}), so "
+                "contributions are about two predictions; dl.references.uniform_output finds one that is near"
+            )
+        return None
+    of_x = output_of(network, x.restore(few.arrays), names[0])
+    mean, scale = float(np.abs(of_references).mean()), float(np.abs(of_x).mean())
+    if mean > FAR_FROM_ZERO * scale:
+        return (
+            f"references {label}: their own output has a mean magnitude of {mean:.2g}, that of x {scale:.2g}; "
+            "contributions are about the difference, not about the output of x"
+        )
+    return None
+
+
+def reference_rows(x: Batch, references: Sequence[np.ndarray]) -> Any:
+    """Return references, shape (1 or N, 1 or R, ...), as rows in the structure of x; integers stay those of x."""
+    lead = np.broadcast_shapes(*(array.shape[:2] for array in references), (len(x), 1))
+    rows = []
+    for array, own in zip(references, x.arrays, strict=True):
+        source = array if own.dtype.kind == "f" else own[:, None]
+        rows.append(np.broadcast_to(source, (*lead, *source.shape[2:])).reshape(-1, *source.shape[2:]))
+    return x.restore(rows)
+
+
+def output_of(network: Network, rows: Any, name: str) -> np.ndarray:
+    """Return one of the network's outputs."""
+    outputs = network.predict(rows)
+    return np.asarray(outputs[name] if isinstance(outputs, dict) else outputs)
+
+
+def probabilities(network: Network, edge: Edge) -> bool:
+    """Whether a value is made by a softmax or a sigmoid."""
+    try:
+        return before_activation(network.graph, edge) != edge
+    except DeepLiftError:
+        return False

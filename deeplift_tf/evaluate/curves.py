@@ -1,0 +1,181 @@
+"""Deletion and insertion curves (Petsiuk et al. 2018): the output as the positions of highest score go, or come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.attribution import Plan
+from deeplift_tf.errors import InputError
+from deeplift_tf.evaluate.ranks import per_position
+from deeplift_tf.graph import Graph
+from deeplift_tf.methods.call import Call, Options, chunks
+from deeplift_tf.methods.gradients import or_zero
+from deeplift_tf.methods.sampled import Sampled
+from deeplift_tf.scoring import Scores
+from deeplift_tf.tensors import merge_leading, shape_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from deeplift_tf.network import Network
+
+
+class Curve(NamedTuple):
+    """Outputs as positions are replaced.
+
+    Attributes
+    ----------
+    fractions : np.ndarray, shape (S,)
+        Of the positions that are replaced, from 0 to 1.
+    outputs : np.ndarray, shape (N, S)
+        The target's value, averaged over references.
+    areas : np.ndarray, shape (N,)
+        Below each row's curve. Of a deletion curve low is good, of an insertion curve high.
+    """
+
+    fractions: np.ndarray
+    outputs: np.ndarray
+    areas: np.ndarray
+
+
+class Replaced(Sampled):
+    """Outputs with the first k positions of an order taken from the reference, or from x.
+
+    Parameters
+    ----------
+    graph, plan
+    count : int
+        How many k there are.
+    insert : bool
+        Whether the first k positions are those of x, in the reference, rather than the other way round.
+    """
+
+    def __init__(self, graph: Graph, plan: Plan, count: int, insert: bool) -> None:
+        super().__init__(graph, plan)
+        self.count, self.insert = count, insert
+
+    def run(  # type: ignore[override]
+        self,
+        x: Sequence[tf.Tensor],
+        references: Sequence[tf.Tensor],
+        weights: tf.Tensor,
+        places: tf.Tensor,
+        numbers: tf.Tensor,
+    ) -> dict[str, Any]:
+        """Return the results of a batch; see `compile_plan`.
+
+        Parameters
+        ----------
+        x, references, weights
+            See `compile_plan`.
+        places : tf.Tensor, shape (n, ...), int32
+            Of each position in the order; broadcasts against x.
+        numbers : tf.Tensor, shape (pieces, P), int32
+            The k, of which P are looked at together.
+        """
+        ends = self.ends(x, references, weights)
+        (edge,) = self.plan.scored
+        view = ends.views[edge]
+        lead = [shape_of(numbers)[1], *shape_of(view.delta)[:2]]
+        inner, outer = (view.reference, view.x) if self.insert else (view.x, view.reference)
+        order = places[None, :, None]
+
+        def outputs(k: tf.Tensor) -> tf.Tensor:
+            first = order < tf.reshape(k, [-1, *[1] * (order.shape.rank - 1)])
+            point = tf.broadcast_to(tf.where(first, outer, inner), [*lead, *shape_of(view.delta)[2:]])
+            return self.weighted(ends, self.outputs_at(ends, {edge: merge_leading(point, 3)}, lead), lead)
+
+        dtype = ends.weights.dtype
+        curves = tf.map_fn(outputs, numbers, parallel_iterations=1, fn_output_signature=dtype)  # (pieces, K, P, n, R)
+        curves = tf.reduce_sum(tf.transpose(curves, [1, 3, 0, 2, 4]), -1)
+        shape = shape_of(curves)
+        return {"curves": tf.reshape(curves, [shape[0], shape[1], -1])[..., : self.count]}
+
+
+def deletion(
+    network: Network,
+    x: np.ndarray,
+    scores: Scores | np.ndarray,
+    references: Any = None,
+    target: Any = 0,
+    *,
+    steps: int = 20,
+    **options: Unpack[Options],
+) -> Curve:
+    """Replace the positions of x by the reference, those of the highest scores first.
+
+    Parameters
+    ----------
+    network : Network
+    x, references, target
+        As for `Score.__call__`, x of one input; references None: zeros.
+    scores : Scores or np.ndarray, shape of x or (N, ..., 1)
+        A position's score is the sum over channels.
+    steps : int
+        Equal parts in which the positions are replaced.
+    **options
+        See `Options`.
+    """
+    return _curve(network, x, scores, references, target, steps, False, options)
+
+
+def insertion(
+    network: Network,
+    x: np.ndarray,
+    scores: Scores | np.ndarray,
+    references: Any = None,
+    target: Any = 0,
+    *,
+    steps: int = 20,
+    **options: Unpack[Options],
+) -> Curve:
+    """Bring the positions of x into the reference, those of the highest scores first.
+
+    Parameters are those of `deletion`.
+    """
+    return _curve(network, x, scores, references, target, steps, True, options)
+
+
+def _curve(
+    network: Network, x: Any, scores: Any, references: Any, target: Any, steps: int, insert: bool, options: Options
+) -> Curve:
+    values = np.asarray(scores.contributions if isinstance(scores, Scores) else scores)
+    if len(network.graph.inputs) != 1 or options.get("targets") is not None or options.get("layers") is not None:
+        raise InputError("curves: expected a network of one input, and one target")
+    shape = np.shape(x)
+    if values.shape not in (shape, (*shape[:-1], 1)):
+        raise InputError(f"scores: expected shape {shape} or {(*shape[:-1], 1)}; received {values.shape}")
+    places, fractions = positions_in_order(values), np.arange(steps + 1) / steps
+    numbers = np.rint(fractions * places[0].size).astype(np.int32)
+    extra = (tf.TensorSpec([None] * len(shape), tf.int32), tf.TensorSpec([None, None], tf.int32))
+    call = Call(network, x, or_zero(references), target, options, Replaced, extra, settings=(len(numbers), insert))
+    found = call.run(
+        lambda part, size: (
+            tf.constant(places[part.rows]),
+            tf.constant(chunks(numbers, min(size, len(numbers)), 0)),
+        )
+    )
+    outputs = found["curves"]
+    areas = ((outputs[:, 1:] + outputs[:, :-1]) / 2 * np.diff(fractions)).sum(1)
+    return Curve(fractions, outputs, areas)
+
+
+def positions_in_order(scores: np.ndarray) -> np.ndarray:
+    """Return the place of each position, the highest score first; equal ones in the order of the positions.
+
+    Parameters
+    ----------
+    scores : np.ndarray, shape (N, ..., channels) or (N, features)
+
+    Returns
+    -------
+    np.ndarray, shape (N, ..., 1) or (N, features), int32
+    """
+    values = per_position(scores)
+    order = np.argsort(-values.reshape(len(values), -1), 1, kind="stable")
+    places = np.argsort(order, 1).reshape(values.shape)
+    return (places[..., None] if scores.ndim > 2 else places).astype(np.int32)

@@ -1,0 +1,144 @@
+"""Sanity checks (Adebayo et al., NeurIPS 2018): scores that do not change with the weights explain nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.evaluate.ranks import flat_rows, rank_correlation
+from deeplift_tf.graph import Node
+from deeplift_tf.methods import method_named
+from deeplift_tf.methods.table import Method
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+
+class SanityCheck(NamedTuple):
+    """How far scores stay the same while weights are randomised.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        The model's layers, as they were randomised one after the other.
+    correlations : np.ndarray, shape (layers, N)
+        Rank correlation of each row's scores with those of the model as it is. Near zero is good: a method whose
+        correlations stay high does not look at the weights.
+    magnitudes : np.ndarray, shape (layers, N)
+        The same for the scores without their signs.
+    kept : tuple of str
+        Layers that hold a traced function, whose weights, if any, stay as they are.
+    """
+
+    layers: tuple[str, ...]
+    correlations: np.ndarray
+    magnitudes: np.ndarray
+    kept: tuple[str, ...]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.layers))
+        means = zip(self.layers, np.nanmean(self.correlations, 1), np.nanmean(self.magnitudes, 1), strict=True)
+        lines = [f"{name:<{width}}  {signed:8.3f}  {size:10.3f}" for name, signed, size in means]
+        return "\n".join([f"{'randomised':<{width}}  {'signed':>8}  {'magnitudes':>10}", *lines])
+
+
+def sanity_check(
+    network: Network,
+    x: Any,
+    method: str | Method = "deeplift",
+    references: Any = None,
+    target: Any = 0,
+    *,
+    cascading: bool = True,
+    seed: int = 0,
+    **arguments: Any,
+) -> SanityCheck:
+    """Randomise weights layer by layer, from the output to the input, and compare the scores.
+
+    Parameters
+    ----------
+    network : Network
+    x, references, target
+        As for `Score.__call__`. A target that depends on the outputs would change with the weights: give positions.
+    method : str or callable
+        A name from `METHODS`, or any function with their arguments.
+    cascading : bool
+        Whether a layer stays randomised while the next ones are; if not, each is randomised alone.
+    seed : int
+    **arguments
+        Of the method.
+
+    Raises
+    ------
+    InputError
+        When no layer has weights.
+    """
+    names = list(dict.fromkeys(node.owner for node in network.graph.nodes if weights_of(node)))
+    if not names:
+        raise InputError("sanity_check: expected a network with weights; no layer has any that can be randomised")
+    scored = method_named(method)
+    before = flat_rows(scored(network, x, references, target, **arguments).contributions)
+    signed, sizes, done = [], [], []
+    for name in reversed(names):
+        done.append(name)
+        other = randomised(network, done if cascading else [name], seed)
+        after = flat_rows(scored(other, x, references, target, **arguments).contributions)
+        signed.append(rank_correlation(before, after))
+        sizes.append(rank_correlation(np.abs(before), np.abs(after)))
+    kept = tuple(node.name for node in network.graph.nodes if node.layer.kind == "Path")
+    return SanityCheck(tuple(done), np.stack(signed), np.stack(sizes), kept)
+
+
+def randomised(network: Network, layers: Iterable[str], seed: int = 0) -> Network:
+    """Return the network with the weights of some layers drawn anew; the others are shared.
+
+    Kernels are drawn from a normal distribution of the same mean square; vectors, as biases and scales, are shuffled.
+
+    Parameters
+    ----------
+    network : Network
+    layers : iterable of str
+        Names of nodes, or of the model's layers: all nodes that come from them.
+    seed : int
+    """
+    chosen = {name for layer in layers for name in nodes_of(network, layer)}
+    nodes = tuple(
+        dataclasses.replace(node, layer=_drawn(node, np.random.default_rng([seed, index])))
+        if node.name in chosen
+        else node
+        for index, node in enumerate(network.graph.nodes)
+    )
+    return type(network)(dataclasses.replace(network.graph, nodes=nodes), network.dtype)
+
+
+def nodes_of(network: Network, layer: str) -> list[str]:
+    """Return the names of the nodes that come from a layer of the model, or of the one node that is meant.
+
+    Raises
+    ------
+    LayerNameError
+        When there is none.
+    """
+    return [node.name for node in network.graph.nodes if node.owner == layer] or [network.graph.node(layer).name]
+
+
+def weights_of(node: Node) -> dict[str, tf.Tensor]:
+    """Return the tensors of floats that a layer holds, by the names of its fields."""
+    held = {field.name: getattr(node.layer, field.name) for field in dataclasses.fields(node.layer)}
+    return {name: value for name, value in held.items() if tf.is_tensor(value) and value.dtype.is_floating}
+
+
+def _drawn(node: Node, random: np.random.Generator) -> Any:
+    return dataclasses.replace(node.layer, **{name: _like(w, random) for name, w in weights_of(node).items()})
+
+
+def _like(weights: tf.Tensor, random: np.random.Generator) -> tf.Tensor:
+    values = weights.numpy()
+    if values.ndim > 1:
+        return tf.constant(random.normal(0, np.sqrt(np.mean(values**2)), values.shape), weights.dtype)
+    return tf.constant(random.permutation(values) if values.ndim else values, weights.dtype)

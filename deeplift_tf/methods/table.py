@@ -1,0 +1,61 @@
+"""All methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.methods.cam import grad_cam, rsi_grad_cam
+from deeplift_tf.methods.deep_shap import deep_shap
+from deeplift_tf.methods.gradients import deconvnet, deeplift, gradient, gradient_times_input, guided_backprop
+from deeplift_tf.methods.path import expected_gradients, integrated_gradients, smoothgrad
+from deeplift_tf.methods.perturbation import in_silico_mutagenesis, occlusion
+from deeplift_tf.scoring import Scores
+
+Method = Callable[..., Scores]
+
+METHODS: dict[str, Method] = {
+    "deeplift": deeplift,
+    "rescale": partial(deeplift, rule="rescale"),
+    "reveal_cancel": partial(deeplift, rule="reveal_cancel"),
+    "gradient": gradient,
+    "gradient_times_input": gradient_times_input,
+    "guided_backprop": guided_backprop,
+    "deconvnet": deconvnet,
+    "smoothgrad": smoothgrad,
+    "integrated_gradients": integrated_gradients,
+    "expected_gradients": expected_gradients,
+    "deep_shap": deep_shap,
+    "grad_cam": grad_cam,
+    "rsi_grad_cam": rsi_grad_cam,
+    "occlusion": occlusion,
+    "in_silico_mutagenesis": in_silico_mutagenesis,
+}
+
+WITHOUT_REFERENCES = frozenset(
+    {"gradient", "guided_backprop", "deconvnet", "smoothgrad", "grad_cam", "in_silico_mutagenesis"}
+)
+
+
+def method_named(method: str | Method) -> Method:
+    """Return a method by its name; a callable is one already.
+
+    Raises
+    ------
+    InputError
+        When there is no such method.
+    """
+    if callable(method):
+        return method
+    if method not in METHODS:
+        raise InputError(f"methods: expected one of {', '.join(METHODS)}; received {method!r}")
+    return METHODS[method]
+
+
+def name_of(method: str | Method) -> str:
+    """Return the name of a method: that of a partial is the function's."""
+    if isinstance(method, str):
+        return method
+    inner = method.func if isinstance(method, partial) else method
+    return str(getattr(inner, "__name__", type(inner).__name__))

@@ -1,0 +1,97 @@
+"""Methods and references side by side."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+
+import deeplift_tf as dl
+from deeplift_tf import methods
+from deeplift_tf.errors import InputError
+from tests.keras_models import randomise
+
+matplotlib.use("Agg")
+RNG = np.random.default_rng(6)
+X = RNG.normal(size=(3, 8, 6, 3))
+
+
+@pytest.fixture(scope="module")
+def network() -> dl.Network:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 6, 3)),
+            layers.Conv2D(5, 3, activation="relu", name="conv", use_bias=False),
+            layers.Flatten(),
+            layers.Dense(3, use_bias=False),
+        ]
+    )
+    return dl.convert(randomise(model, 1), dtype="float64")
+
+
+def test_scores_and_agreement(network: dl.Network) -> None:
+    spearmanr = pytest.importorskip("scipy.stats").spearmanr
+    chosen: list[Any] = ["rescale", "gradient_times_input", partial(methods.grad_cam, layer="conv")]
+    found = dl.compare(network, X, chosen, target=2, batch_size=64)
+    assert list(found.scores) == ["rescale", "gradient_times_input", "grad_cam"]
+    np.testing.assert_array_equal(
+        found.scores["rescale"].contributions, methods.deeplift(network, X, 0.0, 2, rule="rescale").contributions
+    )
+    np.testing.assert_allclose(np.diag(found.agreement), 1)
+    np.testing.assert_allclose(found.agreement, found.agreement.T)
+    maps = [found.scores[name].contributions.sum(-1) for name in ("rescale", "grad_cam")]
+    expected = np.mean([spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(*maps, strict=True)])
+    np.testing.assert_allclose(found.agreement[0, 2], expected, rtol=1e-9)
+    # a ReLU network without biases against zeros: Rescale is gradient × input
+    np.testing.assert_allclose(found.agreement[0, 1], 1, rtol=1e-6)
+    assert "rank agreement" in str(found) and found.notes == ()
+
+
+def test_references_are_a_second_axis(network: dl.Network, caplog: pytest.LogCaptureFixture) -> None:
+    against = {"zeros": None, "other": 5.0 * RNG.normal(size=(8, 6, 3)), "blur": dl.references.blurred(1.0)}
+    with caplog.at_level(logging.WARNING, "deeplift_tf"):
+        found = dl.compare(network, X, ["rescale", "gradient"], against)
+    assert list(found.scores) == ["rescale, zeros", "rescale, other", "rescale, blur", "gradient"]
+    assert any("references other: their own output has a mean magnitude" in note for note in found.notes)
+    assert not any("references zeros" in note for note in found.notes)
+    assert found.notes[0] in caplog.text
+
+
+def test_references_far_from_uniform_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    model = randomise(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]), 0)
+    model.layers[0].set_weights([3 * np.eye(4, 3), np.zeros(3)])
+    network, x = dl.convert(model), RNG.normal(size=(2, 4))
+    found = dl.compare(network, x, ["rescale"], {"zeros": 0.0, "first": np.array([1.0, 0, 0, 0])}, pre_activation=True)
+    (note,) = found.notes
+    # softmax of (3, 0, 0)
+    assert note.startswith("references first: their own output is up to 0.58 away from uniform (0.33)")
+    half = dl.convert(randomise(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")]), 3))
+    assert "uniform (0.5)" in dl.compare(half, x, ["rescale"], [20.0]).notes[0]
+
+
+def test_pictures(network: dl.Network) -> None:
+    from matplotlib import pyplot
+
+    found = dl.compare(network, X, ["gradient", partial(methods.grad_cam, layer="conv")])
+    fig, axes = found.plot(rows=(0, 2))
+    assert axes.shape == (2, 2) and axes[0, 1].get_title() == "grad_cam"
+    pyplot.close(fig)
+    dense = dl.convert(keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]))
+    fig, axes = dl.compare(dense, RNG.normal(size=(2, 5)), ["gradient", "rescale"]).plot()
+    assert len(axes[0, 0].patches) == 5
+    pyplot.close(fig)
+
+
+def test_mistakes_are_named(network: dl.Network) -> None:
+    with pytest.raises(InputError, match=r"methods: expected one of deeplift, .*; received 'lime'"):
+        dl.compare(network, X, ["lime"])
+    with pytest.raises(InputError, match="expected different ones"):
+        dl.compare(network, X, ["gradient", "gradient"])
+    with pytest.raises(InputError, match="one target"):
+        dl.compare(network, X, targets=[0, 1])
