@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deeplift_tf import errors as errors
+    from deeplift_tf import evaluate as evaluate
     from deeplift_tf import layers as layers
     from deeplift_tf import methods as methods
     from deeplift_tf import plots as plots
     from deeplift_tf import references as references
     from deeplift_tf import slopes as slopes
+    from deeplift_tf.comparison import Comparison as Comparison
+    from deeplift_tf.comparison import compare as compare
     from deeplift_tf.conversion import Scope as Scope
     from deeplift_tf.conversion import convert as convert
     from deeplift_tf.conversion import register as register
@@ -24,13 +27,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "layers", "methods", "plots", "references", "slopes")
+_MODULES = ("errors", "evaluate", "layers", "methods", "plots", "references", "slopes")
 _NAMES = {
+    "Comparison": "comparison",
     "DeepLiftError": "errors",
     "Network": "network",
     "Scope": "conversion",
     "Score": "scoring",
     "Scores": "scoring",
+    "compare": "comparison",
     "convert": "conversion",
     "register": "conversion",
 }
