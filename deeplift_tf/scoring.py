@@ -192,7 +192,8 @@ class Score:
         edge = resolve_target(self.network.graph, output, pre_activation)
         shape = self._shape(edge, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
-        selectors = tuple(None if isinstance(t, np.ndarray) else t for t in each)
+        chosen = tuple(None if isinstance(t, np.ndarray) else t for t in each)
+        selectors = chosen if any(chosen) else ()  # one trace for any number of targets that are given as weights
         return Question(batch, pairs, edge, selectors, stacked(each, shape), targets is not None)
 
     def _shape(self, edge: Edge, x: Batch) -> tuple[int, ...]:
