@@ -1,7 +1,8 @@
 """References: what the scores measure differences from.
 
 Some are arrays, made once for all rows; most are makers, functions of rows of x that a scoring function calls batch by
-batch. `REFERENCES` are those that need nothing but numbers, by the names that the command line knows.
+batch; `uniform_output` searches for one with the network's help. `REFERENCES` are those that need nothing but numbers,
+by the names that the command line knows.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from deeplift_tf.references.simple import channel_mean as channel_mean
 from deeplift_tf.references.simple import constant as constant
 from deeplift_tf.references.simple import mean as mean
 from deeplift_tf.references.simple import zeros as zeros
+from deeplift_tf.references.uniform_output import UniformOutput as UniformOutput
+from deeplift_tf.references.uniform_output import uniform_output as uniform_output
 
 REFERENCES: dict[str, Callable[..., Maker]] = {
     maker.__name__: maker

@@ -1,0 +1,224 @@
+"""A reference on which a classifier takes no side: an input changed little, until all classes are as likely."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf import walk
+from deeplift_tf.arrays import as_batch
+from deeplift_tf.errors import ReferencesError
+from deeplift_tf.graph import Edge, Graph
+from deeplift_tf.layers.softmax import Softmax
+from deeplift_tf.progress import Progress, as_progress
+from deeplift_tf.target_layer import before_activation, resolve_target
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+
+logger = logging.getLogger("deeplift_tf")
+
+DECAY = (0.9, 0.999)  # Adam's, of the means of gradients and of their squares
+
+LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "max_deviation": lambda p, wanted: tf.reduce_max(tf.abs(p - wanted), -1),
+    "mean_squared_error": lambda p, wanted: tf.reduce_mean((p - wanted) ** 2, -1),
+    "cross_entropy": lambda p, wanted: -tf.reduce_sum(wanted * tf.math.log(p + 1e-12), -1),
+}
+
+
+class UniformOutput(NamedTuple):
+    """A reference, and what it took to find it.
+
+    Attributes
+    ----------
+    reference : np.ndarray, shape of the start
+    deviation : np.ndarray, shape (N,)
+        Largest deviation of a probability from the one wanted.
+    deviation_at_start : np.ndarray, shape (N,)
+    change : np.ndarray, shape (N,)
+        Mean squared change of the start.
+    """
+
+    reference: np.ndarray
+    deviation: np.ndarray
+    deviation_at_start: np.ndarray
+    change: np.ndarray
+
+
+def uniform_output(
+    network: Network,
+    start: np.ndarray,
+    *,
+    loss: str = "max_deviation",
+    distribution: Any = None,
+    share: float = 0.9,
+    steps: int = 1000,
+    learning_rate: float = 0.05,
+    output: str | None = None,
+    progress: bool | Progress = False,
+) -> UniformOutput:
+    """Change an input until the classes are equally likely: the perturbed baseline of Lerma and Lucas.
+
+    Minimised by Adam is share·L_out + (1 − share)·mean((x − start)²), for each row on its own; the step shrinks to
+    zero in half a cosine, and the best x of all steps is kept.
+
+    Parameters
+    ----------
+    network : Network
+        Of one input; its output ends in a softmax or sigmoid, or a softmax is taken of it.
+    start : np.ndarray, shape of one row of x, or of N of them
+        Zeros, a blurred image, or any other reference.
+    loss : {"max_deviation", "mean_squared_error", "cross_entropy"}
+        L_out, between the probabilities and the distribution that is wanted.
+    distribution : array, optional
+        Probability of each class; the default is uniform.
+    share : float
+        λ, from 0 to 1.
+    steps : int
+    learning_rate : float
+        The first step's size, in units of x.
+    output : str, optional
+        The head, where there are several.
+    progress : bool or callable
+        As for `Score.__call__`.
+
+    Returns
+    -------
+    UniformOutput
+
+    Raises
+    ------
+    ReferencesError
+        When an argument does not fit.
+    """
+    (value, *others) = network.graph.inputs
+    if others or not value.dtype.is_floating:
+        raise ReferencesError(f"uniform_output: expected a network of one float input; it has {network.input_names}")
+    if loss not in LOSSES or not 0 <= share <= 1:
+        raise ReferencesError(
+            f"uniform_output: expected a loss among {', '.join(LOSSES)} and a share from 0 to 1; received {loss!r} "
+            f"and {share}"
+        )
+    rows = np.asarray(start)
+    single = rows.ndim == value.shape.rank - 1
+    (x,) = as_batch(rows[None] if single else rows, network.graph.inputs).arrays
+    edge = resolve_target(network.graph, output, False)
+    at = tf.constant(np.asarray(x, value.dtype.as_numpy_dtype))
+    wanted = wanted_of(distribution, probabilities(network.graph, edge, at), value.dtype)
+    search = Search(network.graph, edge, LOSSES[loss], wanted, share, at)
+    found = search.run(steps, learning_rate, as_progress(progress))
+    deviations = [
+        tf.reduce_max(tf.abs(probabilities(network.graph, edge, v) - wanted), -1).numpy() for v in (at, found)
+    ]
+    change = np.square((found - at).numpy()).reshape(len(x), -1).mean(1)
+    logger.info(
+        "uniform_output: largest deviation %.2g, from %.2g; mean squared change %.2g",
+        deviations[1].max(),
+        deviations[0].max(),
+        change.max(),
+    )
+    return UniformOutput(found.numpy()[0] if single else found.numpy(), deviations[1], deviations[0], change)
+
+
+def probabilities(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
+    """Return the probabilities of the classes, shape (N, C): two of them behind a sigmoid of one unit."""
+    values = walk.forward(graph.ancestors([edge]), {graph.inputs[0].edge: x})[edge]
+    node = graph.node(edge.node)
+    if isinstance(node.layer, Softmax):
+        return values
+    if before_activation(graph, edge) != edge:
+        return tf.concat([values, 1 - values], -1)
+    return tf.nn.softmax(values)
+
+
+def wanted_of(distribution: Any, like: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return the distribution that is wanted.
+
+    Raises
+    ------
+    ReferencesError
+        When it has another number of classes, or does not sum to one.
+    """
+    classes = int(like.shape[-1])
+    wanted = np.full(classes, 1 / classes) if distribution is None else np.asarray(distribution, np.float64)
+    if like.shape.rank != 2 or wanted.shape != (classes,) or abs(wanted.sum() - 1) > 1e-6 or wanted.min() < 0:
+        raise ReferencesError(
+            f"uniform_output: expected {classes} probabilities that sum to one, for an output of shape {like.shape}; "
+            f"received shape {wanted.shape} and the sum {wanted.sum():.6g}"
+        )
+    return tf.constant(wanted, dtype)
+
+
+class Search:
+    """A descent from a start, for each row on its own.
+
+    Parameters
+    ----------
+    graph : Graph
+    edge : Edge
+        The output.
+    loss : callable
+        (probabilities, wanted) -> L_out, shape (N,).
+    wanted : tf.Tensor, shape (C,)
+    share : float
+    start : tf.Tensor, shape (N, ...)
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        edge: Edge,
+        loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+        wanted: tf.Tensor,
+        share: float,
+        start: tf.Tensor,
+    ) -> None:
+        self.graph, self.edge, self.loss = graph, edge, loss
+        self.wanted, self.share, self.start = wanted, share, start
+
+    def objective(self, x: tf.Tensor) -> tf.Tensor:
+        """Return λ·L_out + (1 − λ)·mean squared change, shape (N,)."""
+        change = tf.reduce_mean((x - self.start) ** 2, list(range(1, x.shape.rank)))
+        p = probabilities(self.graph, self.edge, x)
+        return self.share * self.loss(p, self.wanted) + (1 - self.share) * change
+
+    def run(self, steps: int, rate: float, progress: Progress) -> tf.Tensor:
+        """Return the best x of all steps."""
+        step = tf.function(self.step, autograph=False)
+        x = best = self.start
+        mean = square = tf.zeros_like(x)
+        least = tf.fill([x.shape[0]], tf.constant(np.inf, x.dtype))
+        for number in range(steps + 1):
+            size = rate * (1 + np.cos(np.pi * number / max(1, steps))) / 2
+            state = (x, mean, square, best, least)
+            x, mean, square, best, least = step(*state, tf.constant(number + 1.0, x.dtype), tf.constant(size, x.dtype))
+            progress(number, steps)
+        return best
+
+    def step(
+        self,
+        x: tf.Tensor,
+        mean: tf.Tensor,
+        square: tf.Tensor,
+        best: tf.Tensor,
+        least: tf.Tensor,
+        number: tf.Tensor,
+        size: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
+        """Keep x where it is the best so far, and take one step of Adam."""
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = self.objective(x)
+        gradient = tf.convert_to_tensor(tape.gradient(value, x))
+        better = tf.reshape(value < least, [-1, *[1] * (x.shape.rank - 1)])
+        best, least = tf.where(better, x, best), tf.minimum(value, least)
+        first, second = (tf.constant(decay, x.dtype) for decay in DECAY)
+        mean = first * mean + (1 - first) * gradient
+        square = second * square + (1 - second) * gradient**2
+        unbiased = mean / (1 - first**number), square / (1 - second**number)
+        return x - size * unbiased[0] / (tf.sqrt(unbiased[1]) + 1e-8), mean, square, best, least
