@@ -7,16 +7,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplift_tf import walk
 from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.conversion import converters as converters_of_keras  # fills the registry
+from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.registry import Converter, converter_of
 from deeplift_tf.conversion.scope import Draft, Scope
 from deeplift_tf.conversion.traverse import functional, model_inputs, traverse
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
-from deeplift_tf.graph import Edge, Graph, Input, Node
+from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.network import Network
 
 DTYPES = {"float32": tf.float32, "float64": tf.float64}
@@ -132,34 +132,3 @@ def output_names(model: Any, edges: Sequence[Edge]) -> list[str]:
     """Return the model's own names of its outputs, those that share a layer told apart."""
     names = list(getattr(model, "output_names", None) or [edge.node for edge in edges])
     return [name if names.index(name) == index else f"{name}_{index}" for index, name in enumerate(names)]
-
-
-def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
-    """Turn drafts into nodes: one trace of the whole walk tells their shapes.
-
-    Raises
-    ------
-    UnsupportedLayerError
-        When a layer cannot run on what the layers before it make.
-    """
-    shapes: dict[str, tuple[tf.TensorShape, ...]] = {}
-
-    def trace(*x: tf.Tensor) -> None:
-        values = {value.edge: tensor for value, tensor in zip(inputs, x, strict=True)}
-        for draft in drafts:
-            try:
-                outputs = draft.layer.forward(*(values[edge] for edge in draft.inputs))
-            except (TypeError, ValueError, tf.errors.OpError) as error:
-                raise UnsupportedLayerError(
-                    f"layer {draft.owner!r} ({draft.keras_class}) does not run: {error}"
-                ) from error
-            made = walk.as_tuple(outputs)
-            shapes[draft.name] = tuple(tensor.shape for tensor in made)
-            values |= {Edge(draft.name, index): tensor for index, tensor in enumerate(made)}
-
-    signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
-    tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
-    return tuple(
-        Node(draft.name, draft.layer, draft.inputs, shapes[draft.name], draft.owner, draft.keras_class)
-        for draft in drafts
-    )

@@ -30,9 +30,11 @@ def differences(nodes: Sequence[Node], x: Values, references: Values, rows: Rows
     return with_spreads(nodes, views, rows)
 
 
-def with_spreads(nodes: Sequence[Node], differences: Mapping[Edge, Difference], rows: Rows) -> dict[Edge, Difference]:
-    """Return the differences with the spread of each edge where some rule reads it."""
-    views, read = dict(differences), spreads_read(nodes)
+def with_spreads(
+    nodes: Sequence[Node], differences: Mapping[Edge, Difference], rows: Rows, wanted: Iterable[Edge] = ()
+) -> dict[Edge, Difference]:
+    """Return the differences with the spread of each edge where some rule reads it, or where it is wanted."""
+    views, read = dict(differences), spreads_read(nodes, wanted)
     for node in nodes:
         outputs = [Edge(node.name, index) for index in range(len(node.shapes))]
         if not read.intersection(outputs):
@@ -79,12 +81,12 @@ def step_of(node: Node, views: Mapping[Edge, Difference], rows: Rows) -> Step:
     return Step(inputs, outputs, rows, node.rule)
 
 
-def spreads_read(nodes: Iterable[Node]) -> set[Edge]:
-    """Return the edges whose spread a rule further on reads: nothing is computed for the others."""
-    read: set[Edge] = set()
+def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge]:
+    """Return the edges whose spread is wanted or read by a rule further on: nothing is computed for the others."""
+    read: set[Edge] = set(wanted)
     for node in reversed(tuple(nodes)):
-        wanted = any(Edge(node.name, index) in read for index in range(len(node.shapes)))
-        if node.layer.reads_spread(node.rule, wanted):
+        needed = any(Edge(node.name, index) in read for index in range(len(node.shapes)))
+        if node.layer.reads_spread(node.rule, needed):
             read |= set(node.inputs)
     return read
 

@@ -10,6 +10,7 @@ from deeplift_tf.conversion.converters import merging as merging
 from deeplift_tf.conversion.converters import normalization as normalization
 from deeplift_tf.conversion.converters import operations as operations
 from deeplift_tf.conversion.converters import pooling as pooling
+from deeplift_tf.conversion.converters import recurrent as recurrent
 from deeplift_tf.conversion.converters import reshaping as reshaping
 from deeplift_tf.conversion.converters import resizing as resizing
 from deeplift_tf.conversion.converters import tokens as tokens

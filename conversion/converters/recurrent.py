@@ -1,0 +1,138 @@
+"""Recurrent layers and wrappers of layers over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.conversion.arguments import caller, is_symbol
+from deeplift_tf.conversion.converters.operations import constants_of
+from deeplift_tf.conversion.placing import place
+from deeplift_tf.conversion.registry import converts
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.tracing import copy_in
+from deeplift_tf.conversion.unfolding import add_graph, graph_of
+from deeplift_tf.conversion.use import Use
+from deeplift_tf.folded import Folded
+from deeplift_tf.graph import Edge, Graph, Input
+from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.given import Rearrangement
+from deeplift_tf.layers.merging import Add, Average, Concatenate, Multiply
+from deeplift_tf.recurrent import Recurrent
+
+EACH_UNIT = {"Activation", "ActivityRegularization", "Dense", "Dropout", "ELU", "Identity", "LeakyReLU", "ReLU"}
+
+
+def edges_of(scope: Scope) -> dict[int, Edge]:
+    """Return the edge of each symbol that a layer is called with."""
+    return dict(zip(map(id, scope.use.symbols), scope.inputs, strict=True))
+
+
+def graph_in(scope: Scope, graph: keras.Function) -> Graph:
+    """Return a graph of operations as a graph of layers that stands inside one layer."""
+    dtype = scope.dtype
+    inputs = tuple(
+        Input(f"input_{index}", tf.TensorShape(symbol.shape), dtype) for index, symbol in enumerate(graph.inputs)
+    )
+    inside = Scope(f"{scope.name}/cell", scope.use, dtype, scope.converter_of)
+    ends = add_graph(inside, graph, [value.edge for value in inputs])
+    outputs = {f"output_{index}": edge for index, edge in enumerate(ends)}
+    return Graph(inputs, place(inputs, inside.drafts), outputs)
+
+
+@converts("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN")
+def recurrent(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """The cell's own operations, in a loop over time."""
+    given, edges = constants_of(scope), edges_of(scope)
+    initial = keras.tree.flatten(given.get("initial_state"))
+    initial = [] if initial == [None] else initial
+    cell = None if layer.stateful or not all(map(is_symbol, initial)) else cell_graph(layer, scope)
+    if cell is None:
+        return scope.path()
+    mask = given.get("mask")
+    loop = Recurrent(
+        cell,
+        initial=bool(initial),
+        masked=mask is not None,
+        zero_masked=bool(getattr(layer, "zero_output_for_mask", False)),
+        backwards=layer.go_backwards,
+        sequences=layer.return_sequences,
+    )
+    further = [edges[id(symbol)] for symbol in [*initial, *([] if mask is None else [mask])]]
+    output = scope.add(loop, scope.inputs[0], *further, outputs=2 + 2 * loop.states)
+    states = tuple(Edge(output.node, 1 + index) for index in range(loop.states))
+    return (output, *states) if layer.return_state else output
+
+
+def cell_graph(layer: Any, scope: Scope) -> Graph | None:
+    """Return the graph of one step; None where the cell's code does not run on symbols, or starts from no zeros."""
+    copied = copy_in(layer, scope.dtype)
+    cell = copied.cell
+    if copied is layer and getattr(cell, "_layers", None):
+        return None  # a call would leave its traces on the cells that it holds
+    start = layer.get_initial_state(1)
+    if any(np.any(np.asarray(state)) for state in keras.tree.flatten(start)):
+        return None
+    dtype = scope.dtype.name
+    step = keras.KerasTensor((None, *scope.shape[2:]), dtype)
+    states = keras.tree.map_structure(lambda state: keras.KerasTensor((None, *state.shape[1:]), dtype), start)
+    training = {"training": False} if getattr(cell, "_call_has_training_arg", False) else {}
+    graph = graph_of(lambda: cell.call(step, states, **training), [step, *keras.tree.flatten(states)])
+    return None if graph is None else graph_in(scope, graph)
+
+
+@converts("Bidirectional")
+def bidirectional(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """One layer forwards, one backwards, and both results merged."""
+    given, edges = constants_of(scope), edges_of(scope)
+    initial = keras.tree.flatten(given.get("initial_state"))
+    half = 0 if initial == [None] else len(initial) // 2
+    parts = []
+    for wrapped, states in ((layer.forward_layer, initial[:half]), (layer.backward_layer, initial[half : 2 * half])):
+        arguments = {"initial_state": states or None, "mask": given.get("mask")}
+        symbols = [scope.use.symbols[0], *states, *([] if arguments["mask"] is None else [arguments["mask"]])]
+        parts.append(one_way(scope, wrapped, arguments, symbols, edges))
+    (first, *states), (second, *further) = parts
+    if layer.return_sequences:
+        second = scope.add(Rearrangement(lambda x: tf.reverse(x, [1])), second)
+    merges: dict[str, Layer] = {"concat": Concatenate(-1), "sum": Add(), "ave": Average(), "mul": Multiply()}
+    merged = (first, second) if layer.merge_mode is None else (scope.add(merges[layer.merge_mode], first, second),)
+    return (*merged, *states, *further) if layer.return_state else merged
+
+
+def one_way(
+    scope: Scope, layer: Any, arguments: dict[str, Any], symbols: Sequence[Any], edges: dict[int, Edge]
+) -> tuple[Edge, ...]:
+    """Add one of the two layers."""
+    given = ((symbols[0],), arguments)
+    specs = {id(symbol): spec for symbol, spec in zip(scope.use.symbols, scope.use.specs, strict=True)}
+    call = caller(given, symbols, scope.dtype)
+    inputs = tuple(edges[id(symbol)] for symbol in symbols)
+    shapes = (scope.use.output_shapes[0],)
+    use = Use(layer, inputs, tuple(specs[id(symbol)] for symbol in symbols), call, shapes, given, tuple(symbols))
+    return scope.within(f"{scope.name}/{layer.name}", use)
+
+
+@converts("TimeDistributed")
+def time_distributed(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """The layer inside, on every step alone."""
+    wrapped, shape = layer.layer, scope.shape
+    if wrapped._call_has_mask_arg and len(scope.inputs) > 1:
+        return scope.path()
+    if type(wrapped).__name__ in EACH_UNIT and scope.converter_of(wrapped) is not None:
+        symbol = keras.KerasTensor(shape, scope.dtype.name)
+        shapes, arguments = scope.use.output_shapes[:1], ((symbol,), {})
+        use = Use(wrapped, scope.inputs[:1], scope.use.specs[:1], lambda f, x: f(x), shapes, arguments, (symbol,))
+        return scope.within(f"{scope.name}/{wrapped.name}", use)
+    copied = copy_in(layer, scope.dtype)
+    if copied is layer:
+        return scope.path()
+    symbol = keras.KerasTensor((None, *shape[2:]), scope.dtype.name)
+    graph = graph_of(lambda: copied.layer(symbol), [symbol])
+    if graph is None or len(graph.outputs) > 1:
+        return scope.path()
+    return scope.add(Folded(graph_in(scope, graph)), scope.inputs[0])

@@ -1,0 +1,43 @@
+"""From drafts to nodes: the shapes that each layer makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from deeplift_tf import walk
+from deeplift_tf.conversion.scope import Draft
+from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.graph import Edge, Input, Node
+
+
+def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
+    """Turn drafts into nodes: one trace of the whole walk tells their shapes.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        When a layer cannot run on what the layers before it make.
+    """
+    shapes: dict[str, tuple[tf.TensorShape, ...]] = {}
+
+    def trace(*x: tf.Tensor) -> None:
+        values = {value.edge: tensor for value, tensor in zip(inputs, x, strict=True)}
+        for draft in drafts:
+            try:
+                outputs = draft.layer.forward(*(values[edge] for edge in draft.inputs))
+            except (TypeError, ValueError, tf.errors.OpError) as error:
+                raise UnsupportedLayerError(
+                    f"layer {draft.owner!r} ({draft.keras_class}) does not run: {error}"
+                ) from error
+            made = walk.as_tuple(outputs)
+            shapes[draft.name] = tuple(tensor.shape for tensor in made)
+            values |= {Edge(draft.name, index): tensor for index, tensor in enumerate(made)}
+
+    signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
+    tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
+    return tuple(
+        Node(draft.name, draft.layer, draft.inputs, shapes[draft.name], draft.owner, draft.keras_class)
+        for draft in drafts
+    )
