@@ -33,6 +33,14 @@ def split_leading(tensor: tf.Tensor, sizes: Sequence[Any]) -> tf.Tensor:
     return tf.reshape(tensor, [*sizes, *shape_of(tensor)[1:]])
 
 
+def once(function: Callable[..., tf.Tensor], *weights: tf.Tensor) -> tf.Tensor:
+    """Return a function of constant weights, computed now rather than in every run of the graph being traced."""
+    if all(hasattr(weight, "numpy") for weight in weights):  # none of them symbolic
+        with tf.init_scope():
+            return function(*weights)
+    return function(*weights)
+
+
 def vjp(function: Function, inputs: Sequence[tf.Tensor], multipliers: Any) -> list[tf.Tensor]:
     """Return Jᵀm for each input of a function: how every backward rule is derived from its forward map.
 
@@ -51,7 +59,7 @@ def vjp(function: Function, inputs: Sequence[tf.Tensor], multipliers: Any) -> li
     list of tf.Tensor
         Shapes of the inputs; zeros for an input on which the output does not depend, or which is not a float.
     """
-    inputs = [tf.convert_to_tensor(value) for value in inputs]
+    inputs = [tf.identity(value) for value in inputs]  # one tensor that is given twice would get the sum, twice
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([value for value in inputs if value.dtype.is_floating])
         outputs = function(*inputs)

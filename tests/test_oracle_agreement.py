@@ -131,7 +131,7 @@ def _max_pooling_2d() -> keras.Model:
 
 
 def _products() -> keras.Model:
-    """A gate, a square, and a nonlinearity behind each."""
+    """A gate, a square, a value added to itself, and a nonlinearity behind each."""
     x = keras.Input((5,), name="x")
     a = layers.Dense(4, activation="relu", name="a")(x)
     gate = layers.Dense(4, activation="sigmoid", name="gate")(x)
@@ -139,6 +139,7 @@ def _products() -> keras.Model:
         layers.BatchNormalization(name="norm")(layers.Multiply(name="product")([a, gate]))
     )
     square = layers.Activation("silu", name="silu")(layers.Multiply(name="square")([a, a]))
+    square = layers.Activation("tanh", name="tanh")(layers.Add(name="twice")([square, square]))
     y = layers.Add(name="sum")([gated, square])
     return keras.Model(x, layers.Dense(2, name="output")(y))
 
