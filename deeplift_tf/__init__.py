@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deeplift_tf import errors as errors
     from deeplift_tf import evaluate as evaluate
+    from deeplift_tf import genomics as genomics
     from deeplift_tf import layers as layers
     from deeplift_tf import methods as methods
     from deeplift_tf import plots as plots
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from deeplift_tf.comparison import Comparison as Comparison
     from deeplift_tf.comparison import compare as compare
     from deeplift_tf.conversion import Scope as Scope
-    from deeplift_tf.conversion import convert as convert
     from deeplift_tf.conversion import register as register
+    from deeplift_tf.conversion.convert import convert as convert
     from deeplift_tf.errors import DeepLiftError as DeepLiftError
     from deeplift_tf.network import Network as Network
     from deeplift_tf.scoring import Score as Score
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "evaluate", "layers", "methods", "plots", "references", "slopes")
+_MODULES = ("errors", "evaluate", "genomics", "layers", "methods", "plots", "references", "slopes")
 _NAMES = {
     "Comparison": "comparison",
     "DeepLiftError": "errors",

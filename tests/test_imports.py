@@ -21,7 +21,7 @@ ORDER = [
     {"rules"},
     {"layers"},
     {"graph"},
-    {"arrays", "assignment", "held", "walk", "held"},
+    {"arrays", "assignment", "walk", "held"},
     {"targets", "target_layer", "references", "rewriting", "audit"},
     {"attribution", "question"},
     {"scoring"},

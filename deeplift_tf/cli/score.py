@@ -12,27 +12,49 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import numpy as np
 
+from deeplift_tf.cli.folder import check_folder
 from deeplift_tf.cli.options import ModelOptions, model_options
 from deeplift_tf.cli.progress import progress
+from deeplift_tf.cli.quiet import import_tensorflow
+from deeplift_tf.cli.sequences import FORMATS, SequenceOptions, is_fasta, score_sequences
+from deeplift_tf.cli.targets import HEADS, resolved
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.io.inputs import Rows, open_arrays, select
 from deeplift_tf.io.reference_rows import ReferenceRows, match_references, open_references
 from deeplift_tf.io.scores_h5 import ScoresWriter, check_output
 
 if TYPE_CHECKING:
+    from deeplift_tf.network import Network
     from deeplift_tf.scoring import Scores
 
+Target = int | tuple[int, ...] | str
 
-def parse_target(context: click.Context, option: click.Parameter, given: str) -> int | tuple[int, ...] | str:
-    """Return a target as a scoring function takes it, from "3", "3,0" or "predicted"."""
-    if given == "predicted":
+
+def parse_target(context: click.Context, option: click.Parameter, given: str) -> Target:
+    """Return a target as a scoring function takes it, from "3", "3,0" or "predicted", or the name of a head."""
+    if given in ("predicted", *HEADS):
         return given
     try:
         position = tuple(int(part) for part in given.split(","))
     except ValueError as error:
-        message = f"expected an index like 3, indices like 3,0, or 'predicted'; received {given!r}"
+        message = f"expected an index like 3, indices like 3,0, 'predicted', 'counts' or 'profile'; received {given!r}"
         raise click.BadParameter(message, context, option) from error
     return position if len(position) > 1 else position[0]
+
+
+def parse_targets(context: click.Context, option: click.Parameter, given: str) -> tuple[Target, ...]:
+    """Return targets separated by commas, each an index or a name."""
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    return tuple(dict.fromkeys(parse_target(context, option, part) for part in parts))
+
+
+def parse_formats(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
+    """Return formats separated by commas."""
+    names = tuple(filter(None, given.split(",")))
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is no format; choose from {', '.join(FORMATS)}", context, option)
+    return names
 
 
 def parse_layers(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
@@ -47,7 +69,7 @@ def parse_layers(context: click.Context, option: click.Parameter, given: str) ->
 class ScoreOptions(NamedTuple):
     """The options that say what is scored and what is kept."""
 
-    target: int | tuple[int, ...] | str
+    target: Any
     output: str | None
     layers: tuple[str, ...]
     batch_size: int
@@ -60,6 +82,11 @@ class ScoreOptions(NamedTuple):
         """Return the arguments of the scoring function."""
         others = self._asdict()
         return {name: value for name, value in others.items() if name not in ("layers", "multipliers")}
+
+    def asked_of(self, network: Network) -> ScoreOptions:
+        """Return the same options with what a head's name stands for in a network."""
+        target, output = resolved(self.target, self.output, network.output_shapes)
+        return self._replace(target=target, output=output)
 
     def kept(self, scores: Scores) -> dict[str, np.ndarray]:
         """Return the arrays to be written, by their name in the file."""
@@ -85,19 +112,25 @@ class Summary(NamedTuple):
 
 @click.command()
 @click.option("-m", "--model", required=True, type=click.Path(exists=True, path_type=Path), help="Saved Keras model.")
-@click.option("-i", "--input", required=True, type=click.Path(path_type=Path), help=".npy, .npz or .h5.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Scores, an .h5 file.")
+@click.option("-i", "--input", type=click.Path(path_type=Path), help=".npy, .npz or .h5; or sequences, FASTA.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="Scores, an .h5 file; for DNA a folder."
+)
 @click.option("--dataset", help="Array of the input file to score, where it holds several.")
 @click.option(
-    "--references", default="zeros", show_default=True, help="'zeros', a number, or a file: .npy, .npz or .h5."
+    "--references",
+    default="zeros",
+    show_default=True,
+    help="A number; a file: .npy, .npz or .h5; or a name: zeros, blurred:3, gc-content, dinucleotide-shuffle:20, ...",
 )
+@click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
 @click.option(
     "--target",
     metavar="TARGET",
     default="0",
     show_default=True,
     callback=parse_target,
-    help="3; 3,0 for one position; or 'predicted'.",
+    help="3; 3,0 for one position; 'predicted'; or 'counts' or 'profile' for the head of that name.",
 )
 @click.option("--output", metavar="NAME", help="Model output, or layer, that the target is in.")
 @click.option(
@@ -114,32 +147,86 @@ class Summary(NamedTuple):
 @click.option("--multipliers", is_flag=True, help="Write the multipliers too.")
 @click.option("--overwrite", is_flag=True, help="Replace an output file that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("-r", "--regions", type=click.Path(path_type=Path), help="DNA: regions to score, BED or narrowPeak.")
+@click.option("-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of the regions, FASTA.")
+@click.option("-c", "--chrom-sizes", type=click.Path(exists=True, path_type=Path), help="DNA: header of the bigWig.")
+@click.option(
+    "--targets",
+    metavar="A,B,...",
+    default="",
+    callback=parse_targets,
+    help="DNA: several targets: 0,3 or counts,profile.",
+)
+@click.option("--length", type=click.IntRange(min=1), help="DNA: of the windows, where the model takes any.")
+@click.option("--upper-case", is_flag=True, help="DNA: count lower-case letters as bases, not as N.")
+@click.option("--reverse-complement", is_flag=True, help="DNA: mean over both strands.")
+@click.option(
+    "--formats",
+    metavar="A,B,...",
+    default=",".join(FORMATS),
+    show_default=True,
+    callback=parse_formats,
+    help="DNA: what is written besides scores.h5.",
+)
 @model_options
 def score(
     model: Path,
-    input: Path,
+    input: Path | None,
     out: Path,
     dataset: str | None,
     references: str,
+    seed: int,
+    targets: tuple[Target, ...],
     overwrite: bool,
     as_json: bool,
     **others: Any,
 ) -> None:
-    """Score the rows of INPUT and write contributions, outputs, reference outputs and delta to an .h5 file."""
+    """Score the rows of INPUT and write contributions, outputs, reference outputs and delta to an .h5 file.
+
+    DNA, a FASTA file or regions of a genome, is scored into a folder: scores.h5, and the files that TF-MoDISco,
+    chrombpnet's and bpnet's tools and genome browsers read.
+    """
     wanted = ScoreOptions(*(others[name] for name in ScoreOptions._fields))
     reading = ModelOptions(*(others[name] for name in ModelOptions._fields))
+    dna = SequenceOptions(*(others[name] for name in SequenceOptions._fields))
+    if (input is None) == (dna.regions is None):
+        raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
+    if not Path(references).exists():
+        import_tensorflow()  # quietly, before a name is looked up
+    metadata = {"arguments": recorded(click.get_current_context().params), "versions": versions()}
+    if input is None or is_fasta(input):
+        if wanted.layers:
+            raise click.UsageError("--layers: scores of DNA are those of the model's input")
+        check_folder(out, overwrite)
+        network = reading.convert(model)
+        done = score_sequences(
+            network,
+            dna,
+            input,
+            (references, seed),
+            targets or (wanted.target,),
+            wanted.arguments(),
+            out,
+            metadata,
+            overwrite,
+        )
+        summary = Summary(*done, str(out))
+        click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
+        return
+    if targets:
+        raise click.UsageError("--targets: only for DNA; give one --target")
     if out.resolve() == input.resolve():
         raise click.UsageError(f"the output would replace the input: {out}")
     check_output(out, overwrite)
     with ExitStack() as stack:
         arrays = stack.enter_context(open_arrays(input))
-        given = stack.enter_context(open_references(references))
+        given = stack.enter_context(open_references(references, seed))
         network = reading.convert(model)
+        wanted = wanted.asked_of(network)
         rows = Rows(input, select(arrays, network.input_names, input, dataset))
         rows.check(network.input_shapes)
         matched = match_references(given, Path(references), rows)
         compiled = network.compile(layers=list(wanted.layers) or None)
-        metadata = {"arguments": recorded(click.get_current_context().params), "versions": versions()}
         writer = stack.enter_context(ScoresWriter(out, rows.count, metadata, overwrite))
         summary = write_scores(compiled, rows, matched, wanted, writer)
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))

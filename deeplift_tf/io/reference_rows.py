@@ -1,4 +1,4 @@
-"""References given on the command line: a number, or arrays in a file, cut to the rows that are being scored."""
+"""References given on the command line: a number, a name, or arrays in a file, cut to the rows that are scored."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.io.inputs import RowArray, Rows, check_finite, one_or_all, open_arrays, select
+from deeplift_tf.io.reference_makers import named_references, names
+
+if TYPE_CHECKING:
+    from deeplift_tf.references import Maker
 
 
 @contextmanager
-def open_references(given: str) -> Iterator[float | Mapping[str, RowArray]]:
+def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Mapping[str, RowArray]]:
     """Read what stands for references in a command, without reading the arrays of a file.
 
     Parameters
     ----------
     given : str
-        "zeros", a number, or the path of an .npy, .npz or .h5 file.
+        "zeros", a number, a name like "dinucleotide-shuffle:20", or the path of an .npy, .npz or .h5 file.
+    seed : int
+        For references that are drawn at random.
 
     Yields
     ------
-    float, or Mapping of str to RowArray
-        The number that fills all references, or the arrays of the file by name.
+    float, Maker, or Mapping of str to RowArray
+        The number that fills all references, what makes them, or the arrays of the file by name.
 
     Raises
     ------
@@ -37,12 +43,16 @@ def open_references(given: str) -> Iterator[float | Mapping[str, RowArray]]:
     if number is not None:
         yield number
         return
+    maker = named_references(given, seed)
+    if maker is not None:
+        yield maker
+        return
     with ExitStack() as stack:
         try:
             arrays = stack.enter_context(open_arrays(Path(given)))
         except InputError as error:
             raise ReferencesError(
-                f"references: expected 'zeros', a finite number or a file of arrays; {error}"
+                f"references: expected 'zeros', a finite number or a file of arrays, or a name: {names()}; {error}"
             ) from error
         yield arrays
 
@@ -60,31 +70,31 @@ def _as_number(given: str) -> float | None:
 
 
 class ReferenceRows(NamedTuple):
-    """References of the rows of an input, one number or one array for each input of the network.
+    """References of the rows of an input, one number, what makes them, or one array for each input.
 
     An array of one dimension less than the input is shared by all rows; one with as many dimensions, or one more
     (several references), has a first axis of length 1 (shared) or of one entry for each row.
     """
 
-    number: float | None
+    made: float | Maker | None
     arrays: Mapping[str, RowArray]
     per_row: frozenset[str]  # names of arrays that have an entry for each row
 
-    def read(self, rows: slice) -> float | np.ndarray | dict[str, np.ndarray]:
+    def read(self, rows: slice) -> float | Maker | np.ndarray | dict[str, np.ndarray]:
         """Return the references of consecutive rows, as a scoring function takes them."""
-        if self.number is not None:
-            return self.number
+        if self.made is not None:
+            return self.made
         return one_or_all(
             {name: np.asarray(array[rows] if name in self.per_row else array) for name, array in self.arrays.items()}
         )
 
 
-def match_references(given: float | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
+def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
     """Match references with the rows they are for.
 
     Parameters
     ----------
-    given : float, or Mapping of str to RowArray
+    given : float, Maker, or Mapping of str to RowArray
         As `open_references` yields it.
     path : Path
         The file of the references, for messages.

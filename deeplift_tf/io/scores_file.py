@@ -25,7 +25,7 @@ class ScoresFile:
     path : Path
     contributions : RowArray, shape (N, ...)
     x : RowArray, shape (N, ...), or None
-        What was scored, where its file is still there.
+        What was scored: sequences in the file itself, else the run's input where that is still there.
     arrays : mapping of str to RowArray
         Everything in the file.
     metadata : dict
@@ -81,8 +81,8 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
         metadata = metadata_of(path)
         recorded = metadata.get("arguments", {})
         source = x or (Path(recorded["input"]) if recorded.get("input") else None)
-        found = None
-        if source is not None and (x is not None or source.is_file()):
+        found = arrays.get("sequences") if x is None else None
+        if found is None and source is not None and (x is not None or source.is_file()):
             given = stack.enter_context(open_arrays(source))
             found = matching(given, arrays[key].shape, recorded.get("dataset") if x is None else None, name)
         if x is not None and found is None:

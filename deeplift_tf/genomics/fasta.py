@@ -1,0 +1,100 @@
+"""FASTA files, compressed by bgzip or not, read piece by piece."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.extras import require
+
+
+class Fasta:
+    """An open FASTA file.
+
+    Parameters
+    ----------
+    path : Path
+    reader : pyfaidx.Fasta
+
+    Attributes
+    ----------
+    sizes : mapping of str to int
+        Length of every sequence, in the order of the file.
+    """
+
+    def __init__(self, path: Path, reader: Any) -> None:
+        self.path, self._reader = path, reader
+        self.sizes: Mapping[str, int] = {name: record.rlen for name, record in reader.faidx.index.items()}
+
+    def fetch(self, name: str, start: int = 0, end: int | None = None) -> str:
+        """Return letters of a sequence.
+
+        Parameters
+        ----------
+        name : str
+        start, end : int
+            Counted from 0, end excluded; within the sequence.
+        """
+        end = self.sizes[name] if end is None else end
+        return str(self._reader.faidx.fetch(name, start + 1, end)) if end > start else ""
+
+
+@contextmanager
+def open_fasta(path: Path) -> Iterator[Fasta]:
+    """Open a FASTA file; an index is made beside it, or, where its folder cannot be written to, for the time being.
+
+    Parameters
+    ----------
+    path : Path
+        Files ending in .gz must be compressed by bgzip.
+
+    Yields
+    ------
+    Fasta
+
+    Raises
+    ------
+    InputError
+        The file is missing or not FASTA.
+    MissingExtraError
+        When pyfaidx is not installed.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    pyfaidx = require("pyfaidx", "genomics")
+    compressed = path.suffix.lower() in (".gz", ".bgz")
+    if compressed:
+        require("Bio.bgzf", "genomics")
+    with ExitStack() as stack:
+        folder = path.parent
+        if not os.access(folder, os.W_OK) and not beside(path, folder, compressed):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        try:
+            reader = pyfaidx.Fasta(
+                str(path),
+                as_raw=True,
+                indexname=str(folder / (path.name + ".fai")),
+                gzi_indexname=str(folder / (path.name + ".gzi")),
+            )
+            found = Fasta(path, stack.enter_context(reader))
+        except (
+            pyfaidx.FastaIndexingError,
+            pyfaidx.UnsupportedCompressionFormat,
+            ValueError,
+            UnicodeDecodeError,
+        ) as error:
+            raise InputError(f"{path}: expected FASTA, or FASTA compressed by bgzip; {error}") from error
+        if not found.sizes:
+            raise InputError(f"{path}: expected FASTA; found no sequence in it")
+        yield found
+
+
+def beside(path: Path, folder: Path, compressed: bool) -> bool:
+    """Whether the index of a file lies in a folder."""
+    endings = (".fai", ".gzi") if compressed else (".fai",)
+    return all((folder / (path.name + ending)).is_file() for ending in endings)

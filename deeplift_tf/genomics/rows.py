@@ -1,0 +1,131 @@
+"""Sequences as rows to be scored, read from their files batch by batch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.genomics.fasta import Fasta, open_fasta
+from deeplift_tf.genomics.regions import Region, read_regions, within
+from deeplift_tf.genomics.sequences import LETTERS, one_hot
+
+logger = logging.getLogger("deeplift_tf")
+
+
+@dataclass
+class SequenceRows:
+    """One-hot sequences of a file.
+
+    Attributes
+    ----------
+    fasta : Fasta
+    regions : sequence of Region
+        Where each row lies: in a genome, or the whole of a sequence of its own.
+    dropped : sequence of Region
+        Those that cannot be scored: over the edge of their chromosome, or of a chromosome that is not there.
+    upper_case : bool
+        Whether lower-case letters count as bases.
+    lower_case : int
+        How many of the letters read so far were lower-case bases.
+    """
+
+    fasta: Fasta
+    regions: Sequence[Region]
+    dropped: Sequence[Region] = ()
+    upper_case: bool = False
+    lower_case: int = field(default=0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, length, 4)."""
+        first = self.regions[0]
+        return len(self.regions), first.end - first.start, len(LETTERS)
+
+    @property
+    def dtype(self) -> np.dtype[np.int8]:
+        """Of the one-hot rows."""
+        return np.dtype(np.int8)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Return consecutive rows, shape (n, length, 4)."""
+        sequences = [self.fasta.fetch(region.chrom, region.start, region.end) for region in self.regions[rows]]
+        self.lower_case += sum(sequence.count(letter) for sequence in sequences for letter in "acgt")
+        return one_hot(sequences, self.upper_case)
+
+
+@contextmanager
+def region_rows(regions: Path, genome: Path, length: int, upper_case: bool = False) -> Iterator[SequenceRows]:
+    """Open the sequences of regions.
+
+    Parameters
+    ----------
+    regions : Path
+        BED or narrowPeak.
+    genome : Path
+        FASTA.
+    length : int
+        Of the windows around the summits.
+    upper_case : bool
+        Count lower-case letters as bases.
+
+    Yields
+    ------
+    SequenceRows
+
+    Raises
+    ------
+    InputError
+        When no region lies inside of the genome.
+    """
+    windows = read_regions(regions, length)
+    with open_fasta(genome) as fasta:
+        kept, dropped = within(windows, fasta.sizes)
+        if dropped:
+            first = dropped[0]
+            logger.warning(
+                "%d of %d regions dropped: over the edge of their chromosome, or of none in the genome; the first is "
+                "%s:%d-%d",
+                *(len(dropped), len(windows), first.chrom, first.start, first.end),
+            )
+        if not kept:
+            raise InputError(f"{regions}: no region of length {length} lies inside of the chromosomes of {genome}")
+        yield SequenceRows(fasta, kept, dropped, upper_case)
+
+
+@contextmanager
+def sequence_rows(path: Path, length: int | None = None, upper_case: bool = False) -> Iterator[SequenceRows]:
+    """Open the sequences of a FASTA file as they are.
+
+    Parameters
+    ----------
+    path : Path
+    length : int, optional
+        What all of them must have; by default that of the first.
+    upper_case : bool
+        Count lower-case letters as bases.
+
+    Yields
+    ------
+    SequenceRows
+
+    Raises
+    ------
+    InputError
+        When a sequence has another length; names it.
+    """
+    with open_fasta(path) as fasta:
+        wanted = next(iter(fasta.sizes.values())) if length is None else length
+        other = [f"{name!r} has {size}" for name, size in fasta.sizes.items() if size != wanted]
+        if other:
+            raise InputError(
+                f"{path}: expected sequences of {wanted} letters; {len(other)} of {len(fasta.sizes)} have another "
+                f"length: {', '.join(other[:3])}; give regions of them with -r and this file as -g"
+            )
+        regions = [Region(name, 0, size, size // 2) for name, size in fasta.sizes.items()]
+        yield SequenceRows(fasta, regions, (), upper_case)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import deeplift_tf as dl
+from deeplift_tf import genomics
+from tests.cli.running import run
+from tests.genomics.conftest import LENGTH, letters_in, one_hot_slowly
+
+pytest.importorskip("pyfaidx")
+KEPT = [("chr1", 27), ("chr2", 95), ("chr2", 115), ("chr10", 55)]
+ALWAYS = {"scores.h5", "scores.h5.json", "interpreted_regions.bed"}
+
+
+def of_regions(data: Path, out: Path, *more: object, model: str = "model.keras") -> str:
+    regions = ("-r", data / "peaks.narrowPeak", "-g", data / "genome.fa", "-c", data / "chrom.sizes")
+    result = run("score", "-m", data / model, *regions, "-o", out, *more)
+    assert result.exit_code == 0, result.stderr
+    return str(result.stderr)
+
+
+def sequences(data: Path) -> np.ndarray:
+    letters = letters_in(data / "genome.fa")
+    return np.stack([one_hot_slowly(letters[chrom][start : start + LENGTH]) for chrom, start in KEPT])
+
+
+def test_from_peaks_to_every_file(data: Path, tmp_path: Path) -> None:
+    pybigwig = pytest.importorskip("pyBigWig")
+    out = tmp_path / "out"
+    shuffles = ("--references", "dinucleotide-shuffle:3", "--seed", 1)
+    said = of_regions(data, out, *shuffles, "--targets", "counts,profile", "--batch-size", 3)
+    assert "4 lower-case letters were scored as N" in said
+    each = ("hypothetical.npz", "chrombpnet.h5", "bpnet.h5", "bw", "stats.txt")
+    wanted = {f"{target}.{ending}" for target in ("counts", "profile") for ending in each}
+    assert {path.name for path in out.iterdir()} == wanted | ALWAYS | {"ohe.npz", "dropped_regions.bed"}
+
+    x = sequences(data)
+    score = dl.convert(data / "model.keras").compile()
+    for target, output in (("counts", "logcounts"), ("profile", "logits_profile")):
+        scores = score(
+            x,
+            references=dl.references.dinucleotide_shuffle(3, seed=1),
+            target=getattr(genomics, target),
+            output=output,
+            hypothetical=True,
+        )
+        close = {"rtol": 1e-4, "atol": 1e-6 * np.abs(scores.hypothetical).max()}  # float32, batches of another size
+        with np.load(out / f"{target}.hypothetical.npz") as file:
+            np.testing.assert_allclose(file["arr_0"], scores.hypothetical.transpose(0, 2, 1), **close)
+        with h5py.File(out / "scores.h5") as file:
+            np.testing.assert_allclose(file[f"contributions/{target}"][:], scores.contributions, **close)
+            np.testing.assert_array_equal(file["sequences"][:], x)
+        with h5py.File(out / f"{target}.bpnet.h5") as file:
+            assert list(zip(file["coords_chrom"].asstr()[:], file["coords_start"][:], strict=True)) == KEPT
+        values = (x * scores.hypothetical).sum(-1)
+        bigwig = pybigwig.open(str(out / f"{target}.bw"))
+        assert list(bigwig.chroms()) == ["chr1", "chr2", "chr10"]
+        np.testing.assert_allclose(bigwig.values("chr10", 55, 85), values[3], **close)
+        np.testing.assert_allclose(bigwig.values("chr2", 95, 145), np.r_[values[1, :25], values[2, 5:]], **close)
+        bigwig.close()
+    with np.load(out / "ohe.npz") as file:
+        np.testing.assert_array_equal(file["arr_0"], x.transpose(0, 2, 1))
+    lines = (data / "peaks.narrowPeak").read_text().splitlines()[1:]
+    assert (out / "interpreted_regions.bed").read_text().splitlines() == [lines[row] for row in (0, 1, 2, 4)]
+    assert (out / "dropped_regions.bed").read_text().splitlines() == [lines[row] for row in (3, 5, 6)]
+    arguments = json.loads((out / "scores.h5.json").read_text())["arguments"]
+    assert (arguments["references"], arguments["seed"]) == ("dinucleotide-shuffle:3", 1)
+
+
+def test_one_target_of_a_fasta_file_on_both_strands(data: Path, tmp_path: Path) -> None:
+    result = run(
+        *("score", "-m", data / "tasks.keras", "-i", data / "sequences.fa", "-o", tmp_path / "out"),
+        *("--target", 2, "--references", 0.25, "--reverse-complement", "--formats", "modisco"),
+    )
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("40 rows in ")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == ALWAYS | {"ohe.npz", "target_2.hypothetical.npz"}
+    x = np.stack([one_hot_slowly(each) for each in letters_in(data / "sequences.fa").values()])
+    both = genomics.both_strands(dl.convert(data / "tasks.keras").compile())
+    scores = both(x, references=0.25, target=2, hypothetical=True)
+    with h5py.File(tmp_path / "out" / "scores.h5") as file:
+        np.testing.assert_allclose(file["contributions"][:], scores.contributions, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(file["outputs"][:], scores.outputs, rtol=1e-5)
+
+
+def test_lower_case_counts_where_that_is_wanted(data: Path, tmp_path: Path) -> None:
+    said = of_regions(data, tmp_path / "out", "--upper-case", "--formats", "", model="tasks.keras")
+    assert "lower-case" not in said
+    with h5py.File(tmp_path / "out" / "scores.h5") as file:
+        assert file["sequences"][0].sum() == LENGTH - 4  # nnNN alone are no bases
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-r", "{}/peaks.narrowPeak"], "regions (-r) and a genome (-g) go together"),
+        (["-r", "{}/no.bed", "-g", "{}/genome.fa"], "no.bed: no such file"),
+        (["-r", "{}/peaks.narrowPeak", "-g", "{}/no.fa"], "no.fa: no such file"),
+        (["-i", "{}/sequences.fa", "--length", "7"], "the model takes sequences of 30"),
+        (["-i", "{}/genome.fa"], "expected sequences of 30 letters; 3 of 3"),
+        (["-i", "{}/sequences.fa", "--formats", "wig"], "'wig' is no format"),
+        (["-i", "{}/sequences.fa", "--references", "dinucleotide-shuffle:some"], "dinucleotide-shuffle:NUMBER"),
+        (["-i", "{}/sequences.fa", "--references", "shuffel:3"], "or a name: zeros, constant, blurred"),
+        (["-i", "{}/sequences.fa", "--targets", "0,9"], "received (9,)"),
+        (["-i", "{}/sequences.fa", "-r", "{}/peaks.narrowPeak"], "give either what is scored, -i, or regions, -r"),
+        ([], "give either what is scored, -i, or regions, -r"),
+    ],
+)
+def test_one_line_for_a_mistake(data: Path, tmp_path: Path, options: list[str], message: str) -> None:
+    given = [option.replace("{}", str(data)) for option in options]
+    result = run("score", "-m", data / "tasks.keras", "-o", tmp_path / "out", *given)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_is_there_is_kept_unless_told_otherwise(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    command = ("score", "-m", data / "tasks.keras", "-i", data / "sequences.fa", "-o", out, "--formats", "")
+    refused = run(*command)
+    assert (refused.exit_code, "exists already" in refused.stderr) == (2, True)
+    assert (out / "mine.txt").read_text() == "keep"
+    assert run(*command, "--overwrite").exit_code == 0
+    assert {path.name for path in out.iterdir()} == ALWAYS
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
