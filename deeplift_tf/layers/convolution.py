@@ -12,7 +12,7 @@ from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.channels import with_channels_last
 from deeplift_tf.layers.kernels import FEW_CHANNELS, by_flipped_kernel, by_packed_kernel, convolution
 from deeplift_tf.layers.kinds import Linear
-from deeplift_tf.tensors import shape_of
+from deeplift_tf.tensors import once, shape_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,12 +50,13 @@ class Convolution(Linear):
         y = self.linear(*inputs)
         if self.bias is None:
             return y
-        spatial = y.shape.rank - 2
-        return y + (tf.reshape(self.bias, [-1] + [1] * spatial) if self.channels_first else self.bias)
+        if not self.channels_first:
+            return tf.nn.bias_add(y, self.bias)
+        return y + tf.reshape(self.bias, [-1] + [1] * (y.shape.rank - 2))
 
     def magnitude(self) -> Convolution:
         """Return the convolution with the absolute kernel."""
-        return dataclasses.replace(self, kernel=tf.abs(self.kernel))
+        return dataclasses.replace(self, kernel=once(tf.abs, self.kernel))
 
     def pad(self, x: tf.Tensor) -> tuple[tf.Tensor, str]:
         """Return x padded where TensorFlow has no word for it, and the padding that is left to TensorFlow."""

@@ -7,6 +7,7 @@ import dataclasses
 import tensorflow as tf
 
 from deeplift_tf.layers.kinds import Linear
+from deeplift_tf.tensors import once
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Dense(Linear):
 
     def magnitude(self) -> Dense:
         """Return the layer of |W|."""
-        return dataclasses.replace(self, kernel=tf.abs(self.kernel))
+        return dataclasses.replace(self, kernel=once(tf.abs, self.kernel))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,4 +75,4 @@ class EinsumDense(Linear):
 
     def magnitude(self) -> EinsumDense:
         """Return the layer of |W|."""
-        return dataclasses.replace(self, kernel=tf.abs(self.kernel))
+        return dataclasses.replace(self, kernel=once(tf.abs, self.kernel))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.tensors import once
+
 Padding = str | Sequence[tuple[int, int]]
 
 FEW_CHANNELS = (
@@ -25,7 +27,7 @@ def convolution(
     """
     if len(strides) == 1:
         wide = padding if isinstance(padding, str) else [padding[0], (0, 0), *padding[1:]]
-        image, one_high = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0)
+        image, one_high = tf.expand_dims(x, 1), once(lambda w: tf.expand_dims(w, 0), kernel)
         return tf.squeeze(convolution(image, one_high, (1, *strides), wide, (1, *dilation)), [1])
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, list(strides), padding, dilations=list(dilation))
@@ -48,7 +50,7 @@ def by_flipped_kernel(
     dilation : sequence of int
     """
     axes = list(range(len(pads)))
-    flipped = tf.transpose(tf.reverse(kernel, axes), [*axes, len(axes) + 1, len(axes)])
+    flipped = once(lambda w: tf.transpose(tf.reverse(w, axes), [*axes, len(axes) + 1, len(axes)]), kernel)
     reach = [(size - 1) * rate for size, rate in zip(kernel.shape[:-2], dilation, strict=True)]
     own = [(far - before, far - after) for far, (before, after) in zip(reach, pads, strict=True)]
     return convolution(multipliers, flipped, [1] * len(axes), [(0, 0), *own, (0, 0)], dilation)
@@ -72,14 +74,14 @@ def by_packed_kernel(
         Of the input's spatial axes.
     """
     if len(sizes) == 1:
-        image, one_high = tf.expand_dims(multipliers, 1), tf.expand_dims(kernel, 0)
+        image, one_high = tf.expand_dims(multipliers, 1), once(lambda w: tf.expand_dims(w, 0), kernel)
         return tf.squeeze(by_packed_kernel(image, one_high, [(0, 0), *pads], [1, *sizes]), [1])
     (height, width), channels, reach = sizes, kernel.shape[2], [size - 1 for size in kernel.shape[:2]]
     steps = -(-width // PACKED)
     before = reach[1] - pads[1][0]
     after = (steps - 1) * PACKED + reach[1] + PACKED - multipliers.shape[2] - before
     own = [(0, 0), (reach[0] - pads[0][0], reach[0] - pads[0][1]), (before, max(after, 0)), (0, 0)]
-    packed = tf.nn.conv2d(multipliers, packed_kernel(kernel), [1, PACKED], own)
+    packed = tf.nn.conv2d(multipliers, once(packed_kernel, kernel), [1, PACKED], own)
     apart = tf.reshape(packed[:, :, :steps], [-1, height, steps * PACKED, channels])
     return apart[:, :, :width]
 

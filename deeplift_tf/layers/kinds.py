@@ -115,7 +115,8 @@ def not_zero(delta: tf.Tensor) -> tf.Tensor:
     """Return a difference with `STILL` in place of zeros, so that 0/0 becomes a slope of one.
 
     A group that stands still may credit a unit that moves, where another unit ties with it; that unit then gets
-    STILL·m too much of a contribution, which no float notices.
+    STILL·m too much of a contribution, which no float notices. To add `STILL` everywhere would be cheaper, but
+    TensorFlow's graph optimiser rearranges such sums and loses it.
     """
     return tf.where(tf.equal(delta, 0), tf.constant(STILL, delta.dtype), delta)
 

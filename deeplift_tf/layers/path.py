@@ -27,10 +27,10 @@ def gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
 
 def straight_line(
     function: Callable[..., Any], inputs: tuple[Difference, ...], multipliers: Any, nodes: int, rows: Rows
-) -> list[tf.Tensor]:
+) -> list[Any]:
     """Return Σₖ wₖ J(x⁰+αₖΔx)ᵀm̂ for each input, all of them moving along one joint line.
 
-    Inputs that are no floats (masks, indices) stay at x.
+    Inputs that are no floats (masks, indices) stay at x, and None is returned for them.
 
     Parameters
     ----------
@@ -42,25 +42,34 @@ def straight_line(
         Number of Gauss–Legendre nodes.
     rows : Rows
     """
+    floats = [index for index, value in enumerate(inputs) if value.x.dtype.is_floating]
 
     def at(alpha: Any, weight: Any) -> list[tf.Tensor]:
         points = [rows.repeat(point_on_line(value, alpha, rows)) for value in inputs]
-        return [g * tf.cast(weight, g.dtype) if g.dtype.is_floating else g for g in vjp(function, points, multipliers)]
+        sent = vjp(function, points, multipliers)
+        return [sent[index] * tf.cast(weight, sent[index].dtype) for index in floats]
 
     positions, weights = gauss_legendre(nodes)
     totals = at(positions[0], weights[0])
     if nodes <= UNROLLED:
         for alpha, weight in zip(positions[1:], weights[1:], strict=True):
             totals = [total + part for total, part in zip(totals, at(alpha, weight), strict=True)]
-        return totals
+    else:
+        totals = looped(at, totals, positions, weights)
+    found = dict(zip(floats, totals, strict=True))
+    return [found.get(index) for index in range(len(inputs))]
+
+
+def looped(at: Callable[..., list[tf.Tensor]], first: list[tf.Tensor], positions: Any, weights: Any) -> list[tf.Tensor]:
+    """Add up the nodes after the first in a loop."""
     alphas, table = tf.constant(positions), tf.constant(weights)
-    shapes = [tf.TensorShape(total.shape) for total in totals]
+    shapes = [tf.TensorShape(total.shape) for total in first]
 
     def body(k: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
         parts = at(alphas[k], table[k])
         return (k + 1, *(tf.ensure_shape(s + p, shape) for s, p, shape in zip(sums, parts, shapes, strict=True)))
 
-    loop = tf.while_loop(lambda k, *_: k < nodes, body, (tf.constant(1), *totals))
+    loop = tf.while_loop(lambda k, *_: k < len(positions), body, (tf.constant(1), *first))
     return list(loop[1:])
 
 
