@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import deeplift_tf as dl
 import keras
 import numpy as np
 import pytest
-from deeplift_tf.errors import UnsupportedLayerError
 from keras import layers, ops
+
+import deeplift_tf as dl
+from deeplift_tf.errors import UnsupportedLayerError
 
 A = np.random.default_rng(5).normal(size=(4, 3)).astype("float32")
 B = np.random.default_rng(6).normal(size=(5, 4)).astype("float32")
