@@ -10,7 +10,9 @@ from deeplift_tf.graph import Edge, Node
 from deeplift_tf.walk import Values
 
 
-def held_at_x(inputs: Iterable[Edge], nodes: Sequence[Node], scored: Iterable[Edge], target: Edge, x: Values) -> set:
+def held_at_x(
+    inputs: Iterable[Edge], nodes: Sequence[Node], scored: Iterable[Edge], target: Edge, x: Values
+) -> set[Edge]:
     """Return the edges whose values for the reference are those for x.
 
     Integers, booleans and strings have no difference. Tokens are the exception: where every way from an integer input
