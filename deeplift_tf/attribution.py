@@ -106,7 +106,8 @@ class Attribution:
         start = Multipliers(self._start(weights, views[plan.target], rows))
         reached = walk.backward(self._between(), views, {plan.target: start}, rows)
 
-        contributions, results = [], {"contributions": [], "multipliers": [], "hypothetical": []}
+        contributions: list[tf.Tensor] = []
+        results: dict[str, list[tf.Tensor]] = {"contributions": [], "multipliers": [], "hypothetical": []}
         for edge in plan.scored:
             multipliers = reached.get(edge) or Multipliers(self._no_multipliers(views[edge], start.mean, rows))
             m, parts = self._contributions(edge, multipliers, views[edge], rows)
