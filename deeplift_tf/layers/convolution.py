@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -103,7 +103,7 @@ class Conv(Convolution):
     def pads(self) -> list[tuple[int, int]]:
         """Zeros before and after each spatial axis, as the padding puts them where there are no strides."""
         reach = [(size - 1) * rate for size, rate in zip(self.kernel.shape[:-2], self.dilation, strict=True)]
-        each = {
+        each: dict[str, Callable[[int], tuple[int, int]]] = {
             "valid": lambda far: (0, 0),
             "same": lambda far: (far // 2, far - far // 2),
             "causal": lambda far: (far, 0),
