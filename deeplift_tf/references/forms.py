@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ logger = logging.getLogger("deeplift_tf")
 Take = Callable[[int, int], tuple[np.ndarray, ...]]
 
 
-class References(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class References:
     """References of all rows of x, made when they are asked for.
 
     Attributes
