@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -106,6 +106,7 @@ class Scope:
     def glu(self, value: Edge) -> Edge:
         """Add a·σ(b), a and b the halves of the last axis."""
         rank, size = len(self.shape), self.shape[-1]
+        assert size is not None  # Keras has to know it as well
         before = ((0, 0),) * (rank - 1)
         first = self.add(Crop((*before, (0, size // 2))), value)
         second = self.add(Crop((*before, (size // 2, 0))), value)
@@ -188,3 +189,10 @@ class Scope:
             draft.name = self.name if draft.name == old else draft.name
             draft.inputs = tuple(renamed(edge) for edge in draft.inputs)
         return tuple(renamed(edge) for edge in edges), self.drafts
+
+
+def known(sizes: Iterable[int | None]) -> tuple[int, ...] | None:
+    """Return sizes of axes that are all known; None where one of them is open."""
+    found = tuple(sizes)
+    closed = tuple(size for size in found if size is not None)
+    return closed if len(closed) == len(found) else None
