@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from deeplift_tf.conversion.registry import converts
-from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.scope import Scope, known
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.reshaping import Crop, ExpandAxis, Identity, Pad, Permute, Repeat, Reshape
 
@@ -58,8 +59,8 @@ def flatten(layer: Any, scope: Scope) -> Edge:
     rank, value = len(scope.shape), scope.inputs[0]
     if layer.data_format == "channels_first" and rank > 2:
         value = scope.add(Permute((0, *range(2, rank), 1)), value)
-    size = -1 if None in scope.shape[1:] else int(np.prod(scope.shape[1:]))
-    return scope.add(Reshape((size,)), value)
+    sizes = known(scope.shape[1:])
+    return scope.add(Reshape((-1 if sizes is None else math.prod(sizes),)), value)
 
 
 @converts("Reshape")
