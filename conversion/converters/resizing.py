@@ -8,7 +8,7 @@ import numpy as np
 
 from deeplift_tf.conversion.converters.pooling import spatial_axes
 from deeplift_tf.conversion.registry import converts
-from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.scope import Scope, known
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.reshaping import AxisMaps, Crop, Repeat
@@ -49,14 +49,14 @@ def separable(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     other. Where padding stands at the edges, the middle of the other axis tells.
     """
     axes = spatial_axes(layer, len(scope.shape))
-    sizes = [scope.shape[axis] for axis in axes]
-    if None in sizes:
+    sizes = known(scope.shape[axis] for axis in axes)
+    if sizes is None:
         return scope.path()
     first = layer.data_format == "channels_first"
     matrices, shift = [], None
     for along, size in enumerate(sizes):
-        images = np.zeros((1, *sizes, size or 1), "float32")
-        index = np.arange(size or 1)
+        images = np.zeros((1, *sizes, size), "float32")
+        index = np.arange(size)
         if along == 0:
             images[0, index, :, index] = 1
         else:
