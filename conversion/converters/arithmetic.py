@@ -110,14 +110,14 @@ POWERS = {2.0: slopes.square(), 0.5: slopes.sqrt(), -0.5: slopes.rsqrt(), -1.0: 
 def power(operation: Any, scope: Scope) -> Edge:
     """x^c by its slope; c^x and u^v as exponentials."""
     u, v = operands(scope)
-    if isinstance(u, Edge) and not isinstance(v, Edge):
-        if v.ndim == 0:
-            return elementwise(scope, POWERS.get(float(v)) or slopes.power(float(v)), u)
-        exponent = affine(scope, elementwise(scope, slopes.log(), u), v, 0.0)
-    elif isinstance(u, Edge):
-        exponent = scope.add(Multiply(), elementwise(scope, slopes.log(), u), v)
-    else:
+    if not isinstance(u, Edge):
         exponent = affine(scope, v, np.log(u), 0.0)  # type: ignore[arg-type]
+    elif isinstance(v, Edge):
+        exponent = scope.add(Multiply(), elementwise(scope, slopes.log(), u), v)
+    elif v.ndim == 0:
+        return elementwise(scope, POWERS.get(float(v)) or slopes.power(float(v)), u)
+    else:
+        exponent = affine(scope, elementwise(scope, slopes.log(), u), v, 0.0)
     return elementwise(scope, slopes.exponential(), exponent)
 
 
