@@ -91,7 +91,7 @@ def check(row: Row) -> None:
 
 def first_of_each_class() -> list[str]:
     """Return one row for each class of layer, and one for each activation."""
-    chosen = {}
+    chosen: dict[str, str] = {}
     for row in LAYER_ROWS:
         key = row.id if row.layer_class == "Activation" else row.layer_class
         chosen.setdefault(key, row.id)
