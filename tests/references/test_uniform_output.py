@@ -62,6 +62,7 @@ def test_one_row_and_any_distribution(network: dl.Network) -> None:
     assert found.reference.shape == (8, 8, 1)
     np.testing.assert_allclose(network.predict(found.reference[None])[0], wanted, atol=0.02)
     scores = network.compile()(START, found.reference, target=1)  # fits as a reference
+    assert scores.reference_outputs is not None
     np.testing.assert_allclose(scores.reference_outputs, 0.5, atol=0.02)
 
 
