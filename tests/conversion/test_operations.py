@@ -145,6 +145,7 @@ def check(operations: list[Operation], rules: tuple[str, ...]) -> None:
     assert np.abs(network.predict(x) - expected).max() <= 1e-5 * np.abs(expected).max()
     for rule in rules:
         scores = network.with_rule(rule).compile()(x, references, targets=[0, 1])
+        assert scores.delta is not None
         difference = np.abs(scores.outputs - scores.reference_outputs).max()
         assert difference > 1e-3
         assert np.abs(scores.delta).max() <= 1e-9 * difference
