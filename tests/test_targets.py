@@ -95,6 +95,7 @@ def test_forms_that_mean_one_class(classifier: Score, x: np.ndarray, form: str) 
     assert_complete(found, 1e-12)
     assert_close_to_largest(found.contributions, expected.contributions, SAME)
     np.testing.assert_allclose(found.outputs, classifier.network.predict(x)[:, 1], rtol=SAME)
+    assert found.reference_outputs is not None and expected.reference_outputs is not None
     np.testing.assert_allclose(found.reference_outputs, expected.reference_outputs, rtol=SAME)
 
 
@@ -125,6 +126,7 @@ def test_predicted_is_the_class_of_x_held_for_the_reference(classifier: Score, x
     found, expected = (classifier(x, references, target=t) for t in ("predicted", best))
     assert_close_to_largest(found.contributions, expected.contributions, SAME)
     predictions = classifier.network.predict(references)
+    assert found.reference_outputs is not None
     np.testing.assert_allclose(found.reference_outputs, predictions[np.arange(ROWS), best], rtol=SAME)
 
 
@@ -139,6 +141,7 @@ def test_weights_of_a_callable_follow_x_and_are_held_for_the_reference(profile: 
     y, y0 = (profile.network.predict(a) for a in (sequences, references))
     weights = np.exp(y) / np.exp(y).sum(1, keepdims=True)
     np.testing.assert_allclose(found.outputs, (weights * y).sum((1, 2)), rtol=SAME)
+    assert found.reference_outputs is not None
     np.testing.assert_allclose(found.reference_outputs, (weights * y0).sum((1, 2)), rtol=1e-11)
     assert_complete(found, 1e-12)
     expected = profile(sequences, references, target=weights)
@@ -189,6 +192,7 @@ def test_several_targets_are_single_calls_stacked(classifier: Score, x: np.ndarr
     references = _rng().normal(size=(ROWS, 3, 6))
     found = classifier(x, references, targets=targets, hypothetical=True)
     assert found.contributions.shape == (len(targets), ROWS, 6)
+    assert found.delta is not None and found.reference_outputs is not None
     assert found.outputs.shape == found.delta.shape == found.reference_outputs.shape == (len(targets), ROWS)
     assert_complete(found, 1e-12)
     for k, target in enumerate(targets):
