@@ -86,6 +86,7 @@ def test_scores_are_numpy_in_the_shape_of_x(score: Score) -> None:
     assert scores.hypothetical is None
     assert_complete(scores, 1e-5)
     np.testing.assert_allclose(scores.outputs, score.network.predict(X)[:, 1], rtol=1e-6)
+    assert scores.reference_outputs is not None
     np.testing.assert_allclose(scores.reference_outputs, score.network.predict(X0)[:, 1], rtol=1e-5, atol=1e-6)
     assert_close_to_largest(scores.multipliers * (X - X0), scores.contributions, 1e-6)
 
@@ -116,7 +117,7 @@ def test_scores_have_the_structure_of_x(two_inputs: Score, make: Any) -> None:
     parts: Any = {"facts": FACTS, "image": IMAGE} if make is dict else make((IMAGE, FACTS))
     scores = two_inputs(parts, 0.25, hypothetical=True)
     for value in (scores.contributions, scores.multipliers, scores.hypothetical):
-        assert isinstance(value, dict if make is dict else list)
+        assert type(value) is (dict if make is dict else list)
         image, facts = (value["image"], value["facts"]) if make is dict else value
         assert image.shape == IMAGE.shape and facts.shape == FACTS.shape
     assert_complete(scores, 1e-5)
