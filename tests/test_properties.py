@@ -28,6 +28,11 @@ N, LENGTH, CHANNELS = 4, 7, 3
 
 FUNCTIONS = ("relu", "tanh", "sigmoid", "elu", "silu", "gelu", "mish", "softplus", "hard_silu", "leaky_relu")
 
+
+def _activation(name: str) -> Callable[[Any, Any], Any]:
+    return lambda x, _: layers.Activation(name)(x)
+
+
 STEPS: dict[str, Callable[[Any, Any], Any]] = {
     "conv": lambda x, _: layers.Conv1D(CHANNELS, 3, padding="same")(x),
     "dense": lambda x, _: layers.Dense(CHANNELS)(x),
@@ -42,7 +47,7 @@ STEPS: dict[str, Callable[[Any, Any], Any]] = {
     "concatenate": lambda x, y: layers.Dense(CHANNELS)(layers.Concatenate()([x, y])),
     "max_pool": lambda x, _: layers.MaxPooling1D(3, strides=1, padding="same")(x),
     "average_pool": lambda x, _: layers.AveragePooling1D(2, strides=1, padding="same")(x),
-    **{name: lambda x, _, name=name: layers.Activation(name)(x) for name in FUNCTIONS},
+    **{name: _activation(name) for name in FUNCTIONS},
 }
 
 
