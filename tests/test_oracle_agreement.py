@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
@@ -146,7 +147,7 @@ def _products() -> keras.Model:
 
 MODELS: dict[str, Callable[[], keras.Model]] = {
     "dense": _dense,
-    **{name: lambda name=name: _of_function(name) for name in ("sigmoid", "tanh", "silu", "elu")},
+    **{name: partial(_of_function, name) for name in ("sigmoid", "tanh", "silu", "elu")},
     "conv1d": _conv1d,
     "conv2d": _conv2d,
     "batchnorm": _batchnorm,
