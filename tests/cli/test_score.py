@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
+from typing import Any
 import h5py
 import numpy as np
 import pytest
@@ -74,6 +74,7 @@ def test_references_from_a_file(files: Path, tmp_path: Path, shape: tuple[int, .
     found = score(files, tmp_path / "s.h5", "--references", tmp_path / "r.npy", "--batch-size", 7)
     scores = dl.convert(files / "one.keras").compile()(np.load(files / "x.npy"), references=references)
     close(found["contributions"], scores.contributions)
+    assert scores.reference_outputs is not None
     close(found["reference_outputs"], scores.reference_outputs)
 
 
@@ -87,7 +88,7 @@ def test_references_from_a_file(files: Path, tmp_path: Path, shape: tuple[int, .
     ],
 )
 def test_options_reach_the_library(
-    files: Path, tmp_path: Path, options: list[str], arguments: dict[str, object]
+    files: Path, tmp_path: Path, options: list[str], arguments: dict[str, Any]
 ) -> None:
     found = score(files, tmp_path / "s.h5", *options)
     scores = dl.convert(files / "one.keras").compile()(np.load(files / "x.npy"), **({"references": 0.0} | arguments))
