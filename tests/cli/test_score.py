@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
 import h5py
 import numpy as np
 import pytest
@@ -87,9 +88,7 @@ def test_references_from_a_file(files: Path, tmp_path: Path, shape: tuple[int, .
         (["--output", "conv", "--target", "3,2"], {"output": "conv", "target": (3, 2)}),
     ],
 )
-def test_options_reach_the_library(
-    files: Path, tmp_path: Path, options: list[str], arguments: dict[str, Any]
-) -> None:
+def test_options_reach_the_library(files: Path, tmp_path: Path, options: list[str], arguments: dict[str, Any]) -> None:
     found = score(files, tmp_path / "s.h5", *options)
     scores = dl.convert(files / "one.keras").compile()(np.load(files / "x.npy"), **({"references": 0.0} | arguments))
     close(found["contributions"], scores.contributions)
