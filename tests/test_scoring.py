@@ -115,9 +115,10 @@ IMAGE, FACTS = _rng().normal(size=(N, 5, 5, 2)), _rng(32).normal(size=(N, 3))
 @pytest.mark.parametrize("make", [list, tuple, dict])
 def test_scores_have_the_structure_of_x(two_inputs: Score, make: Any) -> None:
     parts: Any = {"facts": FACTS, "image": IMAGE} if make is dict else make((IMAGE, FACTS))
+    structure: Any = dict if make is dict else list
     scores = two_inputs(parts, 0.25, hypothetical=True)
     for value in (scores.contributions, scores.multipliers, scores.hypothetical):
-        assert type(value) is (dict if make is dict else list)
+        assert type(value) is structure
         image, facts = (value["image"], value["facts"]) if make is dict else value
         assert image.shape == IMAGE.shape and facts.shape == FACTS.shape
     assert_complete(scores, 1e-5)
