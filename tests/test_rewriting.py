@@ -10,6 +10,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import scoring
+from deeplift_tf.rewriting import simplify
 from tests.keras_models import randomise
 
 RULES = ("rescale", "reveal_cancel", "genomics_default", "gradient")
@@ -48,7 +49,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 def names(network: dl.Network, keep: list[str]) -> list[str]:
-    graph = scoring.simplify(network.graph, [network.edge(name) for name in keep])
+    graph = simplify(network.graph, [network.edge(name) for name in keep])
     return [node.name for node in graph.nodes]
 
 
@@ -75,7 +76,7 @@ def test_layers_are_folded(model: keras.Model) -> None:
 
 def test_pooling_stays_behind_the_activation_under_reveal_cancel(model: keras.Model) -> None:
     network = dl.convert(model, rule="reveal_cancel")
-    graph = scoring.simplify(network.graph, [network.edge("output"), *network.float_inputs])
+    graph = simplify(network.graph, [network.edge("output"), *network.float_inputs])
     kinds = {node.name: type(node.layer).__name__ for node in graph.nodes}
     assert kinds["relu"] == "Elementwise"
     assert kinds["pool"] == "MaxPooling"
