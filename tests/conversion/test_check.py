@@ -1,0 +1,63 @@
+"""The check of a network against its model finds what it is there to find."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import pytest
+import tensorflow as tf
+
+import deeplift_tf as dl
+from deeplift_tf.conversion.check import check
+from deeplift_tf.graph import Node
+from deeplift_tf.layers.dense import Dense
+from deeplift_tf.layers.path import Path
+from tests.keras_models import randomise
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    layers = keras.layers
+    stack = [
+        layers.Dense(6, activation="relu", name="first"),
+        layers.Dense(6, activation="tanh", name="second"),
+        layers.Dense(3, name="output"),
+    ]
+    return randomise(keras.Sequential([keras.Input((5,)), *stack]), seed=0)
+
+
+def with_layer(network: dl.Network, name: str, layer: dl.layers.Layer) -> dl.Network:
+    """The network with another layer in one place."""
+
+    def replaced(node: Node) -> Node:
+        return dataclasses.replace(node, layer=layer) if node.name == name else node
+
+    nodes = tuple(replaced(node) for node in network.graph.nodes)
+    return dl.Network(dataclasses.replace(network.graph, nodes=nodes), network.dtype)
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+def test_a_right_network_passes(model: keras.Model, rule: str) -> None:
+    report = check(model, dl.convert(model, rule=rule))
+    assert report.prediction_error < 1e-6  # float32
+    assert report.relative_delta < 1e-5
+    assert report.worst_layer is None
+
+
+def test_a_layer_that_predicts_otherwise_is_named(model: keras.Model) -> None:
+    network = dl.convert(model)
+    right = network.layers["second/linear"].layer
+    assert isinstance(right, Dense)
+    wrong = with_layer(network, "second/linear", dataclasses.replace(right, kernel=right.kernel * 1.01))
+    report = check(model, wrong)
+    assert report.prediction_error > 1e-4
+    assert report.worst_layer == "second"
+
+
+def test_a_layer_that_loses_contributions_is_named(model: keras.Model) -> None:
+    network = dl.convert(model)
+    report = check(model, with_layer(network, "second", Path(tf.nn.tanh, nodes=1)))
+    assert report.relative_delta > 1e-3
+    assert report.worst_layer == "second"
+    assert any("second" in note for note in report.notes)
