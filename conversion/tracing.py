@@ -72,12 +72,12 @@ def traced(
     return Traced(function, tuple(function.variables)), len(outputs) if isinstance(outputs, tuple) else None
 
 
-def copy_in(operation: Any, dtype: tf.DType) -> Any:
+def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
     """Return a copy of a layer with the same weights that computes in a dtype; the layer itself if that fails."""
     if not isinstance(operation, keras.Layer):
         return operation
     try:
-        copied = type(operation).from_config({**operation.get_config(), "dtype": dtype.name})
+        copied = type(operation).from_config({**operation.get_config(), "dtype": dtype.name, **changes})
         copied.build_from_config(operation.get_build_config() or {})
         copied.set_weights(operation.get_weights())
     except Exception:  # a layer without a config that makes it again: trace the one that there is

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
+from deeplift_tf.conversion.symbols import symbol
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input
@@ -137,9 +138,9 @@ def with_masks(model: Any, arguments: tuple[Any, Any]) -> keras.Function:
     masks = iter(keras.tree.flatten(arguments[1]["mask"]))
     symbols, further = [], []
     for tensor in copied.inputs:
-        symbols.append(keras.KerasTensor(tensor.shape, tensor.dtype))
+        symbols.append(symbol(tensor.shape, tensor.dtype))
         if (mask := next(masks)) is not None:
-            further.append(keras.KerasTensor(mask.shape, "bool"))
+            further.append(symbol(mask.shape, "bool"))
             symbols[-1]._keras_mask = further[-1]
     return keras.Function([*symbols, *further], copied._run_through_graph(symbols, operation_fn=lambda op: op))
 

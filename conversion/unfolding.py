@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from deeplift_tf.conversion.arguments import caller, named_arguments
+from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import copy_in
 from deeplift_tf.conversion.traverse import traverse
 from deeplift_tf.graph import Edge
@@ -18,18 +18,24 @@ if TYPE_CHECKING:
     from deeplift_tf.conversion.scope import Scope
 
 
-def unfolded(scope: Scope) -> tuple[Edge, ...] | None:
+def unfolded(scope: Scope, **changes: Any) -> tuple[Edge, ...] | None:
     """Add what a layer does operation by operation; None where its code does not run on symbols.
 
     A layer whose `call` is written with keras.ops and further layers tells by itself what it is made of: given
     symbolic tensors it builds a graph of operations, each of which has a converter of its own. So attention, the
     cells of recurrent layers and layers of users stay exact.
+
+    Parameters
+    ----------
+    scope : Scope
+    **changes
+        Entries of the layer's config that are to be others.
     """
     use = scope.use
-    copied = copy_in(use.operation, scope.dtype)
+    copied = copy_in(use.operation, scope.dtype, **changes)
     if copied is use.operation and getattr(copied, "_layers", None):
         return None  # a call would leave its traces on the layers that it holds
-    symbols = [keras.KerasTensor(spec.shape, spec.dtype.name) for spec in use.specs]
+    symbols = [symbol(spec.shape, spec.dtype.name) for spec in use.specs]
     attach_masks(use.operation, use.arguments, dict(zip(map(id, use.symbols), symbols, strict=True)))
     call = caller(use.arguments, use.symbols, scope.dtype)
     graph = graph_of(lambda: call(copied.call, *symbols), symbols)
@@ -73,19 +79,3 @@ def add_graph(scope: Scope, graph: keras.Function, inputs: Sequence[Edge]) -> li
         return names[id(operation)]
 
     return traverse(graph, inputs, scope.within, scope.dtype, f"{scope.name}/", name_of)
-
-
-@contextlib.contextmanager
-def names_as_before() -> Iterator[None]:
-    """Keep the numbers of Keras's automatic names as they are, for the layers that a user makes afterwards."""
-    from keras.src.backend.common import global_state
-
-    held = global_state.get_global_attribute("object_name_uids")
-    before = None if held is None else dict(held)
-    try:
-        yield
-    finally:
-        now = global_state.get_global_attribute("object_name_uids")
-        if now is not None:
-            now.clear()
-            now.update(before or {})

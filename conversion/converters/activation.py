@@ -10,6 +10,7 @@ import tensorflow as tf
 from deeplift_tf import slopes
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.unfolding import unfolded
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.kinds import Elementwise
@@ -62,7 +63,9 @@ def softmax(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """Softmax along an axis; several axes are brought together at the end first."""
     rank = len(scope.shape)
     axes = [axis % rank for axis in np.atleast_1d(layer.axis).tolist()]
-    if len(scope.inputs) > 1:
+    if scope.use.arguments[1].get("mask") is not None or len(scope.use.arguments[0]) > 1:
+        if len(scope.inputs) == 1:
+            return unfolded(scope) or scope.path()  # a constant mask
         if len(axes) > 1 or scope.use.specs[1].dtype != tf.bool:
             return scope.path()
         y = scope.add(Softmax(axes[0] - rank), masked(scope, *scope.inputs, otherwise=-1e9))

@@ -1,7 +1,7 @@
 """Attention: products, a softmax between them, and masks.
 
-The attention layers of Keras unfold into this operation and Linear layers. Called with one tensor thrice, as in
-self-attention, what is sent back adds up.
+The attention layers with heads unfold into the operation below and Linear layers. Called with one tensor thrice, as
+in self-attention, what is sent back adds up.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf import slopes
 from deeplift_tf.conversion.arguments import is_symbol
 from deeplift_tf.conversion.converters.activation import masked
 from deeplift_tf.conversion.converters.operations import constants_of
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.unfolding import unfolded
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.given import Rearrangement
+from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.merging import Add, Contraction
 from deeplift_tf.layers.normalization import Scale
-from deeplift_tf.layers.reshaping import Repeat
+from deeplift_tf.layers.reshaping import ExpandAxis, Repeat
 from deeplift_tf.layers.softmax import Softmax
 
 MASKED = -1e9  # far below any score: its exponential is zero
@@ -71,3 +74,60 @@ def causal(scores: tf.Tensor) -> tf.Tensor:
     sizes = tf.shape(scores)
     kept = tf.range(sizes[-2])[:, None] >= tf.range(sizes[-1])[None, :]
     return tf.where(kept, scores, tf.constant(MASKED, scores.dtype))
+
+
+@converts("AdditiveAttention", "Attention")
+def attention(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Scores of queries and keys, by products or by a tanh of their sum, a softmax, and the values weighted by it."""
+    given = constants_of(scope)
+    edges = dict(zip(map(id, scope.use.symbols), scope.inputs, strict=True))
+    query, value, *keys = (edges[id(each)] for each in given["inputs"])
+    q_mask, v_mask = (None if each is None else edges[id(each)] for each in (given["mask"] or [None, None])[:2])
+    key = keys[0] if keys else value
+    if len(scope.shape) != 3:
+        return scope.path()
+    scores = sums(layer, scope, query, key) if additive(layer) else scope.add(Contraction("btc,bsc->bts"), query, key)
+    if not additive(layer) and layer.scale is not None:
+        scores = scope.add(Scale(scope.weight(layer.scale), scope.weight(0.0)), scores)
+    if v_mask is not None:
+        scores = scope.add(Rearrangement(keys_left_out, (1,), shifted=True), scores, v_mask)
+    if given["use_causal_mask"]:
+        scores = scope.add(Rearrangement(causal, shifted=True), scores)
+    weights = scope.add(Softmax(-1), scores)
+    output = scope.add(Contraction("bts,bsc->btc"), weights, value)
+    if q_mask is not None:
+        output = scope.add(Rearrangement(queries_left_out, (1,)), output, q_mask)
+    return (output, weights) if given["return_attention_scores"] else output
+
+
+def additive(layer: Any) -> bool:
+    """Whether scores are a tanh of sums rather than products."""
+    return type(layer).__name__ == "AdditiveAttention" or layer.score_mode == "concat"
+
+
+def sums(layer: Any, scope: Scope, query: Edge, key: Edge) -> Edge:
+    """Add w·Σtanh(scale·(q + k)), or Σw·tanh(q + k) with a weight for each channel."""
+    pairs = scope.add(Add(), scope.add(ExpandAxis(2), query), scope.add(ExpandAxis(1), key))
+    plain = type(layer).__name__ == "AdditiveAttention"
+    scale = 1.0 if layer.scale is None or plain else layer.scale
+    units = scope.add(Elementwise(slopes.tanh()), scope.add(Scale(scope.weight(scale), scope.weight(0.0)), pairs))
+    weight = np.asarray((1.0 if layer.scale is None else layer.scale) if plain else layer.concat_score_weight)
+    weighted = scope.add(Scale(scope.weight(weight), scope.weight(0.0)), units)
+    return scope.add(Rearrangement(lambda x: tf.reduce_sum(x, -1)), weighted)
+
+
+def keys_left_out(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Leave out the positions that a mask, shape (rows, keys), or one for each query, leaves out."""
+    kept = mask[:, None, :] if mask.shape.rank == 2 else mask
+    return tf.where(kept, scores, tf.constant(MASKED, scores.dtype))
+
+
+def queries_left_out(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Return zeros at the queries that a mask leaves out."""
+    return tf.where(mask[:, :, None], values, tf.zeros_like(values))
+
+
+@converts("GroupQueryAttention", "MultiHeadAttention")
+def with_heads(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
+    """Taken apart without dropout, which does nothing at inference but makes Keras write out its masks."""
+    return unfolded(scope, dropout=0.0) or scope.path()

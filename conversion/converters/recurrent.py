@@ -14,6 +14,7 @@ from deeplift_tf.conversion.converters.operations import constants_of
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.symbols import symbol
 from deeplift_tf.conversion.tracing import copy_in
 from deeplift_tf.conversion.unfolding import add_graph, graph_of
 from deeplift_tf.conversion.use import Use
@@ -78,8 +79,8 @@ def cell_graph(layer: Any, scope: Scope) -> Graph | None:
     if any(np.any(np.asarray(state)) for state in keras.tree.flatten(start)):
         return None
     dtype = scope.dtype.name
-    step = keras.KerasTensor((None, *scope.shape[2:]), dtype)
-    states = keras.tree.map_structure(lambda state: keras.KerasTensor((None, *state.shape[1:]), dtype), start)
+    step = symbol((None, *scope.shape[2:]), dtype)
+    states = keras.tree.map_structure(lambda state: symbol((None, *state.shape[1:]), dtype), start)
     training = {"training": False} if getattr(cell, "_call_has_training_arg", False) else {}
     graph = graph_of(lambda: cell.call(step, states, **training), [step, *keras.tree.flatten(states)])
     return None if graph is None else graph_in(scope, graph)
@@ -124,15 +125,15 @@ def time_distributed(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     if wrapped._call_has_mask_arg and len(scope.inputs) > 1:
         return scope.path()
     if type(wrapped).__name__ in EACH_UNIT and scope.converter_of(wrapped) is not None:
-        symbol = keras.KerasTensor(shape, scope.dtype.name)
-        shapes, arguments = scope.use.output_shapes[:1], ((symbol,), {})
-        use = Use(wrapped, scope.inputs[:1], scope.use.specs[:1], lambda f, x: f(x), shapes, arguments, (symbol,))
+        value = symbol(shape, scope.dtype.name)
+        shapes, arguments = scope.use.output_shapes[:1], ((value,), {})
+        use = Use(wrapped, scope.inputs[:1], scope.use.specs[:1], lambda f, x: f(x), shapes, arguments, (value,))
         return scope.within(f"{scope.name}/{wrapped.name}", use)
     copied = copy_in(layer, scope.dtype)
     if copied is layer:
         return scope.path()
-    symbol = keras.KerasTensor((None, *shape[2:]), scope.dtype.name)
-    graph = graph_of(lambda: copied.layer(symbol), [symbol])
+    step = symbol((None, *shape[2:]), scope.dtype.name)
+    graph = graph_of(lambda: copied.layer(step), [step])
     if graph is None or len(graph.outputs) > 1:
         return scope.path()
     return scope.add(Folded(graph_in(scope, graph)), scope.inputs[0])
