@@ -12,6 +12,7 @@ quadrature); ``elementwise``; ``identity`` (does nothing at inference); ``max`` 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -41,7 +42,8 @@ def random_inputs(row: Row, seed: int, rows: int = 4, scale: float = 2.0) -> lis
 
 def outputs_of(model: keras.Model, row: Row, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """What the Keras model of `row` answers at inference, one array per output (in the order of their names)."""
-    call = tf.function(lambda x: model(x, training=False), jit_compile=True) if "xla" in row.tags else model
+    call = functools.partial(model, training=False)
+    call = tf.function(call, jit_compile=True) if "xla" in row.tags else call
     outputs = call(inputs if len(inputs) > 1 else inputs[0])
     return [np.asarray(y) for y in keras.tree.flatten(outputs)]
 
@@ -179,7 +181,9 @@ def _conv_rows(rank: int) -> list[Row]:
         _row(f"{low}_groups", name, shape, **base, groups=2),
         # without padding: XLA on a CPU gives wrong numbers for a padded channels_first convolution without strides
         # (off by 0.68 from numpy, where the layer here agrees to 5e-7)
-        _row(f"{low}_channels_first", name, shape, XLA if rank < 3 else "exact", **base, **FIRST),
+        _row(f"{low}_channels_first", name, shape, XLA, **base, **FIRST)
+        if rank < 3
+        else _row(f"{low}_channels_first", name, shape, **base, **FIRST, padding="same"),
         _row(
             f"{low}_channels_first_strides",
             name,
@@ -450,13 +454,86 @@ def _merging_rows() -> list[Row]:
 
 def _beyond_rows() -> list[Row]:
     return [
-        _row("layernormalization", "LayerNormalization", SEQUENCE, "path beyond"),
-        _row("rmsnormalization", "RMSNormalization", SEQUENCE, "path beyond"),
-        _row("groupnormalization", "GroupNormalization", IMAGE, "path beyond", groups=2),
-        _row("unitnormalization", "UnitNormalization", VECTOR, "path beyond"),
-        _row("simplernn", "SimpleRNN", SEQUENCE, "path beyond", units=3),
-        _row("attention", "Attention", [(3, 4), (5, 4)], "path beyond"),
+        _row("layernormalization", "LayerNormalization", SEQUENCE, "exact beyond"),
+        _row("rmsnormalization", "RMSNormalization", SEQUENCE, "exact beyond"),
+        _row("groupnormalization", "GroupNormalization", IMAGE, "exact beyond", groups=2),
+        _row("unitnormalization", "UnitNormalization", VECTOR, "exact beyond"),
+        _row("simplernn", "SimpleRNN", (4, 3), "exact beyond", units=3),
+        _row("lstm", "LSTM", (4, 3), "exact beyond", units=3),
+        _row("gru", "GRU", (4, 3), "exact beyond", units=3, return_sequences=True),
+        _row("convlstm1d", "ConvLSTM1D", (3, 4, 2), "exact beyond", filters=2, kernel_size=2),
+        _row("convlstm2d", "ConvLSTM2D", (3, 3, 2, 2), "exact beyond", filters=2, kernel_size=2),
+        _row("convlstm3d", "ConvLSTM3D", (2, 2, 2, 2, 2), "exact beyond", filters=2, kernel_size=2),
+        _row("attention", "Attention", [(3, 4), (5, 4)], "exact beyond"),
+        _row("additiveattention", "AdditiveAttention", [(3, 4), (5, 4)], "exact beyond"),
+        _row("masking", "Masking", (4, 3), "exact beyond", mask_value=9.0),
+        _row("randomcrop", "RandomCrop", (6, 5, 2), "exact beyond", height=4, width=3),
+        _row("solarization", "Solarization", (4, 4, 2), "path beyond", value_range=(-9, 9)),
+        _row("autocontrast", "AutoContrast", (4, 4, 3), "path beyond", value_range=(-9, 9)),
+        _row("stftspectrogram", "STFTSpectrogram", (64, 2), "path beyond", frame_length=16, frame_step=8),
+        _row("melspectrogram", "MelSpectrogram", (64,), "path beyond", fft_length=32, sampling_rate=100),
+        *_wrapping_rows(),
+        *[_beside(name.lower(), name, options) for name, options in SIDES.items()],
+        _beside("reversibleembedding", "ReversibleEmbedding", {"input_dim": 5, "output_dim": 3}),
     ]
+
+
+def _twice(layer_class: str, **options: Any) -> Callable[[], Any]:
+    """Return what makes a layer that is called with one tensor as query and value."""
+    return lambda: lambda x: _layer(layer_class, **options)(x, x)
+
+
+def _around_layer(layer_class: str, inner: Callable[[], Any]) -> Callable[[], keras.Layer]:
+    """Return what makes a layer around another."""
+    return lambda: getattr(keras.layers, layer_class)(inner(), name="layer")
+
+
+def _wrapping_rows() -> list[Row]:
+    layers = keras.layers
+    table: list[tuple[str, Callable[[], Any], Shape]] = [
+        ("MultiHeadAttention", _twice("MultiHeadAttention", num_heads=2, key_dim=3), (4, 3)),
+        (
+            "GroupQueryAttention",
+            _twice("GroupQueryAttention", head_dim=3, num_query_heads=4, num_key_value_heads=2),
+            (4, 3),
+        ),
+        ("RNN", _around_layer("RNN", lambda: [layers.LSTMCell(3), layers.GRUCell(2)]), (4, 3)),
+        ("Bidirectional", _around_layer("Bidirectional", lambda: layers.LSTM(2, return_sequences=True)), (4, 3)),
+        (
+            "TimeDistributed",
+            _around_layer("TimeDistributed", lambda: layers.Conv1D(2, 2, activation="relu")),
+            (3, 4, 2),
+        ),
+        ("SpectralNormalization", _around_layer("SpectralNormalization", lambda: layers.Dense(3)), (4,)),
+        ("Lambda", _around_layer("Lambda", lambda: lambda x: keras.ops.logsumexp(x, 1)), (4, 3)),
+        ("Pipeline", _around_layer("Pipeline", lambda: [layers.Rescaling(0.5), layers.RandomFlip()]), (4, 4, 3)),
+    ]
+    return [_made(name.lower(), name, make, (shape,), "exact beyond") for name, make, shape in table]
+
+
+SIDES: dict[str, dict[str, Any]] = {
+    "Embedding": {"input_dim": 5, "output_dim": 3},
+    "CategoryEncoding": {"num_tokens": 5},
+    "Discretization": {"bin_boundaries": [-1.0, 0.0, 1.0]},
+    "Hashing": {"num_bins": 7},
+    "IntegerLookup": {"vocabulary": [0, 1, 2, 3]},
+}
+
+
+def _beside(row_id: str, layer_class: str, options: dict[str, Any]) -> Row:
+    """A row for a layer of integers: they are made from the input, and stay as they are for the reference."""
+
+    def build() -> keras.Model:
+        x = keras.Input(VECTOR, name="input_0")
+        layer, numbers = _layer(layer_class, **options), x
+        if layer_class != "Discretization":
+            numbers = keras.layers.Discretization([-1.0, 0.0, 1.0], name="numbers")(x)
+        y = keras.layers.Flatten(name="flat")(keras.ops.cast(layer(numbers), "float32"))
+        return keras.Model(
+            x, _head(keras.layers.Concatenate(name="join")([y, keras.layers.Dense(6, name="before")(x)]))
+        )
+
+    return Row(row_id, layer_class, build, (VECTOR,), frozenset(["exact", "beyond"]))
 
 
 LAYER_ROWS: tuple[Row, ...] = tuple(
