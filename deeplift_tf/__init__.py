@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from deeplift_tf import errors as errors
     from deeplift_tf import evaluate as evaluate
     from deeplift_tf import genomics as genomics
+    from deeplift_tf import images as images
     from deeplift_tf import layers as layers
     from deeplift_tf import methods as methods
     from deeplift_tf import plots as plots
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "evaluate", "genomics", "layers", "methods", "plots", "references", "slopes")
+_MODULES = ("errors", "evaluate", "genomics", "images", "layers", "methods", "plots", "references", "slopes")
 _NAMES = {
     "Comparison": "comparison",
     "DeepLiftError": "errors",

@@ -28,17 +28,18 @@ ORDER = [
     {"network"},
     {"methods"},
     {"evaluate"},
+    {"images"},
     {"io", "plots"},
-    {"genomics", "images", "tokens"},
+    {"genomics"},
     {"report", "compat"},
     {"comparison"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["network"]}
-MAY_IMPORT_CONVERSION = {"methods", "cli"}
+MAY_IMPORT_CONVERSION = {"methods", "cli", "images"}
 KERAS = {"keras", "tf_keras"}
-OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "sklearn", "tf_keras"}
+OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn", "tf_keras"}
 
 
 class Import(NamedTuple):

@@ -19,7 +19,8 @@ from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.sequences import FORMATS, SequenceOptions, is_fasta, score_sequences
 from deeplift_tf.cli.targets import HEADS, resolved
 from deeplift_tf.cli.versions import versions
-from deeplift_tf.io.inputs import Rows, open_arrays, select
+from deeplift_tf.images import image_rows, is_images
+from deeplift_tf.io.inputs import RowArray, Rows, open_arrays, select
 from deeplift_tf.io.reference_rows import ReferenceRows, match_references, open_references
 from deeplift_tf.io.scores_h5 import ScoresWriter, check_output
 
@@ -112,10 +113,11 @@ class Summary(NamedTuple):
 
 @click.command()
 @click.option("-m", "--model", required=True, type=click.Path(exists=True, path_type=Path), help="Saved Keras model.")
-@click.option("-i", "--input", type=click.Path(path_type=Path), help=".npy, .npz or .h5; or sequences, FASTA.")
+@click.option("-i", "--input", type=click.Path(path_type=Path), help=".npy, .npz or .h5; pictures; or FASTA.")
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="Scores, an .h5 file; for DNA a folder."
 )
+@click.option("--preprocess", help="Pictures: 'unit' for 0 to 1, or a module of keras.applications, resnet50 for one.")
 @click.option("--dataset", help="Array of the input file to score, where it holds several.")
 @click.option(
     "--references",
@@ -173,6 +175,7 @@ def score(
     model: Path,
     input: Path | None,
     out: Path,
+    preprocess: str | None,
     dataset: str | None,
     references: str,
     seed: int,
@@ -219,17 +222,28 @@ def score(
         raise click.UsageError(f"the output would replace the input: {out}")
     check_output(out, overwrite)
     with ExitStack() as stack:
-        arrays = stack.enter_context(open_arrays(input))
+        arrays = None if is_images(input) else stack.enter_context(open_arrays(input))
         given = stack.enter_context(open_references(references, seed))
         network = reading.convert(model)
         wanted = wanted.asked_of(network)
-        rows = Rows(input, select(arrays, network.input_names, input, dataset))
+        if arrays is None:
+            rows = Rows(input, pictures(network, input, preprocess))
+        else:
+            rows = Rows(input, select(arrays, network.input_names, input, dataset))
         rows.check(network.input_shapes)
         matched = match_references(given, Path(references), rows)
         compiled = network.compile(layers=list(wanted.layers) or None)
         writer = stack.enter_context(ScoresWriter(out, rows.count, metadata, overwrite))
         summary = write_scores(compiled, rows, matched, wanted, writer)
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
+
+
+def pictures(network: Network, path: Path, preprocess: str | None) -> dict[str, RowArray]:
+    """Return the pictures of a file or folder for the one input of a network."""
+    if len(network.input_names) > 1:
+        raise click.UsageError(f"pictures: expected a model of one input; this one has {network.input_names}")
+    ((name, shape),) = network.input_shapes.items()
+    return {name: image_rows(path, shape, preprocess)}
 
 
 def write_scores(

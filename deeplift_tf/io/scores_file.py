@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import InputError
+from deeplift_tf.images import image_rows, is_images
 from deeplift_tf.io.inputs import RowArray, open_arrays
 
 
@@ -81,8 +82,10 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
         metadata = metadata_of(path)
         recorded = metadata.get("arguments", {})
         source = x or (Path(recorded["input"]) if recorded.get("input") else None)
-        found = arrays.get("sequences") if x is None else None
-        if found is None and source is not None and (x is not None or source.is_file()):
+        found: RowArray | None = arrays.get("sequences") if x is None else None
+        if found is None and source is not None and is_images(source) and (x is not None or source.exists()):
+            found = image_rows(source, (None, *arrays[key].shape[1:]))  # as they are, not as the model takes them
+        elif found is None and source is not None and (x is not None or source.is_file()):
             given = stack.enter_context(open_arrays(source))
             found = matching(given, arrays[key].shape, recorded.get("dataset") if x is None else None, name)
         if x is not None and found is None:
