@@ -8,6 +8,9 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the first import of TensorFlow
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # one order of summation on every processor
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core; threads of several would wait for one another
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import hypothesis
 import numpy as np
