@@ -58,10 +58,12 @@ def read(model: ModelSource, custom_objects: Mapping[str, Any] | None = None, sa
     if isinstance(model, keras.Model):
         return model
     if isinstance(model, tuple | list) and len(model) == 2:
-        return _read_two(model[0], model[1], custom_objects, safe_mode)
+        with reading(model[1], "an architecture and weights for it, both complete"):
+            return _read_two(model[0], model[1], custom_objects, safe_mode)
     if not isinstance(model, str | os.PathLike):
         raise ModelFileError(f"expected {KNOWN}; found a {_kind(model)}")
-    return _read_one(Path(model), custom_objects, safe_mode)
+    with reading(model, "a model file that is complete"):
+        return _read_one(Path(model), custom_objects, safe_mode)
 
 
 def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:

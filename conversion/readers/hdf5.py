@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 
 from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.hdf5_heaps import check_heaps
 from deeplift_tf.conversion.readers.limits import MAX_CONFIG_BYTES, too_much
 from deeplift_tf.errors import ModelFileError
 
@@ -34,6 +35,7 @@ def open_hdf5(path: Path, name: object = None) -> Iterator[h5py.File]:
     """
     name = name or path
     with reading(name, "an HDF5 file that is complete"):
+        check_heaps(path)
         file = h5py.File(path, "r", locking=False)
     try:
         with reading(name, "an HDF5 file that is complete"):

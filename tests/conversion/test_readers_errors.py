@@ -78,6 +78,38 @@ def test_truncated_files(tmp_path: Path) -> None:
         refused(path, path.name, "expected", "complete", "found otherwise")
 
 
+def heap_of(content: bytearray) -> int:
+    return content.index(b"GCOL\x01")
+
+
+def test_a_heap_that_does_not_end(tmp_path: Path) -> None:
+    """The HDF5 library would follow objects of size zero for ever."""
+    path = h5_file(tmp_path)
+    with h5py.File(path, "r+") as file:
+        config = file.attrs["model_config"]
+        del file.attrs["model_config"]
+        file.attrs["model_config"] = config  # as a text of variable length, which is kept in a heap
+    content = bytearray(path.read_bytes())
+    start = heap_of(content)
+    assert np.any(np.frombuffer(content[start + 16 : start + 32], "u1"))
+    read(path)
+    content[start + 16 : start + 32] = bytes(16)
+    path.write_bytes(content)
+    refused(path, "model.h5", "a heap at byte", "that does not end")
+    content[start + 8 : start + 16] = bytes([255] * 8)
+    path.write_bytes(content)
+    refused(path, "that ends outside the file")
+
+
+@pytest.mark.parametrize(("at", "part"), [(8, "a superblock of an unknown kind"), (14, "a superblock of an unknown")])
+def test_a_superblock_of_another_kind(at: int, part: str, tmp_path: Path) -> None:
+    path = h5_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[at] = 77
+    path.write_bytes(content)
+    refused(path, part)
+
+
 def test_folders(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     refused(tmp_path, "found a folder without saved_model.pb", "notes.txt")
