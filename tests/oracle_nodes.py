@@ -63,7 +63,8 @@ def op_of(layer: Any) -> Op:
         bias = weights[1] if layer.use_bias else 0.0
         return conv(weights[0], bias, shape, layer.strides[0], layer.padding, layer.dilation_rate[0])
     if kind == "BatchNormalization":
-        return batch_norm(*weights, shape, layer.epsilon)
+        gamma, beta, mean, variance = weights
+        return batch_norm(gamma, beta, mean, variance, shape, layer.epsilon)
     if kind == "Activation":
         return Elementwise(FUNCTIONS[layer.activation.__name__])
     if kind == "PReLU":

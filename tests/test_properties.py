@@ -90,14 +90,14 @@ def check_random_graph(recipe: Recipe, seed: int) -> None:
         assert all(np.isfinite(part).all() for part in scores.multipliers)
 
 
-@settings(max_examples=7)
+@settings(max_examples=5)
 @given(recipes(9), st.integers(0, 2**16))
 def test_contributions_sum_to_the_difference_on_random_graphs(recipe: Recipe, seed: int) -> None:
     check_random_graph(recipe, seed)
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(recipes(18), st.integers(0, 2**16))
 def test_contributions_sum_to_the_difference_on_many_random_graphs(recipe: Recipe, seed: int) -> None:
     check_random_graph(recipe, seed)

@@ -11,8 +11,10 @@ from keras import layers
 
 import deeplift_tf as dl
 
-# sums of a few small integers, some of them thirds on the way: the rounding of float32
-ROUNDING = {"rtol": 1e-6, "atol": 1e-6}
+
+def assert_equal(found: Any, expected: Any, rtol: float = 1e-6) -> None:
+    """Up to the rounding of float32: sums of a few small integers, some of them thirds on the way."""
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol)
 
 
 def _with_weights(model: keras.Model, weights: dict[str, Any]) -> keras.Model:
@@ -33,23 +35,23 @@ def two_layers() -> keras.Model:
 def test_contributions_through_two_layers_under_rescale() -> None:
     network = dl.convert(two_layers())
     inputs = network.compile()([[1.0, 1.0]], [0.0, 0.0])
-    np.testing.assert_allclose(inputs.contributions, [[5, 5]], **ROUNDING)
-    np.testing.assert_allclose([inputs.outputs, inputs.reference_outputs, inputs.delta], [[10], [0], [0]], **ROUNDING)
+    assert_equal(inputs.contributions, [[5, 5]])
+    assert_equal([inputs.outputs, inputs.reference_outputs, inputs.delta], [[10], [0], [0]])
     hidden = network.compile(["a", "h", "b"])([[1.0, 1.0]]).contributions
-    np.testing.assert_allclose(hidden["a"], [[10, 0]], **ROUNDING)
-    np.testing.assert_allclose(hidden["h"], [[10, 0]], **ROUNDING)
-    np.testing.assert_allclose(hidden["b"], [[6, 4]], **ROUNDING)
+    assert_equal(hidden["a"], [[10, 0]])
+    assert_equal(hidden["h"], [[10, 0]])
+    assert_equal(hidden["b"], [[6, 4]])
 
 
 def test_contributions_through_two_layers_under_reveal_cancel() -> None:
     # Unit 2 of a is +1 − 2 and worth 2 in the sum. Its +1 lifts the ReLU by ½ on average over both orders, its −2
     # lowers it by ½: the inputs get 5 + 2·½ and 5 − 2·½. What the two parts are worth cancels within the unit.
     network = dl.convert(two_layers(), rule="reveal_cancel")
-    np.testing.assert_allclose(network.compile()([[1.0, 1.0]]).contributions, [[6, 4]], **ROUNDING)
+    assert_equal(network.compile()([[1.0, 1.0]]).contributions, [[6, 4]])
     hidden = network.compile(["a", "h", "b"])([[1.0, 1.0]]).contributions
-    np.testing.assert_allclose(hidden["a"], [[10, 0]], **ROUNDING)
-    np.testing.assert_allclose(hidden["h"], [[10, 0]], **ROUNDING)
-    np.testing.assert_allclose(hidden["b"], [[6, 4]], **ROUNDING)
+    assert_equal(hidden["a"], [[10, 0]])
+    assert_equal(hidden["h"], [[10, 0]])
+    assert_equal(hidden["b"], [[6, 4]])
 
 
 def minimum() -> keras.Model:
@@ -64,7 +66,7 @@ def minimum() -> keras.Model:
 @pytest.mark.parametrize(("rule", "expected"), [("rescale", [0, 1]), ("reveal_cancel", [0.5, 0.5])])
 def test_minimum_of_two_numbers(rule: str, expected: list[float]) -> None:
     scores = dl.convert(minimum(), rule=rule).compile()([[3.0, 1.0]], 0.0)
-    np.testing.assert_allclose(scores.contributions, [expected], **ROUNDING)
+    assert_equal(scores.contributions, [expected])
 
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
@@ -74,9 +76,9 @@ def test_saturation(rule: str) -> None:
     model = keras.Model(i, layers.Rescaling(-1.0, 1.0)(layers.Dense(1, activation="relu", name="rest")(i)))
     model.get_layer("rest").set_weights([np.array([[-1.0], [-1.0]]), np.array([1.0])])
     network = dl.convert(model, rule=rule)
-    np.testing.assert_allclose(network.compile()([[1.0, 1.0]], 0.0).contributions, [[0.5, 0.5]], **ROUNDING)
+    assert_equal(network.compile()([[1.0, 1.0]], 0.0).contributions, [[0.5, 0.5]])
     gradient = network.with_rule("gradient").compile()([[1.0, 1.0]], 0.0)
-    np.testing.assert_allclose(gradient.multipliers, [[0.0, 0.0]], **ROUNDING)
+    assert_equal(gradient.multipliers, [[0.0, 0.0]])
 
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
@@ -86,8 +88,8 @@ def test_threshold(rule: str) -> None:
     model = keras.Model(i, layers.Dense(1, activation="relu", name="y")(i))
     model.get_layer("y").set_weights([np.array([[1.0]]), np.array([-10.0])])
     scores = dl.convert(model, rule=rule, dtype="float64").compile()([[10.5]], 0.0)
-    np.testing.assert_allclose(scores.contributions, [[0.5]], rtol=1e-15)
-    np.testing.assert_allclose(scores.multipliers, [[0.5 / 10.5]], rtol=1e-15)
+    assert_equal(scores.contributions, [[0.5]], rtol=1e-15)
+    assert_equal(scores.multipliers, [[0.5 / 10.5]], rtol=1e-15)
 
 
 def test_gradient_times_input_misses_what_the_bias_does() -> None:
@@ -96,5 +98,5 @@ def test_gradient_times_input_misses_what_the_bias_does() -> None:
     model = keras.Model(i, layers.Dense(1, activation="relu", name="y")(i))
     model.get_layer("y").set_weights([np.array([[1.0]]), np.array([-10.0])])
     scores = dl.convert(model, rule="gradient").compile()([[10.5]], 0.0)
-    np.testing.assert_allclose(scores.contributions, [[10.5]], **ROUNDING)
+    assert_equal(scores.contributions, [[10.5]])
     assert scores.delta is None and scores.reference_outputs is None
