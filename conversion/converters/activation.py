@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplift_tf import slopes
 from deeplift_tf.conversion.registry import converts
-from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.scope import Scope, known
 from deeplift_tf.conversion.unfolding import unfolded
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.given import Rearrangement
@@ -68,16 +68,17 @@ def softmax(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
             return unfolded(scope) or scope.path()  # a constant mask
         if len(axes) > 1 or scope.use.specs[1].dtype != tf.bool:
             return scope.path()
-        y = scope.add(Softmax(axes[0] - rank), masked(scope, *scope.inputs, otherwise=-1e9))
-        return masked(scope, y, scope.inputs[1], otherwise=0.0)
+        value, mask = scope.inputs
+        y = scope.add(Softmax(axes[0] - rank), masked(scope, value, mask, otherwise=-1e9))
+        return masked(scope, y, mask, otherwise=0.0)
     if len(axes) == 1:
         return scope.add(Softmax(axes[0] - rank))
     order = [axis for axis in range(rank) if axis not in axes] + sorted(axes)
-    sizes = [scope.shape[axis] for axis in order]
-    if 0 in axes or None in sizes[1:]:
+    sizes = known(scope.shape[axis] for axis in order[1:])
+    if 0 in axes or sizes is None:
         return scope.path()
     y = scope.add(Permute(tuple(order)))
-    y = scope.add(Reshape((*sizes[1 : rank - len(axes)], -1)), y)
+    y = scope.add(Reshape((*sizes[: -len(axes)], -1)), y)
     y = scope.add(Softmax(-1), y)
-    y = scope.add(Reshape(tuple(sizes[1:])), y)
+    y = scope.add(Reshape(sizes), y)
     return scope.add(Permute(tuple(int(axis) for axis in np.argsort(order))), y)
