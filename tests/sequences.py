@@ -56,6 +56,7 @@ def check(model: keras.Model, rule: str = "reveal_cancel", dtype: str = "float64
     expected = np.asarray(model(x))
     assert np.abs(network.predict(x) - expected).max() <= 1e-5 * np.abs(expected).max()
     scores = network.compile()(x, references, targets=[0, 1])
+    assert scores.delta is not None
     difference = np.abs(scores.outputs - scores.reference_outputs).max()
     assert difference > 1e-3
     assert np.abs(scores.delta).max() <= {"float64": 1e-9, "float32": 1e-4}[dtype] * difference
