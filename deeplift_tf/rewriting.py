@@ -107,3 +107,13 @@ def pool_before_activation(graph: Graph) -> Merge:
         return pool, activation
 
     return merge
+
+
+def differentiable(graph: Graph) -> Graph:
+    """Return the same graph with layers whose forward pass TensorFlow can differentiate on any device.
+
+    The walk back has no need of it: layers bring their own transposes. Methods that differentiate through the whole
+    network do.
+    """
+    nodes = tuple(dataclasses.replace(node, layer=node.layer.differentiable()) for node in graph.nodes)
+    return dataclasses.replace(graph, nodes=nodes)

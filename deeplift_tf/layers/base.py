@@ -36,6 +36,10 @@ class Layer(ABC):
     def forward(self, *inputs: tf.Tensor) -> Any:
         """Return the output for inputs of shape (rows, ...): a tensor, or a tuple of tensors."""
 
+    def differentiable(self) -> Layer:
+        """Return the layer with a forward pass that TensorFlow can differentiate on any device."""
+        return self
+
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
         """Whether the spread of the inputs is read; `wanted` says whether the one of the output is."""
         return False

@@ -10,7 +10,13 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.channels import with_channels_last
-from deeplift_tf.layers.kernels import FEW_CHANNELS, by_flipped_kernel, by_packed_kernel, convolution
+from deeplift_tf.layers.kernels import (
+    FEW_CHANNELS,
+    by_flipped_kernel,
+    by_packed_kernel,
+    convolution,
+    differentiable_convolution,
+)
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.tensors import once, shape_of
 
@@ -66,8 +72,21 @@ class Convolution(Linear):
         return tf.pad(x, [[0, 0], [before, 0], [0, 0]]), "VALID"
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Conv(Convolution):
-    """Conv1D, Conv2D, Conv3D, grouped ones included."""
+    """Conv1D, Conv2D, Conv3D, grouped ones included.
+
+    Attributes
+    ----------
+    native : bool
+        Whether dilated convolutions run in their own kernel, which is fast and has a derivative on some devices only.
+    """
+
+    native: bool = True
+
+    def differentiable(self) -> Conv:
+        """Return the convolution by functions that have a derivative everywhere."""
+        return dataclasses.replace(self, native=False)
 
     def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Conv | None:
         """Return the layer of a·y + b."""
@@ -81,8 +100,9 @@ class Conv(Convolution):
         """Return the convolution; groups one after another, since the CPU kernels know none."""
         x, padding = self.pad(x)
         groups = x.shape[-1] // self.kernel.shape[-2]
+        run = convolution if self.native else differentiable_convolution
         parts = [
-            convolution(part, kernel, self.strides, padding, self.dilation)
+            run(part, kernel, self.strides, padding, self.dilation)
             for part, kernel in zip(tf.split(x, groups, -1), tf.split(self.kernel, groups, -1), strict=True)
         ]
         return parts[0] if groups == 1 else tf.concat(parts, -1)

@@ -31,6 +31,13 @@ def convolution(
         return tf.squeeze(convolution(image, one_high, (1, *strides), wide, (1, *dilation)), [1])
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, list(strides), padding, dilations=list(dilation))
+    return differentiable_convolution(x, kernel, strides, padding, dilation)
+
+
+def differentiable_convolution(
+    x: tf.Tensor, kernel: tf.Tensor, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
+) -> tf.Tensor:
+    """Return a convolution of (rows, ..., channels) whose derivative runs on any device."""
     return tf.nn.convolution(x, kernel, strides=list(strides), padding=padding, dilations=list(dilation))
 
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from deeplift_tf import walk
-from deeplift_tf.attribution import Attribution
-from deeplift_tf.graph import Edge
+from deeplift_tf.attribution import Attribution, Plan
+from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.held import held_at_x
 from deeplift_tf.multipliers import Difference, Rows
+from deeplift_tf.rewriting import differentiable
 from deeplift_tf.tensors import merge_leading, shape_of
 
 
@@ -39,6 +40,9 @@ class Sampled(Attribution):
     A point is a view (P, n, R, ...) of P places for each pair of an example and a reference. What does not depend on
     the scored values stays as it is for x, as do masks and integers.
     """
+
+    def __init__(self, graph: Graph, plan: Plan) -> None:
+        super().__init__(differentiable(graph), plan)
 
     def ends(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> Ends:
         """Run x and the references forward."""

@@ -15,6 +15,7 @@ from deeplift_tf.errors import ReferencesError
 from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.layers.softmax import Softmax
 from deeplift_tf.progress import Progress, as_progress
+from deeplift_tf.rewriting import differentiable
 from deeplift_tf.target_layer import before_activation, resolve_target
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def uniform_output(
     edge = resolve_target(network.graph, output, False)
     at = tf.constant(np.asarray(x, value.dtype.as_numpy_dtype))
     wanted = wanted_of(distribution, probabilities(network.graph, edge, at), value.dtype)
-    search = Search(network.graph, edge, LOSSES[loss], wanted, share, at)
+    search = Search(differentiable(network.graph), edge, LOSSES[loss], wanted, share, at)
     found = search.run(steps, learning_rate, as_progress(progress))
     deviations = [
         tf.reduce_max(tf.abs(probabilities(network.graph, edge, v) - wanted), -1).numpy() for v in (at, found)
