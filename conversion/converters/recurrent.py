@@ -126,8 +126,9 @@ def time_distributed(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
         return scope.path()
     if type(wrapped).__name__ in EACH_UNIT and scope.converter_of(wrapped) is not None:
         value = symbol(shape, scope.dtype.name)
-        shapes, arguments = scope.use.output_shapes[:1], ((value,), {})
-        use = Use(wrapped, scope.inputs[:1], scope.use.specs[:1], lambda f, x: f(x), shapes, arguments, (value,))
+        shapes = scope.use.output_shapes[:1]
+        given: tuple[Any, Any] = ((value,), {})
+        use = Use(wrapped, scope.inputs[:1], scope.use.specs[:1], lambda f, x: f(x), shapes, given, (value,))
         return scope.within(f"{scope.name}/{wrapped.name}", use)
     copied = copy_in(layer, scope.dtype)
     if copied is layer:
