@@ -12,16 +12,19 @@ from deeplift_tf.errors import UnsupportedLayerError
 
 
 class Traced(NamedTuple):
-    """A traced function with the variables that it reads, which TensorFlow itself would let go.
+    """A traced function with what it reads, which TensorFlow itself would let go.
 
     Attributes
     ----------
     function : tf.types.experimental.ConcreteFunction
     variables : tuple of tf.Variable
+    owner : keras.Layer
+        Holds tables of words, which are no variables.
     """
 
     function: Any
     variables: tuple[Any, ...]
+    owner: Any = None
 
     def __call__(self, *inputs: tf.Tensor) -> Any:
         """Return what the function gives for tensors of shape (rows, ...)."""
@@ -56,20 +59,31 @@ def traced(
         When it cannot be traced.
     """
     copied = copy_in(operation, dtype)
-    own = dtype if copied is not operation or not isinstance(operation, keras.Layer) else _dtype_of(operation, dtype)
-
-    def run(*inputs: tf.Tensor) -> Any:
-        outputs = call(copied, *(_cast(x, own) for x in inputs))
-        flat = tuple(_cast(y, dtype) for y in keras.tree.flatten(outputs))
-        return flat[0] if len(flat) == 1 else flat
-
-    try:
-        function = tf.function(run, input_signature=list(specs), autograph=False).get_concrete_function()
-    except Exception as error:  # any layer, with any code of a user's in it
+    candidates = [(copied, dtype)] if copied is not operation or not isinstance(operation, keras.Layer) else []
+    for layer, own in [*candidates, (operation, _dtype_of(operation, dtype))]:
+        try:
+            function = concrete(layer, call, specs, own, dtype)
+            break
+        except Exception as problem:  # any layer, with any code of a user's in it
+            error = problem
+    else:
         kind = type(operation).__name__
         raise UnsupportedLayerError(f"layer {operation.name!r} ({kind}) cannot be traced: {error}") from error
     outputs = function.structured_outputs
-    return Traced(function, tuple(function.variables)), len(outputs) if isinstance(outputs, tuple) else None
+    return Traced(function, tuple(function.variables), layer), len(outputs) if isinstance(outputs, tuple) else None
+
+
+def concrete(
+    layer: Any, call: Callable[..., Any], specs: Sequence[tf.TensorSpec], own: tf.DType, dtype: tf.DType
+) -> Any:
+    """Trace a layer that computes in a dtype of its own."""
+
+    def run(*inputs: tf.Tensor) -> Any:
+        outputs = call(layer, *(_cast(x, own) for x in inputs))
+        flat = tuple(_cast(y, dtype) for y in keras.tree.flatten(outputs))
+        return flat[0] if len(flat) == 1 else flat
+
+    return tf.function(run, input_signature=list(specs), autograph=False).get_concrete_function()
 
 
 def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
@@ -90,4 +104,5 @@ def _cast(tensor: Any, dtype: tf.DType) -> Any:
 
 
 def _dtype_of(layer: Any, default: tf.DType) -> tf.DType:
-    return tf.as_dtype(layer.compute_dtype) if layer.compute_dtype else default
+    own = getattr(layer, "compute_dtype", None)
+    return tf.as_dtype(own) if own else default

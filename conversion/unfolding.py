@@ -12,6 +12,7 @@ from deeplift_tf.conversion.arguments import caller, named_arguments
 from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import copy_in
 from deeplift_tf.conversion.traverse import traverse
+from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ def unfolded(scope: Scope, **changes: Any) -> tuple[Edge, ...] | None:
     attach_masks(use.operation, use.arguments, dict(zip(map(id, use.symbols), symbols, strict=True)))
     call = caller(use.arguments, use.symbols, scope.dtype)
     graph = graph_of(lambda: call(copied.call, *symbols), symbols)
-    return None if graph is None else tuple(add_graph(scope, graph, scope.inputs))
+    if graph is None:
+        return None
+    drafts = list(scope.drafts)
+    try:
+        return tuple(add_graph(scope, graph, scope.inputs))
+    except UnsupportedLayerError:  # an operation inside mixes rows, which the whole may well not do
+        scope.drafts[:] = drafts
+        return None
 
 
 def attach_masks(operation: Any, arguments: tuple[Any, Any], symbols: Mapping[int, Any]) -> None:

@@ -120,6 +120,8 @@ class Difference(NamedTuple):
 
     def local(self, rows: Rows) -> Difference:
         """Return the same value with x⁰ := x, as a rule without a reference sees it."""
+        if self.x is self.reference:
+            return Difference(self.x, self.x)  # as it is inside of a layer that sees it so itself
         x = self.x if rows.references is None else tf.repeat(self.x, rows.references, axis=1)
         return Difference(x, x)
 

@@ -99,3 +99,12 @@ def zero_padding(layer: Any, scope: Scope) -> Edge:
 def cropping(layer: Any, scope: Scope) -> Edge:
     """Edges of the spatial axes left out."""
     return scope.add(Crop(spatial_pairs(layer.cropping, layer, len(scope.shape))))
+
+
+@converts("Pipeline")
+def pipeline(layer: Any, scope: Scope) -> Edge:
+    """One layer after the other."""
+    value = scope.inputs[0]
+    for each in layer.layers:
+        value = scope.nested(each, value)
+    return value
