@@ -23,14 +23,14 @@ def plain(text: str, rng: random.Random) -> str:
     exits: dict[str, list[str]] = {}
     for letter, following in itertools.pairwise(text):
         exits.setdefault(letter, []).append(following)
-    for following in exits.values():
-        last = following.pop()
-        rng.shuffle(following)
-        following.append(last)
-    ways = {letter: iter(following) for letter, following in exits.items()}
+    for ways in exits.values():
+        last = ways.pop()
+        rng.shuffle(ways)
+        ways.append(last)
+    left = {letter: iter(ways) for letter, ways in exits.items()}
     made = [text[0]]
     for _ in text[1:]:
-        made.append(next(ways[made[-1]]))
+        made.append(next(left[made[-1]]))
     return "".join(made)
 
 

@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from deeplift_tf.cli.folder import check_folder
+from deeplift_tf.cli.methods import scoring_function
 from deeplift_tf.cli.options import ModelOptions, model_options
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
@@ -127,6 +128,12 @@ class Summary(NamedTuple):
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
 @click.option(
+    "--method",
+    default="deeplift",
+    show_default=True,
+    help="Or gradient-times-input, integrated-gradients:steps=100, occlusion:window=3, grad-cam:layer=NAME, ...",
+)
+@click.option(
     "--target",
     metavar="TARGET",
     default="0",
@@ -232,7 +239,7 @@ def score(
             rows = Rows(input, select(arrays, network.input_names, input, dataset))
         rows.check(network.input_shapes)
         matched = match_references(given, Path(references), rows)
-        compiled = network.compile(layers=list(wanted.layers) or None)
+        compiled = scoring_function(network, others["method"], wanted.layers)
         writer = stack.enter_context(ScoresWriter(out, rows.count, metadata, overwrite))
         summary = write_scores(compiled, rows, matched, wanted, writer)
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))

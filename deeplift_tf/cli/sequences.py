@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.cli.folder import new_folder
+from deeplift_tf.cli.methods import scoring_function
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.targets import label_of, resolved
 from deeplift_tf.errors import InputError
@@ -45,6 +46,7 @@ class SequenceOptions(NamedTuple):
     upper_case: bool
     reverse_complement: bool
     formats: tuple[str, ...]
+    method: str
 
     def open(self, input: Path | None, length: int | None) -> AbstractContextManager[SequenceRows]:
         """Open the sequences of regions, or those of a FASTA file.
@@ -144,7 +146,8 @@ def scorer(network: Network, options: SequenceOptions) -> Callable[..., Scores]:
     """Return the scoring function, of both strands if that is wanted."""
     from deeplift_tf.genomics import both_strands
 
-    return both_strands(network.compile()) if options.reverse_complement else network.compile()
+    compiled = scoring_function(network, options.method)
+    return both_strands(compiled) if options.reverse_complement else compiled
 
 
 def write_scores(
