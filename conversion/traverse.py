@@ -47,10 +47,25 @@ def is_functional(operation: Any) -> bool:
 
 
 def model_inputs(model: Any, dtype: tf.DType) -> tuple[Input, ...]:
-    """Return the inputs of a functional model, floats in the dtype of the network."""
+    """Return the inputs of a functional model: floats in the dtype of the network, tokens as integers."""
+    specs = [spec_of(tensor, dtype) for tensor in model.inputs]
     return tuple(
-        Input(tensor.name, spec.shape, spec.dtype) for tensor in model.inputs for spec in [spec_of(tensor, dtype)]
+        Input(tensor.name, spec.shape, tf.int32 if holds_tokens(model, tensor) else spec.dtype)
+        for tensor, spec in zip(model.inputs, specs, strict=True)
     )
+
+
+def holds_tokens(model: Any, tensor: Any) -> bool:
+    """Whether an input declared as floats, the default of Keras, goes to embeddings and their masks alone."""
+    readers = [node for node in ordered(model) if any(each is tensor for each in node.input_tensors)]
+    inner = {type(node.operation).__name__: opened(node.operation) for node in readers}
+    embeddings = {name for name, graph in inner.items() if name == "Embedding" or reads_tokens(graph)}
+    return "float" in tensor.dtype and bool(embeddings) and inner.keys() <= embeddings | {"NotEqual"}
+
+
+def reads_tokens(model: Any) -> bool:
+    """Whether a nested model of one input starts with an embedding."""
+    return model is not None and len(model.inputs) == 1 and holds_tokens(model, model.inputs[0])
 
 
 def spec_of(tensor: Any, dtype: tf.DType) -> tf.TensorSpec:

@@ -1,0 +1,196 @@
+"""The table of what is covered: `python -m docs.coverage` writes docs/coverage.md.
+
+Every class of keras.layers, every activation and every application of the installed Keras has a row: how it is
+converted, how far predictions differ from Keras's, and by how much contributions miss the difference of the target
+(rescale, float32, relative to the difference). Run from the root of the repository; the applications, which take long,
+come with `--applications`, and are kept from the last run otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+import deeplift_tf as dl
+from deeplift_tf.errors import DeepLiftError
+from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
+
+HERE = Path(__file__).parent
+HEAD = "| {} | kind | exact | prediction difference | relative delta |\n|---|---|---|---|---|\n"
+
+REASONS = {
+    "Layer": "a base class, which computes nothing",
+    "InputSpec": "no layer: a description of inputs",
+    "InputLayer": "an input of the network",
+    "Wrapper": "a base class, which computes nothing",
+    "FlaxLayer": "runs on the JAX backend only",
+    "JaxLayer": "runs on the JAX backend only",
+    "TorchModuleWrapper": "runs on the PyTorch backend only",
+    "TFSMLayer": "a SavedModel as a layer: followed along a path",
+    "LSTMCell": "inside RNN, whose row runs it",
+    "GRUCell": "inside RNN, whose row runs it",
+    "SimpleRNNCell": "inside RNN; SimpleRNN runs it",
+    "StackedRNNCells": "inside RNN, whose row runs it",
+    "StringLookup": "strings have no difference: passed, and scored from the layer that makes floats of them",
+    "TextVectorization": "strings have no difference: passed, and scored from the layer that makes floats of them",
+    "HashedCrossing": "strings and integers have no difference: passed, and scored from its output on",
+    "MaxNumBoundingBoxes": "bounding boxes, which no score refers to",
+}
+
+
+class Line(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    kind: str
+    exact: str
+    difference: str
+    delta: str
+
+    def __str__(self) -> str:
+        return "| " + " | ".join(self) + " |"
+
+
+def measured(name: str, model: keras.Model, x: Any, references: Any, expected: Iterable[Any]) -> Line:
+    """Convert a model, score it, and say how far both are off."""
+    try:
+        network = dl.convert(model)
+        found = network.predict(x)
+        outputs = found.values() if isinstance(found, dict) else [found]
+        pairs = list(zip(outputs, map(np.asarray, expected), strict=True))
+        difference = max(np.abs(a - b).max() / np.abs(b).max() for a, b in pairs)
+        weights = np.random.default_rng(4).normal(size=pairs[0][0].shape[1:])
+        scores = network.compile()(x, references, target=weights)
+    except DeepLiftError as error:
+        return Line(name, "", f"refused: {str(error).splitlines()[-1]}", "", "")
+    delta = np.abs(scores.delta).max() / np.abs(scores.outputs - scores.reference_outputs).max()
+    own = [node for node in network.graph.nodes if node.owner == "layer"] or network.graph.nodes
+    kinds = sorted({node.layer.kind for node in own})
+    exact = all(node.layer.exact for node in network.graph.nodes)
+    return Line(name, ", ".join(kinds), "exact" if exact else "approximate", f"{difference:.0e}", f"{delta:.0e}")
+
+
+def of_row(name: str, row: Row) -> Line:
+    """Measure one row of the tests' table."""
+    model, x, references = randomise(row.build(), 1), random_inputs(row, 2), random_inputs(row, 3)
+    single = len(x) == 1
+    expected = outputs_of(model, row, x)
+    return measured(name, model, x[0] if single else x, references[0] if single else references, expected)
+
+
+def around(layer_class: str, shape: tuple[int, ...], **options: Any) -> Row:
+    """A row of this table alone: of layers that are only followed along a path."""
+
+    def build() -> keras.Model:
+        x = keras.Input(shape)
+        y = getattr(keras.layers, layer_class)(name="layer", **options)(keras.layers.Dense(shape[-1])(x))
+        return keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten()(y)))
+
+    return Row(layer_class, layer_class, build, (shape,), frozenset(["path"]))
+
+
+FURTHER = {
+    row.layer_class: row
+    for row in (
+        around("AutoContrast", (4, 4, 3), value_range=(-9, 9)),
+        around("ContrastLimitedAdaptiveHistogramEqualization", (8, 8, 3), value_range=(-9, 9)),
+        around("Equalization", (4, 4, 3), value_range=(-9, 9)),
+        around("MelSpectrogram", (64,), fft_length=32, sampling_rate=100),
+        around("STFTSpectrogram", (64, 2), frame_length=16, frame_step=8),
+    )
+}
+
+
+def layer_lines() -> Iterator[Line]:
+    """Yield a line for each class of keras.layers; other names of a class share its line."""
+    rows: dict[str, Row] = {}
+    for row in LAYER_ROWS:
+        rows.setdefault(row.layer_class, row)
+    classes = sorted({c for _, c in inspect.getmembers(keras.layers, inspect.isclass)}, key=lambda c: c.__name__)
+    for name in (each.__name__ for each in classes):
+        row = rows.get(name) or FURTHER.get(name)
+        yield line_of(name, row)
+
+
+def line_of(name: str, row: Row | None) -> Line:
+    """Return the line of a class; where it has no row, the reason."""
+    if row is None:
+        idle = name.startswith(("Rand", "AugMix", "CutMix", "MixUp"))
+        reason = REASONS.get(name) or ("does nothing at inference" if idle else "no row")
+        return Line(name, "Diagonal" if idle else "", reason, "", "")
+    try:
+        return of_row(name, row)
+    except Exception as error:  # Keras itself fails on some layers of images of this size
+        return Line(name, "", f"not measured: {type(error).__name__} in Keras", "", "")
+
+
+def activation_lines() -> Iterator[Line]:
+    """Yield a line for each function of keras.activations."""
+    for row in LAYER_ROWS:
+        if row.id.startswith("activation_"):
+            yield line_of(row.id.removeprefix("activation_"), row)
+
+
+def application_lines(only: str | None) -> Iterator[Line]:
+    """Yield a line for each application, with random weights and the smallest images that it takes."""
+    sizes = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
+    for name, build in sorted(vars(keras.applications).items()):
+        if not callable(build) or not name[0].isupper() or (only and only not in name):
+            continue
+        shape = (sizes.get(name, 32), sizes.get(name, 32), 3)
+        model = build(weights=None, include_top=False, input_shape=shape, pooling="avg")
+        rng = np.random.default_rng(0)
+        x, references = (rng.normal(size=(1, *shape)).astype("float32") for _ in range(2))
+        yield measured(name, model, x, references, [model(x, training=False)])
+
+
+def section(title: str, noun: str, lines: Iterable[Line]) -> str:
+    """Return one part of the page."""
+    return f"## {title}\n\n{HEAD.format(noun)}" + "".join(f"{line}\n" for line in told(lines))
+
+
+def told(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield lines, and print each as it comes."""
+    for line in lines:
+        print(line, flush=True)
+        yield line
+
+
+def kept(title: str, path: Path) -> str:
+    """Return a part of the page as it was written last."""
+    parts = path.read_text().split("\n## ") if path.exists() else []
+    return next((f"## {part.rstrip()}\n" for part in parts if part.startswith(title)), "")
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--applications", action="store_true", help="measure the applications too")
+    parser.add_argument("--only", help="a part of the names of applications")
+    parser.add_argument("--output", type=Path, default=HERE / "coverage.md")
+    options = parser.parse_args()
+    intro = (
+        f"# What is covered\n\nWritten by `python -m docs.coverage` with Keras {keras.__version__}: rescale, float32. "
+        "Differences are relative to the largest prediction, deltas to the largest difference of the target. "
+        "A layer marked approximate is followed along a path, and misses by what its row says.\n"
+    )
+    parts: list[tuple[str, Callable[[], str]]] = [
+        ("Layers", lambda: section("Layers", "layer", layer_lines())),
+        ("Activations", lambda: section("Activations", "function", activation_lines())),
+    ]
+    pages = [intro, *(make() for _, make in parts)]
+    if options.applications:
+        pages.append(section("Applications", "model", application_lines(options.only)))
+    else:
+        pages.append(kept("Applications", options.output))
+    options.output.write_text("\n".join(page for page in pages if page))
+
+
+if __name__ == "__main__":
+    main()
