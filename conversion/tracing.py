@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,8 @@ import tensorflow as tf
 from deeplift_tf.errors import UnsupportedLayerError
 
 
-class Traced(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Traced:
     """A traced function with what it reads, which TensorFlow itself would let go.
 
     Attributes
