@@ -98,8 +98,8 @@ def randomised(model: keras.Model) -> keras.Model:
 
 def check(model: keras.Model, shapes: list[tuple[int, ...]], dtype: str, rules: tuple[str, ...]) -> None:
     rng = np.random.default_rng(2)
-    x, references = ([rng.normal(size=(rows, *shape)).astype("float32") for shape in shapes] for rows in (2, 1))
-    x, references = (x, references) if len(shapes) > 1 else (x[0], references[0])
+    parts = [[rng.normal(size=(rows, *shape)).astype("float32") for shape in shapes] for rows in (2, 1)]
+    x, references = parts if len(shapes) > 1 else (part[0] for part in parts)
     network = dl.convert(model, dtype=dtype)
     assert all(row.exact for row in network.table())
     expected, found = keras.tree.flatten(model(x, training=False)), network.predict(x)
@@ -109,6 +109,7 @@ def check(model: keras.Model, shapes: list[tuple[int, ...]], dtype: str, rules: 
         for output, y in zip(network.output_names, expected, strict=True):
             target = rng.normal(size=y.shape[1:])
             scores = network.with_rule(rule).compile()(x, references, target=target, output=output)
+            assert scores.delta is not None
             difference = np.abs(scores.outputs - scores.reference_outputs).max()
             assert np.abs(scores.delta).max() <= (1e-9 if dtype == "float64" else 1e-4) * difference
 
