@@ -27,6 +27,7 @@ def test_tokens_are_scored_at_the_embedding_by_default_and_said_so(caplog: pytes
     x = np.array([[3, 4, 5, 0, 0], [1, 2, 3, 4, 5]])
     scores = score(x, np.full((1, 5), 7))
     assert scores.contributions.shape == (2, 5, 4)
+    assert scores.delta is not None
     assert np.abs(scores.delta).max() <= 1e-9
     assert np.all(scores.per_token()[0, 3:] == 0)  # masked in x, and so in the reference
 
@@ -38,6 +39,7 @@ def test_integers_that_are_not_scored_are_held_at_x() -> None:
     rng = np.random.default_rng(0)
     x = [rng.integers(1, 11, (2, 5)), rng.normal(size=(2, 3))]
     scores = dl.convert(model, dtype="float64").compile()(x, [np.zeros((1, 5), int), np.zeros((1, 3))])
+    assert scores.delta is not None and scores.reference_outputs is not None
     assert np.abs(scores.delta).max() <= 1e-9
     frozen = np.asarray(model([x[0], np.zeros((2, 3))]))[:, 0]
     np.testing.assert_allclose(scores.reference_outputs, frozen, rtol=1e-5)
@@ -59,6 +61,7 @@ def test_words_are_passed_and_scored_at_the_embedding() -> None:
     network = dl.convert(model, dtype="float64")
     np.testing.assert_allclose(network.predict(x), np.asarray(model(keras.ops.convert_to_tensor(x))), rtol=1e-5)
     scores = network.compile("embedding")(x, np.array("a", object)[None])
+    assert scores.delta is not None
     assert np.abs(scores.delta).max() <= 1e-9
     assert np.abs(scores.contributions).max() > 0
 
