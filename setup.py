@@ -7,6 +7,7 @@ and the type checker; builds and editable installs follow the mapping below, wit
 from setuptools import find_packages, setup
 
 FOLDERS = {"deeplift_tf": "deeplift_tf", "deeplift_tf.conversion": "conversion"}
+DATA = {"deeplift_tf": ["py.typed"], "deeplift_tf.report": ["page.html"]}
 
 
 def packages() -> list[str]:
@@ -15,4 +16,4 @@ def packages() -> list[str]:
     return sorted(below | set(FOLDERS))
 
 
-setup(package_dir=FOLDERS, packages=packages(), package_data={"deeplift_tf": ["py.typed"]})
+setup(package_dir=FOLDERS, packages=packages(), package_data=DATA)

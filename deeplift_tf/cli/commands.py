@@ -8,6 +8,7 @@ from deeplift_tf import __version__
 from deeplift_tf.cli.errors import Commands
 from deeplift_tf.cli.inspect import inspect
 from deeplift_tf.cli.plot import plot
+from deeplift_tf.cli.report import report
 from deeplift_tf.cli.score import score
 
 
@@ -24,4 +25,5 @@ def commands(debug: bool) -> None:
 
 commands.add_command(inspect)
 commands.add_command(plot)
+commands.add_command(report)
 commands.add_command(score)

@@ -24,6 +24,8 @@ class ScoresFile:
     Attributes
     ----------
     path : Path
+    name : str
+        Of the input, layer or target that the contributions are of; empty where there is only one.
     contributions : RowArray, shape (N, ...)
     x : RowArray, shape (N, ...), or None
         What was scored: sequences in the file itself, else the run's input where that is still there.
@@ -34,6 +36,7 @@ class ScoresFile:
     """
 
     path: Path
+    name: str
     contributions: RowArray
     x: RowArray | None
     arrays: Mapping[str, RowArray]
@@ -44,9 +47,14 @@ class ScoresFile:
         """Number of rows."""
         return self.contributions.shape[0]
 
+    def array(self, name: str) -> RowArray | None:
+        """Return another array of the same scores, or None where there is no such array."""
+        return self.arrays.get(f"{name}/{self.name}", self.arrays.get(name))
+
     def rows(self, name: str, indices: Sequence[int]) -> np.ndarray | None:
-        """Return rows of an array of the file, or None where there is no such array."""
-        return take(self.arrays[name], indices) if name in self.arrays else None
+        """Return rows of another array of the same scores, or None where there is no such array."""
+        array = self.array(name)
+        return None if array is None else take(array, indices)
 
 
 def take(array: RowArray, indices: Sequence[int]) -> np.ndarray:
@@ -90,7 +98,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
             found = matching(given, arrays[key].shape, recorded.get("dataset") if x is None else None, name)
         if x is not None and found is None:
             raise InputError(f"{x}: expected one array of shape {arrays[key].shape}, as the contributions have")
-        yield ScoresFile(path, arrays[key], found, arrays, metadata)
+        yield ScoresFile(path, key.partition("/")[2], arrays[key], found, arrays, metadata)
 
 
 def contributions_in(arrays: Mapping[str, RowArray], path: Path, name: str | None) -> str:

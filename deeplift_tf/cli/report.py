@@ -1,0 +1,69 @@
+"""``deeplift-tf report``: one page about the scores in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deeplift_tf.errors import OutputFileError
+from deeplift_tf.io.scores_file import ScoresFile, open_scores
+
+
+@click.command()
+@click.argument("scores", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, .html.")
+@click.option("-m", "--model", type=click.Path(exists=True, path_type=Path), help="The model, if it has moved.")
+@click.option("-i", "--input", type=click.Path(exists=True, path_type=Path), help="What was scored, if it has moved.")
+@click.option("--name", help="Input, layer or target, where the file holds several.")
+@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Examples to show.")
+@click.option("--overwrite", is_flag=True, help="Replace a page that is there already.")
+@click.option("--debug", is_flag=True, help="On an error, show where it came from.")
+def report(
+    scores: Path,
+    out: Path,
+    model: Path | None,
+    input: Path | None,
+    name: str | None,
+    top: int,
+    overwrite: bool,
+    debug: bool,
+) -> None:
+    """Write a page about SCORES, an .h5 file: examples, deltas, the model's layers, the run's arguments."""
+    from deeplift_tf.report import write_report
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise OutputFileError(f"{out}: expected a page ending in .html")
+    if out.exists() and not overwrite:
+        raise OutputFileError(f"{out}: exists already; choose another name, or --overwrite to replace it")
+    if not out.parent.is_dir():
+        raise OutputFileError(f"{out}: its folder does not exist; make it first")
+    partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
+    try:
+        with open_scores(scores, name, input) as file:
+            write_report(partial, file, layers_of(file, model), top)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    click.echo(str(out))
+
+
+def layers_of(file: ScoresFile, model: Path | None) -> list[Any]:
+    """Return the table of layers of the model of the run, empty where its file is not there any more."""
+    arguments = file.metadata.get("arguments", {})
+    path = model or Path(arguments.get("model") or "")
+    if not path.is_file() and not (path.is_dir() and path != Path()):
+        return []
+    from deeplift_tf.cli.options import ModelOptions
+
+    weights = arguments.get("weights")
+    reading = ModelOptions(
+        Path(weights) if weights else None,
+        arguments.get("rule", "rescale"),
+        arguments.get("dtype", "float32"),
+        unsafe=False,
+        exact_only=False,
+    )
+    return list(reading.convert(path).table())

@@ -1,0 +1,135 @@
+"""The page: arguments of the run, layers of the model, deltas, and the examples with the largest differences."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.io.scores_file import ScoresFile
+from deeplift_tf.report.pictures import SCALES, histogram, pictures_of
+
+COLUMNS = ("row", "output", "reference output", "difference", "delta")
+
+
+def write_report(path: Path, file: ScoresFile, layers: Sequence[Sequence[Any]] = (), most: int = 20) -> None:
+    """Write a page that needs nothing besides itself.
+
+    Parameters
+    ----------
+    path : Path
+        Ending in .html.
+    file : ScoresFile
+    layers : sequence of rows of a network's table, optional
+        Name, Keras class, kind, rule, output shape, and whether exact.
+    most : int
+        How many examples are shown: those whose outputs differ most from their reference outputs.
+    """
+    values = {name: everything(file, name) for name in ("outputs", "reference_outputs", "delta")}
+    rows = largest(values, file.count, most)
+    page = Template(resources.files("deeplift_tf.report").joinpath("page.html").read_text(encoding="utf-8"))
+    text = page.substitute(
+        title=html.escape(file.path.name),
+        summary=summary(file, values),
+        arguments=table(("argument", "value"), sorted(plain(file.metadata.get("arguments", {})).items()), "arguments"),
+        versions=table(("package", "version"), sorted(plain(file.metadata.get("versions", {})).items()), "versions"),
+        layers=layer_table(layers),
+        delta=deltas(values["delta"]),
+        examples=examples(file, rows, values),
+        scales="".join(f'<option value="{index}">{html.escape(name)}</option>' for index, name in enumerate(SCALES)),
+    )
+    path.write_text(text, encoding="utf-8")
+
+
+def everything(file: ScoresFile, name: str) -> np.ndarray | None:
+    """Return a whole array of numbers, one for each row, or None."""
+    array = file.array(name)
+    return None if array is None else np.asarray(array[slice(0, file.count)], np.float64)
+
+
+def largest(values: dict[str, np.ndarray | None], count: int, most: int) -> list[int]:
+    """Return the rows whose outputs differ most from their references, the largest first."""
+    outputs, references = values["outputs"], values["reference_outputs"]
+    if outputs is None:
+        return list(range(min(count, most)))
+    difference = np.abs(outputs if references is None else outputs - references)
+    return [int(row) for row in np.argsort(-difference, kind="stable")[:most]]
+
+
+def plain(arguments: dict[str, Any]) -> dict[str, str]:
+    """Return values as text; what was not given is left out."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in arguments.items()
+        if value not in (None, [], False, "")
+    }
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> str:
+    """Return a table that can be sorted by its columns."""
+    titles = "".join(
+        f'<th scope="col" aria-sort="none"><button type="button">{html.escape(title)}</button></th>' for title in head
+    )
+    lines = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<table class="sortable" aria-label="{html.escape(name)}"><thead><tr>{titles}</tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
+    )
+
+
+def summary(file: ScoresFile, values: dict[str, np.ndarray | None]) -> str:
+    """Return the figures of the run in one sentence."""
+    shape = " × ".join(map(str, file.contributions.shape[1:])) or "one number"
+    text = f"{file.count} rows of {shape}"
+    delta = values["delta"]
+    if delta is not None:
+        text += f"; largest sum-to-delta error {np.abs(delta).max():.2g}"
+    return html.escape(text)
+
+
+def layer_table(layers: Sequence[Sequence[Any]]) -> str:
+    """Return the table of layers, or why there is none."""
+    if not layers:
+        return "<p>The model file is not where it was; give it with -m.</p>"
+    rows = [(*row[:4], row[4], "exact" if row[5] else "approximate") for row in layers]
+    return table(("layer", "Keras class", "kind", "rule", "output shape", "exactness"), rows, "layers of the model")
+
+
+def deltas(delta: np.ndarray | None) -> str:
+    """Return the distribution of the sum-to-delta error as a picture and in words."""
+    if delta is None:
+        return (
+            "<p>These scores have no delta: the rule has no reference, or the scored layers do not cut every path.</p>"
+        )
+    quantiles = ", ".join(f"{level} %: {np.percentile(np.abs(delta), level):.2g}" for level in (50, 90, 99, 100))
+    words = f"Magnitude of delta, by the share of rows that stay below it: {quantiles}."
+    return f'<img alt="{html.escape("Histogram of delta. " + words)}" src="{histogram(delta)}"><p>{words}</p>'
+
+
+def examples(file: ScoresFile, rows: Sequence[int], values: dict[str, np.ndarray | None]) -> str:
+    """Return a table of examples, each with its picture in every colour scale."""
+    lines = []
+    for row, pictures in zip(rows, pictures_of(file, rows), strict=True):
+        outputs, references, delta = (None if v is None else float(v[row]) for v in values.values())
+        difference = None if outputs is None or references is None else outputs - references
+        cells = "".join(
+            f"<td>{'' if v is None else format(v, '.4g')}</td>" for v in (outputs, references, difference, delta)
+        )
+        said = f"Contributions of row {row}" + ("" if difference is None else f", which sum to {difference:.3g}")
+        images = "".join(
+            f'<img class="scale-{index}" alt="{said}" src="{picture}"{" hidden" if index else ""}>'
+            for index, picture in enumerate(pictures)
+        )
+        lines.append(f"<tr><td>{row}</td>{cells}<td>{images}</td></tr>")
+    titles = "".join(f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>' for name in COLUMNS)
+    titles += '<th scope="col">contributions</th>'
+    return (
+        f'<table class="sortable" id="examples" aria-label="examples"><thead><tr>{titles}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )

@@ -1,0 +1,108 @@
+"""Images: train on two photographs, score crops against four references, see the heat maps side by side.
+
+    python examples/images.py [folder]
+
+scikit-learn ships two photographs, of a temple and of a flower. A small network learns, on their left halves, to tell
+which one a crop is from; crops of their right halves are scored against a zero reference, the mean of the training
+crops, the crop blurred, and crops of the other photograph. What is left in the folder images/: model.keras and
+references.png.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault(
+    "CUDA_VISIBLE_DEVICES", "-1"
+)  # before TensorFlow starts: the model is too small for a graphics card
+
+import numpy as np
+
+SIZE, CLASSES = 40, ("temple", "flower")
+
+
+def photographs() -> list[np.ndarray]:
+    """Return the two photographs at half their size, shape (213, 320, 3), from 0 to 1."""
+    from sklearn.datasets import load_sample_images
+
+    return [image[: len(image) // 2 * 2 : 2, ::2].astype("float32") / 255 for image in load_sample_images().images]
+
+
+def crops(rng: np.random.Generator, count: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return crops between two columns of the photographs, and which one each is from."""
+    whole, labels = photographs(), rng.integers(0, 2, count)
+    images = []
+    for label in labels:
+        top, left = rng.integers(40, len(whole[label]) - SIZE), rng.integers(first, last - SIZE)
+        images.append(whole[label][top : top + SIZE, left : left + SIZE])
+    return np.stack(images), labels
+
+
+def train(folder: Path, x: np.ndarray, labels: np.ndarray) -> None:
+    """Train a small network and save it."""
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 3), name="image"),
+            layers.Conv2D(12, 5, activation="relu", name="colours"),
+            layers.BatchNormalization(name="normalised"),
+            layers.MaxPooling2D(2, name="pool"),
+            layers.Conv2D(24, 3, activation="relu", name="textures"),
+            layers.Conv2D(24, 3, activation="relu", name="parts"),
+            layers.GlobalAveragePooling2D(name="average"),
+            layers.Dense(2, activation="softmax", name="photograph"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x[200:], labels[200:], epochs=6, verbose=0)
+    print(f"trained: {100 * model.evaluate(x[:200], labels[:200], verbose=0)[1]:.1f} % of new crops are told apart")
+    model.save(folder / "model.keras")
+
+
+def main() -> None:
+    """Train, score against four references, draw."""
+    from deeplift_tf.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
+    import deeplift_tf as dl
+    from deeplift_tf.plots.figure import pyplot
+
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "images")
+    folder.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x, labels = crops(rng, 1200, 0, 160)
+    train(folder, x, labels)
+    shown, of = crops(rng, 40, 160, 240)
+    chosen = [*np.flatnonzero(of == 0)[:2], *np.flatnonzero(of == 1)[:2]]
+    shown, of = shown[chosen], of[chosen]
+    others = [dl.references.background_sample(x[labels != label], 8)[0] for label in of]
+    references = {
+        "zero": 0.0,
+        "mean": dl.references.mean(x),
+        "blurred": dl.references.blurred(4),
+        "other images": np.stack(others),
+    }
+    score = dl.convert(folder / "model.keras").compile()
+    fig, axes = pyplot().subplots(len(shown), 1 + len(references), figsize=(9.5, 8), layout="constrained")
+    for ax, image, label in zip(axes[:, 0], shown, of, strict=True):
+        ax.imshow(image)
+        ax.set(xticks=[], yticks=[], ylabel=CLASSES[label])
+    for column, (name, reference) in enumerate(references.items(), 1):
+        scores = score(shown, reference, target=of, pre_activation=True, mean_normalised=True)
+        print(f"{name:<14}largest delta {np.abs(scores.delta).max():.1e}")
+        dl.plots.heatmap(scores.contributions, shown, alpha=0.8, percentile=98, colorbar=False, ax=axes[:, column])
+        axes[0, column].set_title(name)
+    fig.suptitle("What speaks for the photograph (red) and against it (blue), by reference; one scale to a column")
+    fig.savefig(folder / "references.png", dpi=100)
+    print(f"look at {folder / 'references.png'}")
+
+
+if __name__ == "__main__":
+    main()

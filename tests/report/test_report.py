@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.cli.running import run
+
+pytest.importorskip("matplotlib")
+
+
+class Page(HTMLParser):
+    """What is in a page: tags with their attributes, and the text of cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Path:
+    """Scores of 6 small images, without their model."""
+    rng = np.random.default_rng(0)
+    contributions = rng.normal(size=(6, 5, 5, 1))
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["contributions"] = contributions
+        file["outputs"] = np.array([1.0, 9.0, -3.0, 2.0, 0.5, 4.0])
+        file["reference_outputs"] = np.zeros(6)
+        file["delta"] = rng.normal(size=6) * 1e-6
+        file.attrs["arguments"] = json.dumps(
+            {"model": "gone.keras", "target": 3, "rule": "<b>rescale</b>", "weights": None}
+        )
+        file.attrs["versions"] = json.dumps({"deeplift_tf": "0.1.0"})
+    return tmp_path / "s.h5"
+
+
+def page_of(scored: Path, *more: object) -> str:
+    out = scored.parent / "r.html"
+    result = run("report", scored, "-o", out, "--overwrite", *more)
+    assert result.exit_code == 0, result.stderr
+    return out.read_text(encoding="utf-8")
+
+
+def test_the_page_holds_the_largest_differences_first(scored: Path) -> None:
+    text = page_of(scored, "--top", 3)
+    rows = re.findall(r"<tr><td>(\d+)</td><td>([^<]*)</td>", text)
+    assert rows == [("1", "9"), ("5", "4"), ("2", "-3")]
+
+
+def test_the_page_needs_nothing_else_and_names_everything(scored: Path) -> None:
+    page = Page(page_of(scored))
+    sources = [attributes["src"] or "" for attributes in page.all("img")]
+    assert len(sources) == 6 * 3 + 1  # three colour scales, and the histogram
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not page.all("link")
+    assert all("src" not in attributes for attributes in page.all("script"))
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+    assert all(attributes.get("aria-label") for attributes in page.all("table"))
+    labelled = len(page.all("input")) + len(page.all("select"))
+    assert len(page.all("label")) == labelled == 3
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_arguments_are_shown_as_text(scored: Path) -> None:
+    text = page_of(scored)
+    assert "&lt;b&gt;rescale&lt;/b&gt;" in text
+    assert "<b>rescale</b>" not in text
+    words = Page(text).words
+    assert "target" in words
+    assert "weights" not in words
+    assert "The model file is not where it was; give it with -m." in words
+
+
+def test_the_layers_of_the_model(files: Path, tmp_path: Path) -> None:
+    pytest.importorskip("logomaker")
+    run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5")
+    words = Page(page_of(tmp_path / "s.h5", "--top", 1)).words
+    assert {"conv/linear", "Conv1D", "Elementwise", "exact"} <= set(words)
+    assert "50 rows of 12 × 4" in " ".join(words)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["-o", "r.txt"], "expected a page ending in .html"), (["-o", "no/r.html"], "its folder does not exist")],
+)
+def test_one_line_for_a_mistake(
+    scored: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(scored.parent)
+    result = run("report", scored, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert [path.name for path in scored.parent.iterdir()] == ["s.h5"]
+
+
+CLICKS = """<script>
+const seen = [], all = [...examples.querySelectorAll("img")];
+const visible = list => [...list].filter(each => !each.hidden);
+const rows = () => visible(examples.tBodies[0].rows).map(row => row.cells[0].textContent);
+seen.push(rows());
+examples.querySelectorAll("th button")[1].click(); seen.push(rows());
+examples.querySelectorAll("th button")[1].click(); seen.push(rows());
+seen.push([examples.querySelectorAll("th")[1].getAttribute("aria-sort")]);
+least.value = "2.5"; least.dispatchEvent(new Event("input")); seen.push(rows());
+scale.value = "1"; scale.dispatchEvent(new Event("change"));
+seen.push([...new Set(visible(all).map(image => image.className))]);
+const out = document.createElement("pre"); out.id = "seen"; out.textContent = JSON.stringify(seen);
+document.body.append(out);
+</script></body>"""
+
+
+@pytest.mark.slow
+def test_in_a_browser(scored: Path) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("needs chromium")
+    clicked = scored.parent / "clicked.html"
+    clicked.write_text(page_of(scored).replace("</body>", CLICKS), encoding="utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", clicked.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout)
+    assert found, done.stdout[-500:]
+    assert json.loads(found[1]) == [
+        ["1", "5", "2", "3", "0", "4"],
+        ["2", "4", "0", "3", "5", "1"],
+        ["1", "5", "3", "0", "4", "2"],
+        ["descending"],
+        ["1", "5", "2"],
+        ["scale-1"],
+    ]
