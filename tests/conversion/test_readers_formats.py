@@ -101,6 +101,10 @@ LAYERS = {
 }
 
 
+WHOLE_AND_PAIRS = [save_keras, save_h5, *(pytest.param(one, marks=pytest.mark.slow) for one in FORMATS[2:])]
+
+
+@pytest.mark.parametrize("save", WHOLE_AND_PAIRS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_of_many_kinds(name: str, save: Any, tmp_path: Path) -> None:
     original = randomised(keras.Sequential(LAYERS[name]()))

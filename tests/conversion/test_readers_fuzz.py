@@ -20,7 +20,7 @@ from deeplift_tf.conversion.readers import read
 from deeplift_tf.errors import DeepLiftError
 from tests.conversion.saved_models import layer, randomised, sequential, write_legacy_h5
 
-FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
