@@ -135,7 +135,7 @@ class Network:
             rows = [
                 as_tensor(a[start:stop], value.dtype) for a, value in zip(batch.arrays, self.graph.inputs, strict=True)
             ]
-            parts.append([y.numpy() for y in self._predict(*rows)])
+            parts.append([y.numpy() for y in self.forward_function(*rows)])
         whole = [np.concatenate(each) for each in zip(*parts, strict=True)]
         return whole[0] if len(whole) == 1 else dict(zip(self.output_names, whole, strict=True))
 
@@ -165,7 +165,7 @@ class Network:
         (print_fn or print)(text)
 
     @functools.cached_property
-    def _predict(self) -> Any:
+    def forward_function(self) -> Any:
         """The forward pass as one compiled function of the inputs."""
         edges = [value.edge for value in self.graph.inputs]
 

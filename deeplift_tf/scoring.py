@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -171,6 +172,12 @@ class Score:
             )
             totals.add(part.rows, self.compiled(plan)(*arguments))
         return self._scores(plan, question.x, totals)
+
+    def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
+        """Write this function as a SavedModel that runs without this package; see `deeplift_tf.serving.export`."""
+        from deeplift_tf.serving import export
+
+        return export(self, path, references, target, **others)
 
     def ask(
         self,

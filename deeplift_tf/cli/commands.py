@@ -6,6 +6,7 @@ import click
 
 from deeplift_tf import __version__
 from deeplift_tf.cli.errors import Commands
+from deeplift_tf.cli.export import export
 from deeplift_tf.cli.inspect import inspect
 from deeplift_tf.cli.plot import plot
 from deeplift_tf.cli.report import report
@@ -23,6 +24,7 @@ def commands(debug: bool) -> None:
     """DeepLIFT importance scores for saved Keras models."""
 
 
+commands.add_command(export)
 commands.add_command(inspect)
 commands.add_command(plot)
 commands.add_command(report)

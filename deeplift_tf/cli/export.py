@@ -1,0 +1,73 @@
+"""``deeplift-tf export``: a scoring function as a SavedModel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from deeplift_tf.cli.options import ModelOptions, model_options
+from deeplift_tf.cli.score import parse_layers, parse_target
+from deeplift_tf.cli.targets import resolved
+from deeplift_tf.io.inputs import one_or_all, select
+from deeplift_tf.io.reference_rows import open_references
+
+
+@click.command()
+@click.option("-m", "--model", required=True, type=click.Path(exists=True, path_type=Path), help="Saved Keras model.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="New folder: served/scorer/1.")
+@click.option(
+    "--references",
+    help="Baked in: a number; a file: .npy, .npz or .h5; or zeros, gc-content, shuffle:20, dinucleotide-shuffle:20. "
+    "By default they come with each request.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
+@click.option(
+    "--target",
+    metavar="TARGET",
+    callback=lambda context, option, given: None if given is None else parse_target(context, option, given),
+    help="Baked in: 3; 3,0; 'predicted'; 'counts' or 'profile'. By default an index comes with each request.",
+)
+@click.option("--output", metavar="NAME", help="Model output, or layer, that the target is in.")
+@click.option(
+    "--layers",
+    metavar="A,B,...",
+    default="",
+    callback=parse_layers,
+    help="Hidden layers to score instead of the inputs.",
+)
+@click.option("--pre-activation", is_flag=True, help="Look through a final softmax or sigmoid.")
+@click.option("--mean-normalised", is_flag=True, help="Subtract the mean over classes.")
+@click.option("--hypothetical", is_flag=True, help="Return hypothetical contributions too.")
+@model_options
+def export(
+    model: Path, out: Path, references: str | None, seed: int, target: Any, output: str | None, **others: Any
+) -> None:
+    """Write the scoring function of a model as a SavedModel, for TensorFlow Serving or any TensorFlow program.
+
+    It has the signatures 'score', 'serving_default' (the same) and 'predict', and needs nothing of this package.
+    """
+    from deeplift_tf.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from deeplift_tf.serving.folder import check_new
+
+    check_new(out)
+    network = ModelOptions(*(others[name] for name in ModelOptions._fields)).convert(model)
+    target, output = resolved(target, output, network.output_shapes)
+    given = None if references is None else read_references(references, seed, list(network.input_names))
+    flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical")}
+    score = network.compile(layers=list(others["layers"]) or None)
+    click.echo(str(score.export(out, given, target, output=output, **flags)))
+
+
+def read_references(given: str, seed: int, names: list[str]) -> Any:
+    """Return references that are a number, a maker, or arrays read from a file whole."""
+    with open_references(given, seed) as found:
+        if not isinstance(found, Mapping):
+            return found
+        arrays = select(found, names, Path(given))
+        return one_or_all({name: np.asarray(array[:]) for name, array in arrays.items()})

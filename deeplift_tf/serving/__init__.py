@@ -1,0 +1,9 @@
+"""Scoring functions as SavedModels, which run where this package is not installed.
+
+`export` writes one; `Score.export` is the same. `shuffle` and `dinucleotide_shuffle` are references made of TensorFlow
+operations, for use in an exported function and, with the same results, in Python.
+"""
+
+from deeplift_tf.serving.export import export as export
+from deeplift_tf.serving.shuffles import dinucleotide_shuffle as dinucleotide_shuffle
+from deeplift_tf.serving.shuffles import shuffle as shuffle
