@@ -409,6 +409,27 @@ def _reshaping_rows() -> list[Row]:
     return rows
 
 
+AUGMENTATION: dict[str, dict[str, Any]] = {
+    "AugMix": {},
+    "CutMix": {},
+    "MixUp": {},
+    "RandAugment": {},
+    "RandomColorDegeneration": {"factor": 0.2},
+    "RandomColorJitter": {},
+    "RandomElasticTransform": {},
+    "RandomErasing": {},
+    "RandomGaussianBlur": {},
+    "RandomGrayscale": {},
+    "RandomHue": {"factor": 0.2},
+    "RandomInvert": {},
+    "RandomPerspective": {},
+    "RandomPosterization": {"factor": 4},
+    "RandomSaturation": {"factor": 0.2},
+    "RandomSharpness": {"factor": 0.2},
+    "RandomShear": {},
+}
+
+
 def _identity_rows() -> list[Row]:
     table: list[tuple[str, Shape, dict[str, Any]]] = [
         ("Dropout", VECTOR, {"rate": 0.5}),
@@ -426,6 +447,7 @@ def _identity_rows() -> list[Row]:
         ("RandomTranslation", IMAGE, {"height_factor": 0.2, "width_factor": 0.2}),
         ("RandomContrast", IMAGE, {"factor": 0.2}),
         ("RandomBrightness", IMAGE, {"factor": 0.2}),
+        *[(name, (5, 4, 3), options) for name, options in AUGMENTATION.items()],
     ]
     return [_row(name.lower(), name, shape, "exact identity", **options) for name, shape, options in table]
 
@@ -490,7 +512,7 @@ def _wrapping_rows() -> list[Row]:
     table: list[tuple[str, Callable[[], Any], Shape]] = [
         ("MultiHeadAttention", _twice("MultiHeadAttention", num_heads=2, key_dim=3), (4, 3)),
         (
-            "GroupQueryAttention",
+            "GroupedQueryAttention",  # exported as GroupQueryAttention
             _twice("GroupQueryAttention", head_dim=3, num_query_heads=4, num_key_value_heads=2),
             (4, 3),
         ),
@@ -550,7 +572,7 @@ LAYER_ROWS: tuple[Row, ...] = tuple(
         _merging_rows(),
         _beyond_rows(),
     )
-    if hasattr(keras.layers, row.layer_class)  # older versions of Keras have fewer layers
+    if hasattr(keras.layers, row.layer_class.replace("Grouped", "Group"))  # older versions of Keras have fewer layers
 )
 
 

@@ -127,7 +127,7 @@ def queries_left_out(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return tf.where(mask[:, :, None], values, tf.zeros_like(values))
 
 
-@converts("GroupQueryAttention", "MultiHeadAttention")
+@converts("GroupedQueryAttention", "MultiHeadAttention")
 def with_heads(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """Taken apart without dropout, which does nothing at inference but makes Keras write out its masks."""
     return unfolded(scope, dropout=0.0) or scope.path()
