@@ -37,7 +37,7 @@ ORDER = [
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["network"]}
-MAY_IMPORT_CONVERSION = {"methods", "cli", "images"}
+MAY_IMPORT_CONVERSION = {"methods", "cli", "images", "compat"}
 KERAS = {"keras", "tf_keras"}
 OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn", "tf_keras"}
 
