@@ -17,6 +17,8 @@ from tests.keras_models import (
     randomise,
 )
 
+pytestmark = pytest.mark.slow  # the tables' own tests; those that use the tables fail by themselves
+
 ROWS = LAYER_ROWS + MODEL_ROWS
 BY_ID = {row.id: row for row in ROWS}
 
