@@ -24,7 +24,7 @@ from tests.serving.served import answer_of, close
 @pytest.fixture(scope="module")
 def score() -> Score:
     keras.utils.set_random_seed(5)
-    return dl.convert(models.conv().model, rule="genomics_default").compile()
+    return dl.convert(models.conv().model).compile()
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +48,15 @@ BACKGROUND = models.one_hot(3, 12, seed=8)
 @pytest.mark.parametrize(
     ("baked", "in_python"),
     [
-        (0, 0),
         (0.25, 0.25),
-        (BACKGROUND[0], BACKGROUND[0]),
         (BACKGROUND, BACKGROUND[None]),
         (BACKGROUND[None], BACKGROUND[None]),
         (dl.references.gc_content(), dl.references.gc_content()),
-        (dl.references.uniform_frequencies(), 0.25),
         (dl.references.dinucleotide_shuffle(4, seed=3), lambda x: serving.dinucleotide_shuffle(x, 4, 3)),
         (dl.references.shuffle(4, seed=3), lambda x: serving.shuffle(x, 4, 3)),
         (lambda x: tf.reverse(x, [1]), lambda x: x[:, ::-1]),
     ],
-    ids=["zeros", "constant", "one", "R", "1R", "gc", "uniform", "dinucleotide", "shuffle", "callable"],
+    ids=["constant", "R", "1R", "gc", "dinucleotide", "shuffle", "callable"],
 )
 def test_references_baked_in(score: Score, tmp_path: Path, baked: Any, in_python: Any) -> None:
     path = score.export(tmp_path / "1", baked, hypothetical=True)
@@ -195,7 +192,7 @@ def test_the_command(score: Score, tmp_path: Path) -> None:
     models.conv().model.save(tmp_path / "model.keras")
     np.save(tmp_path / "background.npy", BACKGROUND)
     out = tmp_path / "served" / "scorer" / "1"
-    common = ("export", "-m", tmp_path / "model.keras", "--rule", "genomics_default", "-o")
+    common = ("export", "-m", tmp_path / "model.keras", "-o")
     done = run(*common, out, "--references", tmp_path / "background.npy", "--target", "1")
     assert done.exit_code == 0, done.output
     expected = score(X, BACKGROUND[None], 1).contributions
