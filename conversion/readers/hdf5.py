@@ -65,6 +65,8 @@ def _check(file: h5py.File, stored_bytes: int, name: object) -> None:
 def _declared_bytes(array: h5py.Dataset, name: object) -> int:
     if array.is_virtual or array.external:
         raise ModelFileError(f"{name}: expected arrays inside the file; found {array.name!r} kept in other files")
+    if array.dtype.kind == "O" or array.dtype.names:
+        raise ModelFileError(f"{name}: expected arrays of numbers; found {array.name!r} of the type {array.dtype}")
     return prod(array.shape or ()) * array.dtype.itemsize
 
 
@@ -103,10 +105,15 @@ def list_attribute(group: h5py.Group, name: str) -> list[str]:
 
 
 def _attribute(group: h5py.Group, name: str) -> Any:
+    """Give an attribute of texts; any other type is not read (the library crashes on some that are damaged)."""
     if name not in group.attrs:
         return None
     attribute = group.attrs.get_id(name)
     size = prod(attribute.shape or ()) * attribute.dtype.itemsize
     if size > MAX_CONFIG_BYTES:
         raise ValueError(f"expected an attribute {name!r} of at most {MAX_CONFIG_BYTES} bytes; found {size}")
+    if size == 0:
+        return []
+    if h5py.check_string_dtype(attribute.dtype) is None:
+        raise ValueError(f"expected texts in the attribute {name!r}; found the type {attribute.dtype}")
     return group.attrs[name]

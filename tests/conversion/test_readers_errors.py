@@ -101,6 +101,17 @@ def test_a_heap_that_does_not_end(tmp_path: Path) -> None:
     refused(path, "that ends outside the file")
 
 
+def test_attributes_and_arrays_of_strange_types(tmp_path: Path) -> None:
+    path = h5_file(tmp_path)
+    with h5py.File(path, "r+") as file:
+        file["model_weights"].attrs["backend"] = 3.0
+    refused(path, "expected texts in the attribute 'backend'; found the type float64")
+    path = h5_file(tmp_path)
+    with h5py.File(path, "r+") as file:
+        file["model_weights/dense"].create_dataset("words", data=["a", "b"])
+    refused(path, "expected arrays of numbers; found '/model_weights/dense/words' of the type object")
+
+
 @pytest.mark.parametrize(("at", "part"), [(8, "a superblock of an unknown kind"), (14, "a superblock of an unknown")])
 def test_a_superblock_of_another_kind(at: int, part: str, tmp_path: Path) -> None:
     path = h5_file(tmp_path)
