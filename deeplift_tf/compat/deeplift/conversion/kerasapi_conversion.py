@@ -27,7 +27,7 @@ def convert_model_from_saved_files(
     maxpool_deeplift_mode: str = MaxPoolDeepLiftMode.gradient,
     layer_overrides: Mapping[Any, Mapping[str, Any]] | None = None,
     custom_conversion_funcs: Mapping[str, Any] | None = None,
-) -> SequentialModel | GraphModel:
+) -> Any:  # which of the two is known by the file alone, and scripts call the methods of one
     """Open a saved model, as `deeplift_tf.convert` does.
 
     Parameters
@@ -44,6 +44,10 @@ def convert_model_from_saved_files(
     verbose, dense_mxts_mode, conv_mxts_mode, maxpool_deeplift_mode
         Without effect.
 
+    Returns
+    -------
+    SequentialModel for a chain of layers, else GraphModel
+
     Raises
     ------
     ModelFileError, UnsupportedLayerError, RuleError
@@ -57,7 +61,7 @@ def convert_model_from_saved_files(
         )
     default = rule_of(nonlinear_mxts_mode)
     network = convert(h5_file if json_file is None else (json_file, h5_file), rule=default)
-    model = SequentialModel(network) if is_chain(network) else GraphModel(network)
+    model: SequentialModel | GraphModel = SequentialModel(network) if is_chain(network) else GraphModel(network)
     if layer_overrides:
         rules = {model.node_name(key): rule_of(each["nonlinear_mxts_mode"]) for key, each in layer_overrides.items()}
         model = type(model)(network.with_rule({**rules, "default": default}))
