@@ -96,6 +96,7 @@ def main() -> None:
         ax.set(xticks=[], yticks=[], ylabel=CLASSES[label])
     for column, (name, reference) in enumerate(references.items(), 1):
         scores = score(shown, reference, target=of, pre_activation=True, mean_normalised=True)
+        assert scores.delta is not None
         print(f"{name:<14}largest delta {np.abs(scores.delta).max():.1e}")
         dl.plots.heatmap(scores.contributions, shown, alpha=0.8, percentile=98, colorbar=False, ax=axes[:, column])
         axes[0, column].set_title(name)
