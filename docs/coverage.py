@@ -69,6 +69,7 @@ def measured(name: str, model: keras.Model, x: Any, references: Any, expected: I
         scores = network.compile()(x, references, target=weights)
     except DeepLiftError as error:
         return Line(name, "", f"refused: {str(error).splitlines()[-1]}", "", "")
+    assert scores.delta is not None
     delta = np.abs(scores.delta).max() / np.abs(scores.outputs - scores.reference_outputs).max()
     own = [node for node in network.graph.nodes if node.owner == "layer"] or network.graph.nodes
     kinds = sorted({node.layer.kind for node in own})
@@ -114,8 +115,7 @@ def layer_lines() -> Iterator[Line]:
         rows.setdefault(row.layer_class, row)
     classes = sorted({c for _, c in inspect.getmembers(keras.layers, inspect.isclass)}, key=lambda c: c.__name__)
     for name in (each.__name__ for each in classes):
-        row = rows.get(name) or FURTHER.get(name)
-        yield line_of(name, row)
+        yield line_of(name, rows.get(name) or FURTHER.get(name))
 
 
 def line_of(name: str, row: Row | None) -> Line:
