@@ -11,19 +11,26 @@ left in the folder erasing_digits/: table.md, the mean change for every method, 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # before TensorFlow starts: the model is small
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    import deeplift_tf as dl
 
 FOLDER = Path("erasing_digits")
 PAIRS = ((8, 3), (8, 6), (9, 1), (4, 1))  # from the first class to the second
 ERASED = 13  # pixels of 64, a fifth
 
 
-def trained() -> tuple[object, np.ndarray, np.ndarray]:
+def trained() -> tuple[keras.Model, np.ndarray, np.ndarray]:
     """Return a model of digits, and the images and classes that it has not seen."""
     import keras
     from sklearn.datasets import load_digits
@@ -60,9 +67,11 @@ def erased(x: np.ndarray, differences: np.ndarray, most: int = ERASED) -> np.nda
     return flat.reshape(x.shape)
 
 
-def changes(network: object, methods: dict, x: np.ndarray, y: np.ndarray) -> dict[str, list[np.ndarray]]:
+def changes(
+    network: dl.Network, methods: Mapping[str, Callable[..., Any]], x: np.ndarray, y: np.ndarray
+) -> dict[str, list[np.ndarray]]:
     """Return the change of the log-odds of every image, by method, one array for each pair of classes."""
-    logits = network.compile()  # type: ignore[attr-defined]
+    logits = network.compile()
     found: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     for first, second in PAIRS:
         images = x[y == first]

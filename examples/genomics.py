@@ -13,10 +13,10 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-os.environ.setdefault(
-    "CUDA_VISIBLE_DEVICES", "-1"
-)  # before TensorFlow starts: the model is too small for a graphics card
+# before TensorFlow starts: the model is too small for a graphics card
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 
@@ -100,9 +100,9 @@ def score_all(model: Path, x: np.ndarray) -> dict[str, np.ndarray]:
     import deeplift_tf as dl
 
     network = dl.convert(model)
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name in METHODS:
-        asked = {"references": dl.references.uniform_frequencies(), "target": 0, "pre_activation": True}
+        asked: dict[str, Any] = {"references": dl.references.uniform_frequencies(), "target": 0, "pre_activation": True}
         if name in ("rescale", "reveal_cancel", "genomics_default"):
             scores = dl.methods.deeplift(network, x, rule=name, **asked)
         elif name == "gradient_times_input":

@@ -14,9 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault(
-    "CUDA_VISIBLE_DEVICES", "-1"
-)  # before TensorFlow starts: the model is too small for a graphics card
+# before TensorFlow starts: the model is too small for a graphics card
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 

@@ -10,12 +10,10 @@ scores.h5, their scores; and digits.png, the digits with their heat maps.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-os.environ.setdefault(
-    "CUDA_VISIBLE_DEVICES", "-1"
-)  # before TensorFlow starts: the model is too small for a graphics card
+# before TensorFlow starts: the model is too small for a graphics card
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import h5py
 import numpy as np
@@ -102,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

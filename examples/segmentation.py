@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ.setdefault(
-    "CUDA_VISIBLE_DEVICES", "-1"
-)  # before TensorFlow starts: the model is too small for a graphics card
+# before TensorFlow starts: the model is too small for a graphics card
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 SIZE = 32
 
@@ -45,7 +48,7 @@ def simulate(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return x[..., None].astype("float32"), discs[..., None]
 
 
-def u_net() -> object:
+def u_net() -> keras.Model:
     """Return a U-Net of two levels that gives a logit for each pixel."""
     import keras
 

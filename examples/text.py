@@ -13,12 +13,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ.setdefault(
-    "CUDA_VISIBLE_DEVICES", "-1"
-)  # before TensorFlow starts: the model is too small for a graphics card
+# before TensorFlow starts: the model is too small for a graphics card
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 GOOD = ("wonderful", "moving", "clever", "funny", "gripping")
 BAD = ("dull", "clumsy", "predictable", "tedious", "awful")
@@ -29,7 +32,8 @@ SHOWN = ("the plot was not dull and the cast was wonderful", "the music was not 
 
 def sentences(count: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
     """Return sentences, and whether each speaks well of a film: more good than bad in it."""
-    texts, labels = [], []
+    texts: list[str] = []
+    labels: list[bool] = []
     while len(texts) < count:
         clauses, balance = [], 0
         for part in rng.choice(PARTS, rng.integers(1, 4), replace=False):
@@ -43,7 +47,7 @@ def sentences(count: int, rng: np.random.Generator) -> tuple[list[str], np.ndarr
     return texts, np.array(labels, np.float32)
 
 
-def train(tokens: np.ndarray, labels: np.ndarray, words: int) -> object:
+def train(tokens: np.ndarray, labels: np.ndarray, words: int) -> keras.Model:
     """Return a classifier of numbered words."""
     import keras
 
