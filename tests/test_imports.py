@@ -22,6 +22,8 @@ ORDER = [
     {"layers"},
     {"graph"},
     {"arrays", "assignment", "walk", "held"},
+    {"inner"},
+    {"folded", "recurrent"},
     {"targets", "target_layer", "references", "rewriting", "audit"},
     {"attribution", "question"},
     {"scoring"},
@@ -40,7 +42,8 @@ CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["ne
 MAY_IMPORT_CONVERSION = {"methods", "cli", "images", "compat"}
 DOORS = {("scoring", "serving")}  # methods of one line that a user finds where he looks for them
 KERAS = {"keras", "tf_keras"}
-OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn", "tf_keras"}
+OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}
+OPTIONAL |= {"tf_keras"}
 
 
 class Import(NamedTuple):
