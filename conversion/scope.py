@@ -16,10 +16,11 @@ from deeplift_tf.conversion.unfolding import unfolded
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.merging import Multiply
 from deeplift_tf.layers.path import Path
-from deeplift_tf.layers.reshaping import Crop, Identity
+from deeplift_tf.layers.reshaping import Identity
 from deeplift_tf.layers.side import Embedding, Side
 from deeplift_tf.slopes import sigmoid
 
@@ -105,11 +106,7 @@ class Scope:
 
     def glu(self, value: Edge) -> Edge:
         """Add a·σ(b), a and b the halves of the last axis."""
-        rank, size = len(self.shape), self.shape[-1]
-        assert size is not None  # Keras has to know it as well
-        before = ((0, 0),) * (rank - 1)
-        first = self.add(Crop((*before, (0, size // 2))), value)
-        second = self.add(Crop((*before, (size // 2, 0))), value)
+        first, second = (self.add(Rearrangement(lambda x, i=i: tf.split(x, 2, -1)[i]), value) for i in (0, 1))
         return self.add(Multiply(), first, self.add(Elementwise(sigmoid()), second))
 
     def nested(self, layer: Any, value: Edge) -> Edge:

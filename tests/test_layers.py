@@ -15,6 +15,8 @@ from deeplift_tf.conversion.registry import REGISTRY
 from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
 
 ROWS = {row.id: row for row in LAYER_ROWS}
+# the row of Masking ends its mask on purpose
+pytestmark = pytest.mark.filterwarnings("ignore:Layer 'flatten' .* was passed an input with a mask:UserWarning")
 
 
 def relative_delta(scores: Any) -> float:

@@ -83,7 +83,7 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-QUICK = ("users_cell", "bidirectional", "masked", "time_distributed")
+QUICK = ("users_cell", "masked", "time_distributed")
 # Keras warns where a layer behind a masked one lets go of the mask; that is how these models are meant
 pytestmark = pytest.mark.filterwarnings("ignore:Layer '.*' .of type:UserWarning")
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.properties_table import COMPARED, DOCUMENT, PROPERTIES, measure, render
 
+pytestmark = pytest.mark.slow  # half a minute of small networks
+
 COLUMNS = [each.name for each in PROPERTIES]
 NOT = {
     "rescale": {"symmetry at a kink", "implementation invariance"},

@@ -24,6 +24,7 @@ def check(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None
         close(found[name], value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_clean_process(tmp_path: Path) -> None:
     every = {name: serve(name, tmp_path) for name in CASES}
     for each in every.values():
