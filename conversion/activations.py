@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import slopes
+from deeplift_tf.conversion.readers.legacy_functions import hard_sigmoid_of_keras_2
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.softmax import LogSoftmax, Softmax, Sparsemax
@@ -29,6 +30,12 @@ def cumulates() -> bool:
     return not np.isclose(float(np.sum(keras.activations.sparsemax(tf.constant([[1.0, 0.9, 0.8]])))), 1)
 
 
+def hard_sigmoid_before_keras_3() -> slopes.Function:
+    """Return clip(0.2x + 0.5, 0, 1), which old files call hard_sigmoid."""
+    secant = slopes.scaled(slopes.clip(-2.5, 2.5), 0.2).secant
+    return slopes.Function(lambda x: tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0), secant, "hard_sigmoid_of_keras_2")
+
+
 def name_of(function: Any) -> str:
     """Return the name of a Keras activation function; an empty one for a user's own."""
     return next((name for name in dir(keras.activations) if getattr(keras.activations, name) is function), "")
@@ -39,6 +46,8 @@ def layer_of(function: Any) -> Layer | None:
     options: dict[str, Any] = {}
     while isinstance(function, functools.partial) and not function.args:
         function, options = function.func, {**function.keywords, **options}
+    if function is hard_sigmoid_of_keras_2:
+        return Elementwise(hard_sigmoid_before_keras_3())
     name = name_of(function)
     if name in VECTOR_FUNCTIONS:
         return VECTOR_FUNCTIONS[name](options.get("axis", -1))

@@ -90,8 +90,10 @@ def concrete(
 
 def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
     """Return a copy of a layer with the same weights that computes in a dtype; the layer itself if that fails."""
-    if not isinstance(operation, keras.Layer):
-        return operation
+    if not isinstance(operation, keras.Layer) or hasattr(operation, "get_vocabulary"):
+        return (
+            operation  # a table of words is filled when its file is read or by `adapt`: a copy would have an empty one
+        )
     try:
         copied = type(operation).from_config({**operation.get_config(), "dtype": dtype.name, **changes})
         copied.build_from_config(operation.get_build_config() or {})

@@ -40,10 +40,10 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
     Parameters
     ----------
     references : None, scalar, array, callable, or list or dict of them
-        None: zeros. A scalar fills the input's shape. An array of rank(x) − 1 is one reference for all rows; of
-        rank(x) with one row, the same, with N rows, one for each; of rank(x) + 1, shape (1, R, ...), a background for
-        all rows, or (N, R, ...), R for each. A callable takes rows of x, in the structure of x, and returns any of
-        these forms with as many rows; it is called batch by batch and has to treat every row on its own.
+        None: zeros, or empty texts. A scalar fills the input's shape. An array of rank(x) − 1 is one reference for all
+        rows; of rank(x) with one row, the same, with N rows, one for each; of rank(x) + 1, shape (1, R, ...), a
+        background for all rows, or (N, R, ...), R for each. A callable takes rows of x, in the structure of x, and
+        returns any of these forms with as many rows; it is called batch by batch and has to treat every row on its own.
     x : Batch
     inputs : sequence of Input
 
@@ -75,7 +75,8 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     value : Input
     """
     where = f"references for input {value.name!r}"
-    array = _as_array(0 if part is None else part, value, where)
+    nothing = "" if value.dtype.name == "string" else 0
+    array = _as_array(nothing if part is None else part, value, where)
     if array.ndim == 0:
         array = np.broadcast_to(array, shape[1:])
     lead = array.ndim - len(shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -64,6 +65,22 @@ def test_words_are_passed_and_scored_at_the_embedding() -> None:
     assert scores.delta is not None
     assert np.abs(scores.delta).max() <= 1e-9
     assert np.abs(scores.contributions).max() > 0
+
+
+def test_a_saved_model_of_texts_is_scored_against_empty_ones(tmp_path: Path) -> None:
+    numbers = layers.TextVectorization(max_tokens=9, output_sequence_length=5, name="words")
+    numbers.adapt(["the cat sat", "the dog sat"])
+    words = keras.Input((), dtype="string")
+    model = randomised(keras.Model(words, head(averaged(layers.Embedding(9, 4)(numbers(words))))))
+    model.save(tmp_path / "texts.keras")
+    x = np.array(["the cat sat", "a dog"], object)
+    network = dl.convert(tmp_path / "texts.keras", dtype="float64")
+    np.testing.assert_allclose(network.predict(x), np.asarray(model(keras.ops.convert_to_tensor(x))), rtol=1e-5)
+    scores = network.compile()(x)
+    assert scores.per_token().shape == (2, 5)
+    assert scores.delta is not None
+    assert np.abs(scores.delta).max() <= 1e-9
+    assert np.abs(scores.outputs - scores.reference_outputs).min() > 1e-3
 
 
 def test_a_model_without_floats_anywhere_says_what_to_do() -> None:

@@ -1,4 +1,4 @@
-"""A gated linear unit as the activation of a layer halves what the layer makes."""
+"""Activations that are no function of keras.activations alone: gated linear units, and those of old files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import deeplift_tf as dl
+from deeplift_tf.conversion.readers.legacy_functions import hard_sigmoid_of_keras_2
 from tests.keras_models import randomise
 
 
@@ -20,5 +21,18 @@ def test_glu_of_a_dense_layer() -> None:
     expected = np.asarray(model(x, training=False))
     np.testing.assert_allclose(network.predict(x), expected, rtol=1e-5, atol=1e-6)  # Keras computes in float32
     scores = network.compile()(x, references, target=1)
+    assert scores.delta is not None
+    assert np.abs(scores.delta).max() < 1e-12
+
+
+def test_hard_sigmoid_of_old_files_is_exact() -> None:
+    dense = keras.layers.Dense(8, activation=hard_sigmoid_of_keras_2, name="old")
+    model = randomise(keras.Sequential([keras.Input((6,)), dense, keras.layers.Dense(1)]), seed=0)
+    rng = np.random.default_rng(0)
+    x, references = rng.normal(size=(3, 6)), rng.normal(size=(3, 6))
+    network = dl.convert(model, rule="reveal_cancel", dtype="float64", approximate=False)
+    expected = np.asarray(model(x, training=False))
+    np.testing.assert_allclose(network.predict(x), expected, rtol=1e-5, atol=1e-6)  # Keras computes in float32
+    scores = network.compile()(x, references)
     assert scores.delta is not None
     assert np.abs(scores.delta).max() < 1e-12
