@@ -27,8 +27,9 @@ class CheckReport(NamedTuple):
     ----------
     prediction_error : float
         Largest difference to the model's own predictions, over the largest prediction.
-    relative_delta : float
-        Largest sum-to-delta error, over the largest difference of the target from its reference.
+    relative_delta : float or None
+        Largest sum-to-delta error, over the largest difference of the target from its reference. None under rules
+        without a reference, which promise no sum.
     worst_layer : str or None
         The layer in which the larger gap arises, where one is above 1e-4.
     notes : tuple of str
@@ -36,7 +37,7 @@ class CheckReport(NamedTuple):
     """
 
     prediction_error: float
-    relative_delta: float
+    relative_delta: float | None
     worst_layer: str | None
     notes: tuple[str, ...]
 
@@ -78,11 +79,12 @@ def check(
         for edge, y in zip(network.graph.outputs.values(), expected, strict=True)
     }
     errors, delta, difference = layer_errors(network.graph, tensors(network, x), tensors(network, references), start)
-    relative_delta = delta / difference
+    promised = any(node.rule.reference for node in network.graph.nodes)
+    relative_delta = delta / difference if promised and difference else None
     worst = None
     if prediction_error > GAP:
         worst = first_different(live, network, x)
-    elif relative_delta > GAP and errors:
+    elif relative_delta is not None and relative_delta > GAP:
         worst = max(errors, key=lambda name: errors[name])
     return CheckReport(prediction_error, relative_delta, worst, notes_on(network, x))
 

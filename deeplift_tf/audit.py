@@ -40,27 +40,34 @@ def layer_errors(
     values = walk.forward(nodes, dict(zip(edges, x, strict=True)))
     views = walk.differences(nodes, values, walk.forward(nodes, dict(zip(edges, references, strict=True))), rows)
     reached = {edge: Multipliers(m) for edge, m in start.items()}
-    errors = {}
+    target = sum(contribution(m, views[edge]) for edge, m in reached.items())
+    lost: dict[str, np.ndarray] = {}
     for node in reversed(nodes):
         outputs = [Edge(node.name, index) for index in range(len(node.shapes))]
         arriving = [reached.get(edge) for edge in outputs]
         if all(m is None for m in arriving):
             continue
-        leaving = node.layer.backward(walk.step_of(node, views, rows), *arriving)
+        sent = node.layer.backward(walk.step_of(node, views, rows), *arriving)
+        leaving = [
+            (edge, m) for edge, m in zip(node.inputs, sent, strict=True) if m is not None and differs(views[edge])
+        ]
+        if not leaving:
+            continue  # an embedding, where the way back ends
         came = sum(contribution(m, views[edge]) for edge, m in zip(outputs, arriving, strict=True) if m is not None)
-        left = sum(contribution(m, views[edge]) for edge, m in zip(node.inputs, leaving, strict=True))
-        errors[node.name] = float(np.abs(left - came).max())
-        for edge, m in zip(node.inputs, leaving, strict=True):
+        lost[node.name] = sum(contribution(m, views[edge]) for edge, m in leaving) - came
+        for edge, m in leaving:
             reached[edge] = m.plus(reached.get(edge))
-    target = sum(contribution(Multipliers(m), views[edge]) for edge, m in start.items())
-    total = sum(contribution(reached[edge], views[edge]) for edge in edges if edge in reached)
-    return errors, float(np.abs(total - target).max()), float(np.abs(target).max())
+    errors = {name: float(np.abs(rows_lost).max()) for name, rows_lost in lost.items()}
+    return errors, float(np.abs(sum(lost.values())).max()), float(np.abs(target).max())
+
+
+def differs(value: Difference) -> bool:
+    """Whether a value is of floats, which alone have a difference."""
+    return bool(value.x.dtype.is_floating)
 
 
 def contribution(multipliers: Multipliers, value: Difference) -> np.ndarray:
-    """Return Σ(m̄Δ + d·s) of a value, shape (N,); nothing comes from a value that is no float."""
-    if not value.x.dtype.is_floating:
-        return np.zeros(value.x.shape[0])
+    """Return Σ(m̄Δ + d·s) of a value, shape (N,)."""
     total = multipliers.mean * value.delta
     if multipliers.half_difference is not None:
         total += multipliers.half_difference * value.size

@@ -42,7 +42,7 @@ def checked(reading: ModelOptions, model: Path, network: Network) -> dict[str, A
     report = check(reading.source(model), network, seed=0, safe_mode=not reading.unsafe)
     return {
         "prediction_error": float(report.prediction_error),
-        "relative_delta": float(report.relative_delta),
+        "relative_delta": report.relative_delta,
         "worst_layer": report.worst_layer,
         "notes": list(report.notes),
     }
@@ -74,7 +74,10 @@ def print_report(report: dict[str, Any]) -> None:
     """Print what a check found."""
     click.echo("on random input, with a random reference for each row:")
     click.echo(f"largest difference to the model's own predictions, relative: {report['prediction_error']:.2g}")
-    click.echo(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
+    if report["relative_delta"] is None:
+        click.echo("sum-to-delta error: none is promised under rules without a reference")
+    else:
+        click.echo(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
     if report["worst_layer"]:
         click.echo(f"the largest gap arises in layer {report['worst_layer']!r}")
     for note in report["notes"]:

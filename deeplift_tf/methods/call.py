@@ -16,7 +16,6 @@ from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Part
 from deeplift_tf.rewriting import simplify
 from deeplift_tf.scoring import Score, Scores, Totals
-from deeplift_tf.tensors import shape_of
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -181,11 +180,6 @@ def cached(graph: Graph, key: Hashable, make: Callable[[], Any]) -> Any:
     if key not in held:
         held[key] = make()
     return held[key]
-
-
-def lead_axes(tensor: tf.Tensor, lead: int) -> tf.Tensor:
-    """Insert axes of length one before a tensor's own, `lead` of them."""
-    return tf.reshape(tensor, [1] * lead + shape_of(tensor))
 
 
 def chunks(array: np.ndarray, size: int, fill: float) -> np.ndarray:

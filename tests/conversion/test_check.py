@@ -41,6 +41,7 @@ def with_layer(network: dl.Network, name: str, layer: dl.layers.Layer) -> dl.Net
 def test_a_right_network_passes(model: keras.Model, rule: str) -> None:
     report = check(model, dl.convert(model, rule=rule))
     assert report.prediction_error < 1e-6  # float32
+    assert report.relative_delta is not None
     assert report.relative_delta < 1e-5
     assert report.worst_layer is None
 
@@ -58,6 +59,24 @@ def test_a_layer_that_predicts_otherwise_is_named(model: keras.Model) -> None:
 def test_a_layer_that_loses_contributions_is_named(model: keras.Model) -> None:
     network = dl.convert(model)
     report = check(model, with_layer(network, "second", Path(tf.nn.tanh, nodes=1)))
+    assert report.relative_delta is not None
     assert report.relative_delta > 1e-3
     assert report.worst_layer == "second"
     assert any("second" in note for note in report.notes)
+
+
+def test_rules_without_a_reference_are_not_blamed_for_a_sum(model: keras.Model) -> None:
+    report = check(model, dl.convert(model, rule="gradient"))
+    assert report.prediction_error < 1e-6
+    assert report.relative_delta is None
+    assert report.worst_layer is None
+
+
+def test_the_way_back_ends_at_embeddings() -> None:
+    layers = keras.layers
+    tokens = keras.Input((7,), dtype="int32")
+    pooled = layers.GlobalAveragePooling1D()(layers.Embedding(5, 4, name="embedding")(tokens))
+    model = randomise(keras.Model(tokens, layers.Dense(2, activation="tanh", name="output")(pooled)), seed=0)
+    report = check(model, dl.convert(model))
+    assert report.prediction_error < 1e-6
+    assert report.worst_layer is None
