@@ -54,7 +54,7 @@ def layer_errors(
         if not leaving:
             continue  # an embedding, where the way back ends
         came = sum(contribution(m, views[edge]) for edge, m in zip(outputs, arriving, strict=True) if m is not None)
-        lost[node.name] = sum(contribution(m, views[edge]) for edge, m in leaving) - came
+        lost[node.name] = np.sum([contribution(m, views[edge]) for edge, m in leaving], axis=0) - came
         for edge, m in leaving:
             reached[edge] = m.plus(reached.get(edge))
     errors = {name: float(np.abs(rows_lost).max()) for name, rows_lost in lost.items()}
