@@ -215,7 +215,7 @@ def random_network(seed: int) -> list[Node]:
     nodes, names = [], ["x", "z"]
     makers: list[Callable[[], tuple[Op, int]]] = [
         lambda: (dense(rng.normal(size=(5, 5)) / 2, rng.normal(size=5)), 1),
-        lambda: (Elementwise(FUNCTIONS[rng.choice(list(FUNCTIONS))]), 1),
+        lambda: (Elementwise(FUNCTIONS[str(rng.choice(list(FUNCTIONS)))]), 1),
         lambda: (
             batch_norm(rng.normal(size=5), rng.normal(size=5), rng.normal(size=5), rng.uniform(0.3, 2, 5), (5,)),
             1,
