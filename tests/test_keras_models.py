@@ -17,7 +17,11 @@ from tests.keras_models import (
     randomise,
 )
 
-pytestmark = pytest.mark.slow  # the tables' own tests; those that use the tables fail by themselves
+pytestmark = [
+    pytest.mark.slow,  # the tables' own tests; those that use the tables fail by themselves
+    # the row of Masking ends its mask on purpose
+    pytest.mark.filterwarnings("ignore:Layer 'flatten' .* was passed an input with a mask:UserWarning"),
+]
 
 ROWS = LAYER_ROWS + MODEL_ROWS
 BY_ID = {row.id: row for row in ROWS}
