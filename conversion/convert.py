@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+import deeplift_tf.conversion.converters  # noqa: F401 - fills the registry
 from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.conversion import converters as converters_of_keras  # fills the registry
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.registry import Converter, converter_of
@@ -20,8 +20,6 @@ from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.network import Network
 
 DTYPES = {"float32": tf.float32, "float64": tf.float64}
-
-assert converters_of_keras
 
 
 def convert(
@@ -100,15 +98,7 @@ class Conversion:
         inputs = model_inputs(inner, self.dtype)
         edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype)
         if self.problems:
-            raise UnsupportedLayerError(
-                "layers that have no exact rule:\n  "
-                + "\n  ".join(self.problems)
-                + "\nFollow them along a path with approximate=True, or register a converter of yours with dl.register."
-                if not self.approximate
-                else "layers that cannot be converted:\n  "
-                + "\n  ".join(self.problems)
-                + "\nRegister a converter of yours with dl.register, or convert the part of the model behind them."
-            )
+            raise UnsupportedLayerError(self.complaint())
         return Graph(inputs, place(inputs, self.drafts), dict(zip(output_names(inner, edges), edges, strict=True)))
 
     def emit(self, name: str, use: Use) -> Sequence[Edge]:
@@ -122,6 +112,16 @@ class Conversion:
             self.problems.append(f"{name} ({type(use.operation).__name__})")
         self.drafts.extend(drafts)
         return edges
+
+    def complaint(self) -> str:
+        """Return what to say of the layers that are noted, all at once, and what to do."""
+        head, advice = (
+            ("that cannot be converted", "or convert the part of the model behind them.")
+            if self.approximate
+            else ("that have no exact rule", "or follow them along a path with approximate=True.")
+        )
+        listed = "\n  ".join([f"layers {head}:", *self.problems])
+        return f"{listed}\nRegister a converter of yours with dl.register, {advice}"
 
     def converter_of(self, operation: Any) -> Converter | None:
         """Return the converter of a layer, if there is one."""

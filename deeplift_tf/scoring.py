@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
@@ -104,7 +103,7 @@ class Score:
         self.network, self.layers = network, layers
         names = [layers] if isinstance(layers, str) else list(layers or ())
         self.scored = tuple(network.edge(name) for name in names) or network.float_inputs
-        self._compiled: dict[tuple[Plan, tf.DType], Any] = {}
+        self._compiled: dict[Plan, Any] = {}
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
@@ -218,13 +217,12 @@ class Score:
 
     def compiled(self, plan: Plan) -> Any:
         """Return the compiled function of a plan; each is traced once."""
-        key = (plan, self.network.dtype)
         with self._lock:
-            if key not in self._compiled:
+            if plan not in self._compiled:
                 graph = simplify(self.network.graph, [plan.target, *plan.scored])
                 function = compile_plan(graph, plan, self.network.dtype)
-                self._compiled[key] = function.get_concrete_function()
-            return self._compiled[key]
+                self._compiled[plan] = function.get_concrete_function()
+            return self._compiled[plan]
 
     def _scores(self, plan: Plan, x: Batch, totals: Totals) -> Scores:
         means = totals.means()
