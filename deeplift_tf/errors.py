@@ -42,6 +42,10 @@ class RuleError(DeepLiftError, ValueError):
     """A rule is unknown, or is given to a layer that is not there."""
 
 
+class MethodError(DeepLiftError, ValueError):
+    """A method is unknown, or its settings are not those that it has."""
+
+
 class OutputFileError(DeepLiftError):
     """An output file cannot be written, or holds the results of another run."""
 

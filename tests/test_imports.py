@@ -33,13 +33,14 @@ ORDER = [
     {"images"},
     {"io", "plots"},
     {"genomics"},
+    {"runs"},
     {"report", "compat"},
     {"comparison"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 CONVERSION_MAY_IMPORT = {name for name, rank in RANK.items() if rank <= RANK["network"]}
-MAY_IMPORT_CONVERSION = {"methods", "cli", "images", "compat"}
+MAY_IMPORT_CONVERSION = {"methods", "cli", "images", "compat", "runs"}
 DOORS = {("scoring", "serving")}  # methods of one line that a user finds where he looks for them
 KERAS = {"keras", "tf_keras"}
 OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}

@@ -9,11 +9,11 @@ from typing import Any
 import click
 import numpy as np
 
-from deeplift_tf.cli.options import ModelOptions, model_options
-from deeplift_tf.cli.score import parse_layers, parse_target
-from deeplift_tf.cli.targets import resolved
+from deeplift_tf.cli.options import model_options, opened, saved_model
+from deeplift_tf.cli.parsing import parse_layers, parse_target
 from deeplift_tf.io.inputs import one_or_all, select
 from deeplift_tf.io.reference_rows import open_references
+from deeplift_tf.runs.targets import task
 
 
 @click.command()
@@ -56,8 +56,9 @@ def export(
     from deeplift_tf.serving.folder import check_new
 
     check_new(out)
-    network = ModelOptions(*(others[name] for name in ModelOptions._fields)).convert(model)
-    target, output = resolved(target, output, network.output_shapes)
+    network = opened(saved_model(model, others))
+    if target is not None:
+        _, target, output = task(target, output, network.output_shapes)
     given = None if references is None else read_references(references, seed, list(network.input_names))
     flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical")}
     score = network.compile(layers=list(others["layers"]) or None)

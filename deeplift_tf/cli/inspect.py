@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deeplift_tf.cli.options import ModelOptions, model_options
+from deeplift_tf.cli.options import model_options, opened, saved_model
+from deeplift_tf.runs.model import SavedModel
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -23,10 +24,10 @@ COLUMNS = ("name", "class", "kind", "rule", "output shape", "")
 @model_options
 def inspect(model: Path, check: bool, as_json: bool, **others: Any) -> None:
     """List the layers of MODEL: class, kind, rule, output shape, exact or approximate."""
-    reading = ModelOptions(*(others[name] for name in ModelOptions._fields))
-    network = reading.convert(model)
+    saved = saved_model(model, others)
+    network = opened(saved)
     layers = [row._asdict() for row in network.table()]
-    report = checked(reading, model, network) if check else None
+    report = checked(saved, network) if check else None
     if as_json:
         click.echo(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
         return
@@ -35,11 +36,11 @@ def inspect(model: Path, check: bool, as_json: bool, **others: Any) -> None:
         print_report(report)
 
 
-def checked(reading: ModelOptions, model: Path, network: Network) -> dict[str, Any]:
+def checked(model: SavedModel, network: Network) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
     from deeplift_tf.conversion.check import check
 
-    report = check(reading.source(model), network, seed=0, safe_mode=not reading.unsafe)
+    report = check(model.source, network, seed=0, safe_mode=not model.unsafe)
     return {
         "prediction_error": float(report.prediction_error),
         "relative_delta": report.relative_delta,

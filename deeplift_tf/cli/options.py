@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from deeplift_tf.cli.quiet import import_tensorflow
+from deeplift_tf.runs.model import SavedModel
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -26,37 +29,19 @@ def parse_rules(context: click.Context, option: click.Parameter, given: Sequence
     return rules if len(rules) > 1 else rules["default"]
 
 
-class ModelOptions(NamedTuple):
-    """The options that say how a model is read."""
+def saved_model(path: Path, given: Mapping[str, Any]) -> SavedModel:
+    """Return a model as the options of `model_options` say that it is to be read."""
+    return SavedModel(path, **{name: given[name] for name in SavedModel._fields if name != "path"})
 
-    weights: Path | None
-    rule: str | dict[str, str]
-    dtype: str
-    unsafe: bool
-    exact_only: bool
 
-    def source(self, model: Path) -> Path | tuple[Path, Path]:
-        """Return what `dl.convert` opens."""
-        return model if self.weights is None else (model, self.weights)
-
-    def convert(self, model: Path) -> Network:
-        """Read a model into a network, with TensorFlow started quietly."""
-        from deeplift_tf.cli.quiet import import_tensorflow
-
-        import_tensorflow()
-        from deeplift_tf.conversion import convert
-
-        return convert(
-            self.source(model),
-            rule=self.rule,
-            approximate=not self.exact_only,
-            dtype=self.dtype,
-            safe_mode=not self.unsafe,
-        )
+def opened(model: SavedModel) -> Network:
+    """Read a model into a network, with TensorFlow started quietly."""
+    import_tensorflow()
+    return model.convert()
 
 
 def model_options(command: Command) -> Command:
-    """Add the options of `ModelOptions`, and ``--debug``, to a command."""
+    """Add the options of a `SavedModel`, and ``--debug``, to a command."""
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = [
         click.option("--weights", type=file, help="Weights, for a model that is a JSON architecture."),

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from deeplift_tf.cli.options import opened
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores
+from deeplift_tf.runs.model import SavedModel
 
 
 @click.command()
@@ -56,14 +58,6 @@ def layers_of(file: ScoresFile, model: Path | None) -> list[Any]:
     path = model or Path(arguments.get("model") or "")
     if not path.is_file() and not (path.is_dir() and path != Path()):
         return []
-    from deeplift_tf.cli.options import ModelOptions
-
     weights = arguments.get("weights")
-    reading = ModelOptions(
-        Path(weights) if weights else None,
-        arguments.get("rule", "rescale"),
-        arguments.get("dtype", "float32"),
-        unsafe=False,
-        exact_only=False,
-    )
-    return list(reading.convert(path).table())
+    rule, dtype = arguments.get("rule", "rescale"), arguments.get("dtype", "float32")
+    return list(opened(SavedModel(path, Path(weights) if weights else None, rule, dtype)).table())

@@ -4,99 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
-import numpy as np
 
-from deeplift_tf.cli.folder import check_folder
-from deeplift_tf.cli.methods import scoring_function
-from deeplift_tf.cli.options import ModelOptions, model_options
+from deeplift_tf.cli.options import model_options, opened, saved_model
+from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_layers, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
-from deeplift_tf.cli.sequences import FORMATS, SequenceOptions, is_fasta, score_sequences
-from deeplift_tf.cli.targets import HEADS, resolved
 from deeplift_tf.cli.versions import versions
-from deeplift_tf.images import image_rows, is_images
-from deeplift_tf.io.inputs import RowArray, Rows, open_arrays, select
-from deeplift_tf.io.reference_rows import ReferenceRows, match_references, open_references
-from deeplift_tf.io.scores_h5 import ScoresWriter, check_output
-
-if TYPE_CHECKING:
-    from deeplift_tf.network import Network
-    from deeplift_tf.scoring import Scores
-
-Target = int | tuple[int, ...] | str
-
-
-def parse_target(context: click.Context, option: click.Parameter, given: str) -> Target:
-    """Return a target as a scoring function takes it, from "3", "3,0" or "predicted", or the name of a head."""
-    if given in ("predicted", *HEADS):
-        return given
-    try:
-        position = tuple(int(part) for part in given.split(","))
-    except ValueError as error:
-        message = f"expected an index like 3, indices like 3,0, 'predicted', 'counts' or 'profile'; received {given!r}"
-        raise click.BadParameter(message, context, option) from error
-    return position if len(position) > 1 else position[0]
-
-
-def parse_targets(context: click.Context, option: click.Parameter, given: str) -> tuple[Target, ...]:
-    """Return targets separated by commas, each an index or a name."""
-    parts = [part.strip() for part in given.split(",") if part.strip()]
-    return tuple(dict.fromkeys(parse_target(context, option, part) for part in parts))
-
-
-def parse_formats(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
-    """Return formats separated by commas."""
-    names = tuple(filter(None, given.split(",")))
-    unknown = [name for name in names if name not in FORMATS]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]!r} is no format; choose from {', '.join(FORMATS)}", context, option)
-    return names
-
-
-def parse_layers(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
-    """Return names separated by commas; each becomes a dataset, so none may be the folder of another."""
-    names = tuple(filter(None, given.split(",")))
-    for name in names:
-        if any(other.startswith(f"{name}/") for other in names) or names.count(name) > 1:
-            raise click.BadParameter(f"{name!r} and what is inside it need files of their own", context, option)
-    return names
-
-
-class ScoreOptions(NamedTuple):
-    """The options that say what is scored and what is kept."""
-
-    target: Any
-    output: str | None
-    layers: tuple[str, ...]
-    batch_size: int
-    pre_activation: bool
-    mean_normalised: bool
-    hypothetical: bool
-    multipliers: bool
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the scoring function."""
-        others = self._asdict()
-        return {name: value for name, value in others.items() if name not in ("layers", "multipliers")}
-
-    def asked_of(self, network: Network) -> ScoreOptions:
-        """Return the same options with what a head's name stands for in a network."""
-        target, output = resolved(self.target, self.output, network.output_shapes)
-        return self._replace(target=target, output=output)
-
-    def kept(self, scores: Scores) -> dict[str, np.ndarray]:
-        """Return the arrays to be written, by their name in the file."""
-        optional = ["multipliers"] * self.multipliers + ["hypothetical"] * self.hypothetical
-        arrays: dict[str, np.ndarray] = {}
-        for part in ["contributions", *optional, "outputs", "reference_outputs", "delta"]:
-            arrays |= named(part, getattr(scores, part))
-        return arrays
+from deeplift_tf.io.reference_rows import match_references, open_references
+from deeplift_tf.runs.engine import in_this_process
+from deeplift_tf.runs.inputs import RunInput, Sequences, input_of, is_fasta
+from deeplift_tf.runs.output import FileOutput, FolderOutput, Output
+from deeplift_tf.runs.request import Request, Scorer
+from deeplift_tf.runs.run import run
+from deeplift_tf.runs.source import Source, batches
 
 
 class Summary(NamedTuple):
@@ -164,7 +90,7 @@ class Summary(NamedTuple):
     metavar="A,B,...",
     default="",
     callback=parse_targets,
-    help="DNA: several targets: 0,3 or counts,profile.",
+    help="Several targets instead of one: 0,3 or counts,profile.",
 )
 @click.option("--length", type=click.IntRange(min=1), help="DNA: of the windows, where the model takes any.")
 @click.option("--upper-case", is_flag=True, help="DNA: count lower-case letters as bases, not as N.")
@@ -178,107 +104,63 @@ class Summary(NamedTuple):
     help="DNA: what is written besides scores.h5.",
 )
 @model_options
-def score(
-    model: Path,
-    input: Path | None,
-    out: Path,
-    preprocess: str | None,
-    dataset: str | None,
-    references: str,
-    seed: int,
-    targets: tuple[Target, ...],
-    overwrite: bool,
-    as_json: bool,
-    **others: Any,
-) -> None:
+def score(out: Path, references: str, seed: int, overwrite: bool, as_json: bool, **given: Any) -> None:
     """Score the rows of INPUT and write contributions, outputs, reference outputs and delta to an .h5 file.
 
     DNA, a FASTA file or regions of a genome, is scored into a folder: scores.h5, and the files that TF-MoDISco,
     chrombpnet's and bpnet's tools and genome browsers read.
     """
-    wanted = ScoreOptions(*(others[name] for name in ScoreOptions._fields))
-    reading = ModelOptions(*(others[name] for name in ModelOptions._fields))
-    dna = SequenceOptions(*(others[name] for name in SequenceOptions._fields))
-    if (input is None) == (dna.regions is None):
-        raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
+    input, request = input_in(given), request_in(given)
+    output = output_in(out, overwrite, input, given)
+    output.check()
+    input.check()
     if not Path(references).exists():
         import_tensorflow()  # quietly, before a name is looked up
     metadata = {"arguments": recorded(click.get_current_context().params), "versions": versions()}
-    if input is None or is_fasta(input):
-        if wanted.layers:
-            raise click.UsageError("--layers: scores of DNA are those of the model's input")
-        check_folder(out, overwrite)
-        network = reading.convert(model)
-        done = score_sequences(
-            network,
-            dna,
-            input,
-            (references, seed),
-            targets or (wanted.target,),
-            wanted.arguments(),
-            out,
-            metadata,
-            overwrite,
-        )
-        summary = Summary(*done, str(out))
-        click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
-        return
-    if targets:
-        raise click.UsageError("--targets: only for DNA; give one --target")
-    if out.resolve() == input.resolve():
-        raise click.UsageError(f"the output would replace the input: {out}")
-    check_output(out, overwrite)
+    start = time.monotonic()
     with ExitStack() as stack:
-        arrays = None if is_images(input) else stack.enter_context(open_arrays(input))
-        given = stack.enter_context(open_references(references, seed))
-        network = reading.convert(model)
-        wanted = wanted.asked_of(network)
-        if arrays is None:
-            rows = Rows(input, pictures(network, input, preprocess))
-        else:
-            rows = Rows(input, select(arrays, network.input_names, input, dataset))
-        rows.check(network.input_shapes)
-        matched = match_references(given, Path(references), rows)
-        compiled = scoring_function(network, others["method"], wanted.layers)
-        writer = stack.enter_context(ScoresWriter(out, rows.count, metadata, overwrite))
-        summary = write_scores(compiled, rows, matched, wanted, writer)
+        found = stack.enter_context(open_references(references, seed))
+        network = opened(request.model)
+        rows = stack.enter_context(input.open(network))
+        source = Source(rows, match_references(found, Path(references), rows))
+        scorer = Scorer(request, network)
+        write = stack.enter_context(output.open(rows, scorer.labels, metadata))
+        advance = stack.enter_context(progress(rows.count))
+        largest = run(source, in_this_process(scorer), write, batches(rows.count, request.batch_size), advance)
+    summary = Summary(rows.count, time.monotonic() - start, largest, str(out))
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
 
 
-def pictures(network: Network, path: Path, preprocess: str | None) -> dict[str, RowArray]:
-    """Return the pictures of a file or folder for the one input of a network."""
-    if len(network.input_names) > 1:
-        raise click.UsageError(f"pictures: expected a model of one input; this one has {network.input_names}")
-    ((name, shape),) = network.input_shapes.items()
-    return {name: image_rows(path, shape, preprocess)}
+def input_in(given: Mapping[str, Any]) -> RunInput:
+    """Return what is scored."""
+    path, regions, genome = given["input"], given["regions"], given["genome"]
+    if (path is None) == (regions is None):
+        raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
+    if regions is not None and genome is None:
+        raise click.UsageError("regions (-r) and a genome (-g) go together")
+    if path is None or is_fasta(path):
+        return Sequences(path or regions, genome if path is None else None, given["length"], given["upper_case"])
+    return input_of(path, given["dataset"], given["preprocess"])
 
 
-def write_scores(
-    compiled: Callable[..., Scores], rows: Rows, references: ReferenceRows, wanted: ScoreOptions, writer: ScoresWriter
-) -> Summary:
-    """Score all rows, a batch at a time, and hand each batch to the writer."""
-    start, largest = time.monotonic(), None
-    with progress(rows.count) as advance:
-        for first in range(0, rows.count, wanted.batch_size):
-            batch = slice(first, min(first + wanted.batch_size, rows.count))
-            scores = compiled(rows.read(batch), references=references.read(batch), **wanted.arguments())
-            writer.append(wanted.kept(scores))
-            if scores.delta is not None:
-                largest = max(largest or 0.0, float(np.abs(scores.delta).max()))
-            advance(batch.stop - batch.start)
-    return Summary(rows.count, time.monotonic() - start, largest, str(writer.path))
+def request_in(given: Mapping[str, Any]) -> Request:
+    """Return what is asked of the model."""
+    dna = given["input"] is None or is_fasta(given["input"])
+    if dna and given["layers"]:
+        raise click.UsageError("--layers: scores of DNA are those of the model's input")
+    same = {name: given[name] for name in Request._fields if name in given and name not in ("model", "targets")}
+    request = Request(saved_model(given["model"], given), given["targets"] or (given["target"],), **same)
+    return request._replace(hypothetical=dna or request.hypothetical, sequences=dna)
 
 
-def named(part: str, value: Any) -> dict[str, np.ndarray]:
-    """Return one part of the scores by its name in the file: `part`, or `part`/input for several inputs.
-
-    What has no scores, an input of integers for one, is left out.
-    """
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        return {f"{part}/{name}": array for name, array in value.items() if array is not None}
-    return {part: value}
+def output_in(out: Path, overwrite: bool, input: RunInput, given: Mapping[str, Any]) -> Output:
+    """Return where the scores go: a folder for DNA, else a file."""
+    if isinstance(input, Sequences):
+        formats = [name for name in given["formats"] if name != "bigwig" or input.genome is not None]
+        return FolderOutput(out, overwrite, tuple(formats), given["chrom_sizes"])
+    if out.resolve() == given["input"].resolve():
+        raise click.UsageError(f"the output would replace the input: {out}")
+    return FileOutput(out, overwrite)
 
 
 def recorded(parameters: Mapping[str, Any]) -> dict[str, Any]:

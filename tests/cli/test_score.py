@@ -112,6 +112,15 @@ def test_options_of_the_model(files: Path, tmp_path: Path) -> None:
     assert found["contributions"].dtype == np.float64
 
 
+def test_several_targets_make_groups(files: Path, tmp_path: Path) -> None:
+    found = score(files, tmp_path / "s.h5", "--targets", "1,predicted", model="two.keras", x="two.npz")
+    compiled, x = dl.convert(files / "two.keras").compile(), dict(np.load(files / "two.npz"))
+    for label, target in {"target_1": 1, "predicted": "predicted"}.items():
+        scores = compiled(x, references=0.0, target=target)
+        close(found[f"contributions/{label}/dose"], scores.contributions["dose"])
+        close(found[f"outputs/{label}"], scores.outputs)
+
+
 def test_hidden_layers(files: Path, tmp_path: Path) -> None:
     found = score(files, tmp_path / "s.h5", "--layers", "conv")
     scores = dl.convert(files / "one.keras").compile(layers=["conv"])(np.load(files / "x.npy"), references=0.0)

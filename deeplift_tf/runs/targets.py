@@ -1,17 +1,25 @@
-"""What a target means that is given by the name of a head."""
+"""Targets by name: what "counts" and "profile" mean, and what a target is called in files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 HEADS = ("counts", "profile")
 
+Target = int | tuple[int, ...] | str
 
-def resolved(
-    target: int | tuple[int, ...] | str, output: str | None, shapes: Mapping[str, tuple[int | None, ...]]
-) -> tuple[Any, str | None]:
-    """Return a target and its output as a scoring function takes them.
+
+class Task(NamedTuple):
+    """A target: its name in files, and what the scoring function is told."""
+
+    label: str
+    target: Any
+    output: str | None
+
+
+def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | None, ...]]) -> Task:
+    """Return what a target means to a network.
 
     Parameters
     ----------
@@ -24,13 +32,14 @@ def resolved(
         The outputs of the network.
     """
     if target not in HEADS:
-        return target, output
+        return Task(label_of(target), target, output)
     from deeplift_tf.genomics.targets import counts, head_of, profile
 
-    return {"counts": counts, "profile": profile}[str(target)], output or head_of(str(target), shapes)
+    weights = {"counts": counts, "profile": profile}[str(target)]
+    return Task(label_of(target), weights, output or head_of(str(target), shapes))
 
 
-def label_of(target: int | tuple[int, ...] | str) -> str:
+def label_of(target: Target) -> str:
     """Return the name of a target in files: counts, profile, predicted, target_3 or target_3_0."""
     if isinstance(target, str):
         return target

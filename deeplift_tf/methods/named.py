@@ -1,4 +1,4 @@
-"""A method given on the command line: "integrated-gradients:steps=100", "grad-cam:layer=conv2d"."""
+"""A method given by name, with its settings: "integrated-gradients:steps=100", "grad-cam:layer=conv2d"."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
+from deeplift_tf.errors import MethodError
+from deeplift_tf.methods.table import METHODS
+from deeplift_tf.scoring import Scores
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
-    from deeplift_tf.scoring import Scores
 
 
 def scoring_function(network: Network, given: str, layers: Sequence[str] = ()) -> Callable[..., Scores]:
@@ -25,15 +26,18 @@ def scoring_function(network: Network, given: str, layers: Sequence[str] = ()) -
         NAME=VALUE, separated by commas. "deeplift" is the network's own scoring function.
     layers : sequence of str
         Hidden layers that are scored in place of the inputs.
+
+    Raises
+    ------
+    MethodError
+        When there is no such method, or its settings are others.
     """
     if given == "deeplift":
         return network.compile(layers=list(layers) or None)
-    from deeplift_tf.methods import METHODS
-
     name, _, settings = given.partition(":")
     method = METHODS.get(name.strip().replace("-", "_"))
     if method is None:
-        raise click.UsageError(f"--method: expected one of {', '.join(names())}; received {given!r}")
+        raise MethodError(f"method: expected one of {', '.join(names())}; received {given!r}")
     arguments = dict(setting(each) for each in settings.split(",") if each)
     check(method, name, arguments)
     chosen = {"layers": list(layers)} if layers else {}
@@ -45,14 +49,14 @@ def check(method: Callable[..., Scores], name: str, arguments: Mapping[str, Any]
 
     Raises
     ------
-    click.UsageError
+    MethodError
         When one is unknown, or one that is needed is missing.
     """
     own = {key: each for key, each in inspect.signature(method).parameters.items() if each.kind is each.KEYWORD_ONLY}
     missing = [key for key, each in own.items() if each.default is each.empty and key not in arguments]
     if missing or not set(arguments) <= set(own):
-        raise click.UsageError(
-            f"--method {name}: its settings are {', '.join(own) or 'none'}; received {', '.join(arguments) or 'none'}"
+        raise MethodError(
+            f"method {name}: its settings are {', '.join(own) or 'none'}; received {', '.join(arguments) or 'none'}"
             + (f"; needed is {name}:{missing[0]}=..." if missing else "")
         )
 
@@ -61,7 +65,7 @@ def setting(given: str) -> tuple[str, Any]:
     """Return the name and the value of NAME=VALUE: a number, True or False, or else text."""
     name, sign, value = given.partition("=")
     if not sign:
-        raise click.UsageError(f"--method: expected NAME=VALUE after the colon; received {given!r}")
+        raise MethodError(f"method: expected NAME=VALUE after the colon; received {given!r}")
     try:
         return name.strip(), ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -70,6 +74,4 @@ def setting(given: str) -> tuple[str, Any]:
 
 def names() -> list[str]:
     """Return the names for a message."""
-    from deeplift_tf.methods import METHODS
-
     return [name.replace("_", "-") for name in METHODS]

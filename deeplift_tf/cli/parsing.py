@@ -1,0 +1,45 @@
+"""Values of options: text to what the library takes."""
+
+from __future__ import annotations
+
+import click
+
+from deeplift_tf.runs.targets import HEADS, Target
+
+FORMATS = ("modisco", "chrombpnet", "bpnet", "bigwig")
+
+
+def parse_target(context: click.Context, option: click.Parameter, given: str) -> Target:
+    """Return a target as a scoring function takes it, from "3", "3,0" or "predicted", or the name of a head."""
+    if given in ("predicted", *HEADS):
+        return given
+    try:
+        position = tuple(int(part) for part in given.split(","))
+    except ValueError as error:
+        message = f"expected an index like 3, indices like 3,0, 'predicted', 'counts' or 'profile'; received {given!r}"
+        raise click.BadParameter(message, context, option) from error
+    return position if len(position) > 1 else position[0]
+
+
+def parse_targets(context: click.Context, option: click.Parameter, given: str) -> tuple[Target, ...]:
+    """Return targets separated by commas, each an index or a name."""
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    return tuple(dict.fromkeys(parse_target(context, option, part) for part in parts))
+
+
+def parse_formats(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
+    """Return formats separated by commas."""
+    names = tuple(filter(None, given.split(",")))
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is no format; choose from {', '.join(FORMATS)}", context, option)
+    return names
+
+
+def parse_layers(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
+    """Return names separated by commas; each becomes a dataset, so none may be the folder of another."""
+    names = tuple(filter(None, given.split(",")))
+    for name in names:
+        if any(other.startswith(f"{name}/") for other in names) or names.count(name) > 1:
+            raise click.BadParameter(f"{name!r} and what is inside it need files of their own", context, option)
+    return names

@@ -1,0 +1,5 @@
+"""A run: rows are read, scored batch by batch, and written. Knows no command line.
+
+Source (rows and their references) -> engine (batches to named arrays, in order) -> output (a file or a folder that
+appears when it is whole).
+"""

@@ -1,0 +1,134 @@
+"""What is scored: arrays in a file, pictures, or DNA; each knows how its rows fit a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.images import image_rows, is_images
+from deeplift_tf.io.inputs import Rows, open_arrays, select
+
+if TYPE_CHECKING:
+    from deeplift_tf.genomics import SequenceRows
+    from deeplift_tf.network import Network
+
+FASTA = (".fa", ".fasta", ".fna")
+
+
+class RunInput(Protocol):
+    """What is scored."""
+
+    def check(self) -> None:
+        """Raise an InputError for what can be seen before a model is read."""
+
+    def open(self, network: Network) -> AbstractContextManager[Rows]:
+        """Open the rows that feed a network, checked against it."""
+
+
+def is_fasta(path: Path) -> bool:
+    """Whether a file holds sequences, by its name."""
+    return path.name.lower().removesuffix(".gz").removesuffix(".bgz").endswith(FASTA)
+
+
+def input_of(path: Path, dataset: str | None, preprocess: str | None) -> RunInput:
+    """Return pictures, or the arrays of a file."""
+    return Pictures(path, preprocess) if is_images(path) else ArrayFile(path, dataset)
+
+
+class ArrayFile(NamedTuple):
+    """Arrays in an .npy, .npz or .h5 file, one for each input; `dataset` names that of a single input."""
+
+    path: Path
+    dataset: str | None = None
+
+    def check(self) -> None:
+        """Open the file once."""
+        with open_arrays(self.path):
+            pass
+
+    @contextmanager
+    def open(self, network: Network) -> Iterator[Rows]:
+        """Open the arrays of the inputs of a network."""
+        with open_arrays(self.path) as arrays:
+            rows = Rows(self.path, select(arrays, network.input_names, self.path, self.dataset))
+            rows.check(network.input_shapes)
+            yield rows
+
+
+class Pictures(NamedTuple):
+    """A picture or a folder of them; `preprocess` brings them into the space of the model's input."""
+
+    path: Path
+    preprocess: str | None = None
+
+    def check(self) -> None:
+        """A folder, or a file with the right ending, is there already."""
+        if not self.path.exists():
+            raise InputError(f"{self.path}: no such file")
+
+    @contextmanager
+    def open(self, network: Network) -> Iterator[Rows]:
+        """Open the pictures for the one input of a network."""
+        if len(network.input_names) > 1:
+            raise InputError(f"pictures: expected a model of one input; this one has {network.input_names}")
+        ((name, shape),) = network.input_shapes.items()
+        rows = Rows(self.path, {name: image_rows(self.path, shape, self.preprocess)})
+        rows.check(network.input_shapes)
+        yield rows
+
+
+class Sequences(NamedTuple):
+    """DNA: the sequences of a FASTA file, or those of regions of a genome.
+
+    Attributes
+    ----------
+    path : Path
+        FASTA; or, with `genome` given, regions.
+    genome : Path, optional
+    length : int, optional
+        Of the windows, where the model takes any.
+    upper_case : bool
+        Count lower-case letters as bases.
+    """
+
+    path: Path
+    genome: Path | None = None
+    length: int | None = None
+    upper_case: bool = False
+
+    def check(self) -> None:
+        """Look for the files."""
+        for path in filter(None, (self.path, self.genome)):
+            if not path.is_file():
+                raise InputError(f"{path}: no such file")
+
+    @contextmanager
+    def open(self, network: Network) -> Iterator[Rows]:
+        """Open the sequences for the one input of a network."""
+        name, length = sequence_input(network)
+        if length is not None and self.length not in (None, length):
+            raise InputError(f"--length {self.length}: the model takes sequences of {length}")
+        with self.sequences(length or self.length) as sequences:
+            yield Rows(self.path, {name: sequences})
+
+    def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows]:
+        """Open the sequences, all of one length."""
+        from deeplift_tf.genomics import region_rows, sequence_rows
+
+        if self.genome is None:
+            return sequence_rows(self.path, length, self.upper_case)
+        if length is None:
+            raise InputError("the model takes sequences of any length; say how long the windows are: --length")
+        return region_rows(self.path, self.genome, length, self.upper_case)
+
+
+def sequence_input(network: Network) -> tuple[str, int | None]:
+    """Return the name of the one input, and the length that it takes."""
+    shapes = network.input_shapes
+    if len(shapes) != 1 or len(next(iter(shapes.values()))) != 3 or next(iter(shapes.values()))[2] != 4:
+        raise InputError(f"sequences: expected a model of one input of shape (None, length, 4); received {shapes}")
+    ((name, shape),) = shapes.items()
+    return name, shape[1]

@@ -1,0 +1,140 @@
+"""What is asked of a model about every row, and the function that answers it for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.targets import Target, task
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
+    from deeplift_tf.scoring import Scores
+
+Arrays = dict[str, np.ndarray]
+
+
+class Request(NamedTuple):
+    """What is asked of a model about every row; can be pickled, so that other processes answer the same.
+
+    Attributes
+    ----------
+    model : SavedModel
+    targets : tuple of targets
+        By index or name; with several, each array is called after its target as well.
+    output, layers, batch_size, pre_activation, mean_normalised, hypothetical
+        See `Score.__call__` and `Network.compile`.
+    method : str
+        See `deeplift_tf.methods.named.scoring_function`.
+    multipliers : bool
+        Keep the multipliers too.
+    reverse_complement : bool
+        Mean over both strands.
+    sequences : bool
+        The rows are one-hot letters in bytes; keep them beside their scores.
+    """
+
+    model: SavedModel
+    targets: tuple[Target, ...] = (0,)
+    output: str | None = None
+    method: str = "deeplift"
+    layers: tuple[str, ...] = ()
+    batch_size: int = 32
+    pre_activation: bool = False
+    mean_normalised: bool = False
+    hypothetical: bool = False
+    multipliers: bool = False
+    reverse_complement: bool = False
+    sequences: bool = False
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the scores that are kept."""
+        optional = ["multipliers"] * self.multipliers + ["hypothetical"] * self.hypothetical
+        return ["contributions", *optional, "outputs", "reference_outputs", "delta"]
+
+
+class Scorer:
+    """Answers a request for batches of rows.
+
+    Parameters
+    ----------
+    request : Request
+    network : Network, optional
+        That of the model, where it has been read already.
+    """
+
+    def __init__(self, request: Request, network: Network | None = None) -> None:
+        from deeplift_tf.genomics import both_strands
+        from deeplift_tf.methods.named import scoring_function
+
+        network = request.model.convert() if network is None else network
+        score = scoring_function(network, request.method, request.layers)
+        self._request, self._score = request, both_strands(score) if request.reverse_complement else score
+        self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the targets."""
+        return [each.label for each in self.tasks]
+
+    def __call__(self, x: Any, references: Any) -> Arrays:
+        """Return what is kept of the scores of some rows, by its names in the file.
+
+        Parameters
+        ----------
+        x : array or dict of arrays, shape (n, ...)
+        references
+            As a scoring function takes them.
+
+        Returns
+        -------
+        dict of str to np.ndarray, shape (n, ...)
+        """
+        arrays: Arrays = {"sequences": x} if self._request.sequences else {}
+        x = np.asarray(x, np.float32) if self._request.sequences else x
+        for label, scores in self._each(x, references):
+            for part in self._request.parts:
+                arrays |= named(part, label if len(self.tasks) > 1 else "", getattr(scores, part))
+        return arrays
+
+    def _each(self, x: Any, references: Any) -> Iterator[tuple[str, Scores]]:
+        """Score rows for every target; those in one output share the forward passes."""
+        asked = self._request
+        others = {
+            name: getattr(asked, name) for name in ("batch_size", "pre_activation", "mean_normalised", "hypothetical")
+        }
+        for output in dict.fromkeys(each.output for each in self.tasks):
+            alike = [each for each in self.tasks if each.output == output]
+            if len(alike) == 1:
+                target = alike[0].target
+                yield alike[0].label, self._score(x, references=references, target=target, output=output, **others)
+                continue
+            scores = self._score(
+                x, references=references, targets=[each.target for each in alike], output=output, **others
+            )
+            for index, each in enumerate(alike):
+                values: dict[str, Any] = {name: at(value, index) for name, value in scores._asdict().items()}
+                yield each.label, type(scores)(**values)
+
+
+def at(value: Any, index: int) -> Any:
+    """Return the part of one target, where there is any."""
+    if isinstance(value, Mapping):
+        return {name: at(part, index) for name, part in value.items()}
+    return None if value is None else value[index]
+
+
+def named(part: str, label: str, value: Any) -> Arrays:
+    """Return one part of the scores by its name in the file: part, part/target, part/input or part/target/input.
+
+    What has no scores, an input of integers for one, is left out.
+    """
+    if isinstance(value, Mapping):
+        return {
+            f"{key}/{name}": array for name, each in value.items() for key, array in named(part, label, each).items()
+        }
+    return {} if value is None else {f"{part}/{label}" if label else part: value}

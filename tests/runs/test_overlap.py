@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from deeplift_tf.runs.overlap import AHEAD, ahead, behind
+
+
+def test_items_come_in_order_and_no_more_than_a_few_are_read_ahead() -> None:
+    read: list[int] = []
+
+    def one(item: int) -> int:
+        read.append(item)
+        return 10 * item
+
+    with closing(ahead(one, range(20))) as items:
+        for done, item in enumerate(items):
+            assert item == 10 * done
+            assert len(read) <= done + 1 + AHEAD
+    assert read == list(range(20))
+
+
+def test_reading_goes_on_while_an_item_is_used() -> None:
+    second = threading.Event()
+    with closing(ahead(lambda item: second.set() if item == 2 else None, [1, 2])) as items:
+        next(items)
+        assert second.wait(10)
+
+
+def test_what_reading_raises_comes_in_its_place() -> None:
+    with closing(ahead(lambda item: 6 // item, [3, 2, 0, 1])) as items:
+        assert [next(items), next(items)] == [2, 3]
+        with pytest.raises(ZeroDivisionError):
+            next(items)
+    assert not [each for each in threading.enumerate() if each.name.startswith("reader")]
+
+
+def test_what_was_handed_over_is_written_after_an_exception_too() -> None:
+    written: list[int] = []
+    with pytest.raises(KeyError), behind(written.append) as write:
+        for item in range(3):
+            write(item)
+        raise KeyError
+    assert written == [0, 1, 2]
+
+
+def failing(written: list[int]) -> Callable[[int], None]:
+    def write(item: int) -> None:
+        if item == 2:
+            raise OSError("disk full")
+        written.append(item)
+
+    return write
+
+
+def test_nothing_is_written_after_a_failure_and_the_failure_is_raised() -> None:
+    written: list[int] = []
+    handed = 0
+    with pytest.raises(OSError, match="disk full"), behind(failing(written)) as write:
+        for item in range(1000):
+            write(item)
+            handed += 1
+    assert written == [0, 1]
+    assert handed <= 3 + AHEAD
+
+
+def test_a_failure_of_the_last_write_is_raised() -> None:
+    with pytest.raises(OSError, match="disk full"), behind(failing([])) as write:
+        write(2)
