@@ -9,8 +9,12 @@ NEEDED = ("click", "rich")
 
 
 def main() -> None:
-    """Run the command line; says how to install what it needs where that is missing."""
+    """Run the command line; says how to install what it needs where that is missing, which `doctor` can do without."""
     missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing and sys.argv[1:2] == ["doctor"]:
+        from deeplift_tf.cli.diagnosis import run
+
+        sys.exit(run(as_json="--json" in sys.argv))
     if missing:
         print(f"error: {' and '.join(missing)} not installed; run: pip install 'deeplift-tf[cli]'", file=sys.stderr)
         sys.exit(2)

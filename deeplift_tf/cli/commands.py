@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from deeplift_tf import __version__
+from deeplift_tf.cli.doctor import doctor
 from deeplift_tf.cli.errors import Commands
 from deeplift_tf.cli.export import export
 from deeplift_tf.cli.inspect import inspect
@@ -24,6 +25,7 @@ def commands(debug: bool) -> None:
     """DeepLIFT importance scores for saved Keras models."""
 
 
+commands.add_command(doctor)
 commands.add_command(export)
 commands.add_command(inspect)
 commands.add_command(plot)
