@@ -11,6 +11,7 @@ import deeplift_tf.conversion.converters  # noqa: F401 - fills the registry
 from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.readers import read
+from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.registry import Converter, converter_of
 from deeplift_tf.conversion.scope import Draft, Scope
 from deeplift_tf.conversion.traverse import functional, model_inputs, traverse
@@ -94,6 +95,8 @@ class Conversion:
 
     def graph_of(self, model: Any) -> Graph:
         """Return the graph of a live model."""
+        if isinstance(model, GraphModel):
+            raise UnsupportedLayerError(f"{model.name}: holds no layers, and its operations are not converted yet")
         inner = functional(model)
         inputs = model_inputs(inner, self.dtype)
         edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype)

@@ -1,4 +1,4 @@
-"""Everything that turns what a user holds into a live keras.Model; `read` is the only door.
+"""Everything that turns what a user holds into a live keras.Model, or a graph; `read` is the only door.
 
 A format is recognised by the content of the file, not by its name.
 """
@@ -14,37 +14,46 @@ import keras
 
 from deeplift_tf.conversion.readers.architecture_json import load_weights, read_pair
 from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.readers.keras_v3 import read_keras_v3
 from deeplift_tf.conversion.readers.legacy_h5 import read_legacy_h5
+from deeplift_tf.conversion.readers.saved_model import is_saved_model, read_saved_model
 from deeplift_tf.errors import ModelFileError
 
 ZIP_MAGIC = b"PK\x03\x04"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-KNOWN = "a .keras file, an .h5 file, a pair (architecture.json, weights.h5) or a live keras.Model"
+KNOWN = "a .keras file, an .h5 file, a SavedModel folder, a pair (architecture.json, weights.h5) or a live keras.Model"
 
 ModelSource = Any
 """What `read` takes: a keras.Model, a path, or a pair."""
 
 
-def read(model: ModelSource, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> keras.Model:
-    """Give the live model of whatever a user holds.
+def read(
+    model: ModelSource,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    signature: str | None = None,
+) -> Any:
+    """Give the live model of whatever a user holds, or the graph of a folder that holds no layers.
 
     Parameters
     ----------
     model : keras.Model, path, or pair
         A live model, which is returned as it is; the path of a .keras file or of an .h5 file of any version of Keras;
-        a pair (architecture.json, weights.h5); or a pair of a live model and a file of weights, which are loaded into
-        a copy.
+        a SavedModel folder; a pair (architecture.json, weights.h5); or a pair of a live model and a file of weights,
+        which are loaded into a copy.
     custom_objects : mapping, optional
         The user's own classes and functions, by the names the file uses. A function under the name of a Lambda layer
         is computed in the place of the code that the file holds.
     safe_mode : bool, default=True
         Run nothing that the file brings along. False: trust the file.
+    signature : str, optional
+        Of a SavedModel that has several.
 
     Returns
     -------
-    keras.Model
-        Built, with weights and the layer names of the file, not compiled, computing in float32 or float64.
+    keras.Model or GraphModel
+        A model is built, with weights and the layer names of the file, not compiled, computing in float32 or float64.
 
     Raises
     ------
@@ -63,12 +72,12 @@ def read(model: ModelSource, custom_objects: Mapping[str, Any] | None = None, sa
     if not isinstance(model, str | os.PathLike):
         raise ModelFileError(f"expected {KNOWN}; found a {_kind(model)}")
     with reading(model, "a model file that is complete"):
-        return _read_one(Path(model), custom_objects, safe_mode)
+        return _read_one(Path(model), custom_objects, safe_mode, signature)
 
 
-def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:
+def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None) -> Any:
     if path.is_dir():
-        raise _folder(path)
+        return _read_folder(path, safe_mode, signature)
     start = _start(path)
     if start.startswith(ZIP_MAGIC):
         return read_keras_v3(path, custom_objects, safe_mode)
@@ -122,14 +131,11 @@ def _found(path: Path, start: bytes) -> str:
     return f"found a file that starts with {start!r}. Save the model with model.save('model.keras')"
 
 
-def _folder(path: Path) -> ModelFileError:
-    if (path / "saved_model.pb").is_file():
-        return ModelFileError(
-            f"{path}: expected {KNOWN}; found a SavedModel, which is not read yet. Load it in the Keras it was saved "
-            "with, and save it with model.save('model.keras')"
-        )
+def _read_folder(path: Path, safe_mode: bool, signature: str | None) -> GraphModel:
+    if is_saved_model(path):
+        return read_saved_model(path, safe_mode, signature)
     names = sorted(child.name for child in path.iterdir())[:8]
-    return ModelFileError(f"{path}: expected {KNOWN}; found a folder without saved_model.pb, holding {names}")
+    raise ModelFileError(f"{path}: expected {KNOWN}; found a folder without saved_model.pb, holding {names}")
 
 
 def _kind(value: Any) -> str:

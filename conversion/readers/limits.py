@@ -29,6 +29,12 @@ MAX_WEIGHT_FACTOR = 4
 SPARE_WEIGHTS = 1 << 20
 """Weights that an architecture may declare beyond that, in elements (scales, counters, random seeds)."""
 
+MAX_GRAPH_BYTES = 1 << 31
+"""Length of a saved_model.pb: what protobuf itself can read."""
+
+MAX_CALLS = 10_000
+"""Calls of functions by functions in one SavedModel: a few functions that call one another twice could make 2^n."""
+
 
 def too_much(declared_bytes: int, stored_bytes: int) -> bool:
     """Whether so many bytes, declared by a file that stores so few, can only be meant to fill the memory."""

@@ -125,7 +125,7 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     refused(tmp_path, "found a folder without saved_model.pb", "notes.txt")
     (tmp_path / "saved_model.pb").touch()
-    refused(tmp_path, "found a SavedModel, which is not read yet", "model.save('model.keras')")
+    refused(tmp_path, "expected a graph tagged 'serve'")
 
 
 def test_a_tf_keras_model() -> None:

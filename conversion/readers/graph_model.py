@@ -1,0 +1,105 @@
+"""A model as TensorFlow runs it: a graph of operations, without layers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+GraphDef = Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GraphModel:
+    """A graph of TensorFlow operations with the values of its variables.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    graph : GraphDef
+        With its library of functions; the nodes alone that the outputs need.
+    inputs : dict of str to tf.TensorSpec
+        By name; each spec is named after the node that stands for the input.
+    outputs : dict of str to str
+        By name the tensor, as ``node:index``.
+    values : mapping of str to array
+        Of variables and captured tensors, by the node that stands for them.
+    """
+
+    name: str
+    graph: GraphDef
+    inputs: dict[str, tf.TensorSpec]
+    outputs: dict[str, str]
+    values: Mapping[str, Any]
+
+    def __call__(self, inputs: Any, training: bool = False) -> list[Any]:
+        """Run the graph as TensorFlow runs it, for comparison; initialisers do not run.
+
+        Parameters
+        ----------
+        inputs : array or list of arrays, in the order of the inputs
+        training : bool
+            As Keras models take it; without effect.
+
+        Returns
+        -------
+        list of np.ndarray
+            The outputs in their order.
+        """
+        x = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+            outputs = tf.graph_util.import_graph_def(self.graph, return_elements=list(self.outputs.values()), name="")
+            for node in self.graph.node:
+                if node.op in VARIABLES:
+                    assign(graph.get_tensor_by_name(f"{node.name}:0"), self.values[node.name], session)
+            given = zip(x, self.inputs.values(), strict=True)
+            places = {f"{spec.name}:0": np.asarray(part, spec.dtype.as_numpy_dtype) for part, spec in given}
+            return list(session.run(outputs, places))
+
+
+VARIABLES = ("VarHandleOp", "Variable", "VariableV2")
+
+
+def assign(variable: tf.Tensor, value: Any, session: Any) -> None:
+    """Put a value into a variable of a graph, by a resource or by a reference."""
+    place = tf.compat.v1.placeholder(value.dtype, value.shape)
+    if variable.dtype == tf.resource:
+        done = tf.raw_ops.AssignVariableOp(resource=variable, value=place)
+    else:
+        done = tf.compat.v1.assign(variable, place)
+    session.run(done, {place: value})
+
+
+def needed(graph: GraphDef, tensors: Iterable[str]) -> GraphDef:
+    """Return the nodes that some tensors are computed from, in their order; what merely has to run before is left out.
+
+    Parameters
+    ----------
+    graph : GraphDef
+    tensors : iterable of str
+        As ``node:index``.
+    """
+    nodes = {node.name: node for node in graph.node}
+    left, wanted = [node_of(tensor) for tensor in tensors], set[str]()
+    while left:
+        name = left.pop()
+        if name not in wanted and name in nodes:
+            wanted.add(name)
+            left.extend(node_of(ref) for ref in nodes[name].input if not ref.startswith("^"))
+    kept = type(graph)(library=graph.library, versions=graph.versions)
+    for node in graph.node:
+        if node.name in wanted:
+            added = kept.node.add()
+            added.CopyFrom(node)
+            del added.input[:]
+            added.input.extend(ref for ref in node.input if not ref.startswith("^"))
+    return kept
+
+
+def node_of(tensor: str) -> str:
+    """Return the node that makes a tensor."""
+    return tensor.partition(":")[0]
