@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.errors import DeepLiftError, InputError
@@ -18,7 +19,7 @@ from deeplift_tf.plots import heatmap
 from deeplift_tf.plots.figure import panels
 from deeplift_tf.references import as_references
 from deeplift_tf.scoring import Scores
-from deeplift_tf.target_layer import before_activation, resolve_target
+from deeplift_tf.target_layer import probabilities, resolve_target
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -185,10 +186,9 @@ def far_from_neutral(network: Network, x: Batch, label: str, references: Any, op
     few = Batch(tuple(array[:LOOKED_AT] for array in x.arrays), x.names, x.structure)
     given = as_references(0.0 if references is None else references, few, network.graph.inputs)
     of_references = output_of(network, reference_rows(few, given.take(0, len(few))), names[0])
-    size = of_references.shape[-1]
-    if probabilities(network, edge):
-        neutral = 1 / size if size > 1 else 0.5
-        deviation = float(np.abs(of_references - neutral).max())
+    found = as_probabilities(network, edge, of_references)
+    if found is not None:
+        deviation, neutral = float(np.abs(found - 1 / found.shape[-1]).max()), 1 / found.shape[-1]
         if deviation > FAR_FROM_UNIFORM:
             return (
                 f"references {label}: their own output is up to {deviation:.2f} away from uniform ({neutral:.2g}), so "
@@ -221,9 +221,10 @@ def output_of(network: Network, rows: Any, name: str) -> np.ndarray:
     return np.asarray(outputs[name] if isinstance(outputs, dict) else outputs)
 
 
-def probabilities(network: Network, edge: Edge) -> bool:
-    """Whether a value is made by a softmax or a sigmoid."""
+def as_probabilities(network: Network, edge: Edge, values: np.ndarray) -> np.ndarray | None:
+    """Return a value that a softmax or a sigmoid makes as probabilities, shape (..., classes); None for any other."""
     try:
-        return before_activation(network.graph, edge) != edge
+        found = probabilities(network.graph, edge, tf.constant(values))
     except DeepLiftError:
-        return False
+        return None
+    return None if found is None else found.numpy()

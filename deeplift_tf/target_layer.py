@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from deeplift_tf.errors import LayerNameError, TargetError
 from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.layers.kinds import Elementwise
-from deeplift_tf.layers.softmax import Softmax
+from deeplift_tf.layers.softmax import LogSoftmax, Softmax
 
 LINEAR_KINDS = {"Linear", "Diagonal"}
 
@@ -63,3 +65,29 @@ def before_activation(graph: Graph, edge: Edge) -> Edge:
         f"pre_activation: expected layer {node.name!r} ({node.keras_class}) to end in a softmax or sigmoid; it is "
         f"{type(layer).__name__}. Name the layer before it: output=..."
     )
+
+
+def probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor | None:
+    """Return a value as probabilities, shape (..., classes): a sigmoid's units are two classes each.
+
+    None where the value is linear, and so no probability.
+
+    Parameters
+    ----------
+    graph : Graph
+    edge : Edge
+        Made by a softmax or sigmoid.
+    values : tf.Tensor, shape (N, ...)
+        At the edge.
+
+    Raises
+    ------
+    TargetError
+        When another nonlinearity makes the value.
+    """
+    if before_activation(graph, edge) == edge:
+        return None
+    layer = graph.node(edge.node).layer
+    if not isinstance(layer, Softmax):
+        return tf.stack([values, 1 - values], -1)
+    return tf.exp(values) if isinstance(layer, LogSoftmax) else values

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import click
@@ -24,7 +26,7 @@ class Commands(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _remarks_shown():
                 warnings.showwarning = _show_warning
                 sys.exit(super().main(arguments, *others, **extra) or 0)
         except (Exception, KeyboardInterrupt) as error:
@@ -61,3 +63,23 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     click.echo(f"warning: {_one_line(str(message))}", err=True)
+
+
+class _Remarks(logging.Handler):
+    """Prints what the package logs, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"{'note' if record.levelno < logging.WARNING else 'warning'}: {record.getMessage()}", err=True)
+
+
+@contextmanager
+def _remarks_shown() -> Iterator[None]:
+    logger, handler = logging.getLogger("deeplift_tf"), _Remarks(logging.INFO)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
+from deeplift_tf.cli.help import EXPORTED_REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model
 from deeplift_tf.cli.parsing import parse_layers, parse_target
 from deeplift_tf.io.inputs import one_or_all, select
-from deeplift_tf.io.reference_rows import open_references
+from deeplift_tf.io.reference_rows import open_references, ready
 from deeplift_tf.runs.targets import task
+
+if TYPE_CHECKING:
+    from deeplift_tf.network import Network
 
 
 @click.command()
@@ -21,8 +25,7 @@ from deeplift_tf.runs.targets import task
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="New folder: served/scorer/1.")
 @click.option(
     "--references",
-    help="Baked in: a number; a file: .npy, .npz or .h5; or zeros, gc-content, shuffle:20, dinucleotide-shuffle:20. "
-    "By default they come with each request.",
+    help=EXPORTED_REFERENCES,
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
 @click.option(
@@ -59,16 +62,17 @@ def export(
     network = opened(saved_model(model, others))
     if target is not None:
         _, target, output = task(target, output, network.output_shapes)
-    given = None if references is None else read_references(references, seed, list(network.input_names))
+    given = None if references is None else read_references(references, seed, network)
     flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical")}
     score = network.compile(layers=list(others["layers"]) or None)
     click.echo(str(score.export(out, given, target, output=output, **flags)))
 
 
-def read_references(given: str, seed: int, names: list[str]) -> Any:
+def read_references(given: str, seed: int, network: Network) -> Any:
     """Return references that are a number, a maker, or arrays read from a file whole."""
     with open_references(given, seed) as found:
-        if not isinstance(found, Mapping):
-            return found
-        arrays = select(found, names, Path(given))
+        made = ready(found, network)
+        if not isinstance(made, Mapping):
+            return made
+        arrays = select(made, network.input_names, Path(given))
         return one_or_all({name: np.asarray(array[:]) for name, array in arrays.items()})

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import click
 
+from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model
 from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_layers, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
-from deeplift_tf.io.reference_rows import match_references, open_references
+from deeplift_tf.io.reference_rows import match_references, open_references, ready
 from deeplift_tf.runs.engine import in_this_process
 from deeplift_tf.runs.inputs import RunInput, Sequences, input_of, is_fasta
 from deeplift_tf.runs.output import FileOutput, FolderOutput, Output
@@ -50,14 +51,14 @@ class Summary(NamedTuple):
     "--references",
     default="zeros",
     show_default=True,
-    help="A number; a file: .npy, .npz or .h5; or a name: zeros, blurred:3, gc-content, dinucleotide-shuffle:20, ...",
+    help=REFERENCES,
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
 @click.option(
     "--method",
     default="deeplift",
     show_default=True,
-    help="Or gradient-times-input, integrated-gradients:steps=100, occlusion:window=3, grad-cam:layer=NAME, ...",
+    help=METHODS,
 )
 @click.option(
     "--target",
@@ -122,7 +123,7 @@ def score(out: Path, references: str, seed: int, overwrite: bool, as_json: bool,
         found = stack.enter_context(open_references(references, seed))
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
-        source = Source(rows, match_references(found, Path(references), rows))
+        source = Source(rows, match_references(ready(found, network, given["preprocess"]), Path(references), rows))
         scorer = Scorer(request, network)
         write = stack.enter_context(output.open(rows, scorer.labels, metadata))
         advance = stack.enter_context(progress(rows.count))

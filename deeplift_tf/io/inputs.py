@@ -174,6 +174,11 @@ class Rows:
         """Return consecutive rows in the structure that a scoring function takes."""
         return one_or_all({name: np.asarray(array[rows]) for name, array in self.arrays.items()})
 
+    def check_shapes(self, expected: Mapping[str, tuple[int | None, ...]]) -> None:
+        """Refuse arrays of other shapes than the inputs take, None where any size fits."""
+        for name, array in self.arrays.items():
+            _check_shape(f"{self.path}: input {name!r}", array.shape, expected[name])
+
     def check(self, expected: Mapping[str, tuple[int | None, ...]]) -> None:
         """Refuse arrays that the network cannot score, before any of them is.
 
@@ -187,8 +192,7 @@ class Rows:
         InputError
             Shapes differ, numbers of rows differ, there are none, or a value is not a finite number.
         """
-        for name, array in self.arrays.items():
-            _check_shape(f"{self.path}: input {name!r}", array.shape, expected[name])
+        self.check_shapes(expected)
         counts = {name: array.shape[0] for name, array in self.arrays.items()}
         if len(set(counts.values())) > 1:
             raise InputError(f"{self.path}: expected as many rows for every input; received {counts}")

@@ -11,28 +11,32 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deeplift_tf.errors import InputError, ReferencesError
+from deeplift_tf.images import is_images
 from deeplift_tf.io.inputs import RowArray, Rows, check_finite, one_or_all, open_arrays, select
-from deeplift_tf.io.reference_makers import named_references, names
+from deeplift_tf.io.reference_makers import Asked, Opened, as_they_are, named_references, names
 
 if TYPE_CHECKING:
+    from deeplift_tf.network import Network
     from deeplift_tf.references import Maker
 
 
 @contextmanager
-def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Mapping[str, RowArray]]:
+def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Asked | Mapping[str, RowArray]]:
     """Read what stands for references in a command, without reading the arrays of a file.
 
     Parameters
     ----------
     given : str
-        "zeros", a number, a name like "dinucleotide-shuffle:20", or the path of an .npy, .npz or .h5 file.
+        "zeros", a number, a name like "dinucleotide-shuffle:20", or the path of an .npy, .npz or .h5 file, or of
+        pictures.
     seed : int
         For references that are drawn at random.
 
     Yields
     ------
-    float, Maker, or Mapping of str to RowArray
-        The number that fills all references, what makes them, or the arrays of the file by name.
+    float, Maker, Asked, or Mapping of str to RowArray
+        The number that fills all references, what makes them, what makes them when the network is there (see `ready`),
+        or the arrays of the file by name.
 
     Raises
     ------
@@ -43,18 +47,36 @@ def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Mappi
     if number is not None:
         yield number
         return
-    maker = named_references(given, seed)
-    if maker is not None:
-        yield maker
-        return
     with ExitStack() as stack:
-        try:
-            arrays = stack.enter_context(open_arrays(Path(given)))
-        except InputError as error:
-            raise ReferencesError(
-                f"references: expected 'zeros', a finite number or a file of arrays, or a name: {names()}; {error}"
-            ) from error
-        yield arrays
+        named = named_references(given, seed, stack)
+        if named is not None:
+            yield named
+        elif is_images(Path(given)):
+            yield Asked(as_they_are, {"data": Opened(Path(given), None, True)})
+        else:
+            try:
+                arrays = stack.enter_context(open_arrays(Path(given)))
+            except InputError as error:
+                raise ReferencesError(
+                    f"references: expected 'zeros', a finite number or a file of arrays, or a name: {names()}; {error}"
+                ) from error
+            yield arrays
+
+
+def ready(
+    given: float | Maker | Asked | Mapping[str, RowArray], network: Network, preprocess: str | None = None
+) -> float | Maker | Mapping[str, RowArray]:
+    """Return references that wait for a network made; others as they are.
+
+    Parameters
+    ----------
+    given
+        As `open_references` yields it.
+    network : Network
+    preprocess : str, optional
+        What pictures go through before the model.
+    """
+    return given.made(network, preprocess) if isinstance(given, Asked) else given
 
 
 def _as_number(given: str) -> float | None:
@@ -95,7 +117,7 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     Parameters
     ----------
     given : float, Maker, or Mapping of str to RowArray
-        As `open_references` yields it.
+        As `ready` returns it.
     path : Path
         The file of the references, for messages.
     rows : Rows

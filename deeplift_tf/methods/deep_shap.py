@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deeplift_tf.arrays import arrange
-from deeplift_tf.errors import ReferencesError
+from deeplift_tf.errors import DeepLiftError, InputError, ReferencesError
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import under_rule
 from deeplift_tf.scoring import Scores
+
+ADDITIVITY = 0.01  # of the largest output, or of 1 where that is less
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -24,7 +26,11 @@ def deep_shap(
     references: Any = None,
     target: Any = 0,
     *,
-    background: Any = None,
+    data: Any = None,
+    ranked_outputs: int | None = None,
+    output_rank_order: str = "max",
+    check_additivity: bool = True,
+    multiply_by_inputs: bool = True,
     **options: Unpack[Options],
 ) -> Scores:
     """Deep SHAP: contributions by DeepLIFT, averaged over a background set (Lundberg and Lee, NeurIPS 2017).
@@ -35,19 +41,72 @@ def deep_shap(
     x, target
         As for `Score.__call__`.
     references
-        As for `Score.__call__`, in place of a background.
-    background : array, or list or dict of arrays, shape (R, ...)
-        The rows that every row of x is compared to.
-    **options
-        See `Options`.
+        As for `Score.__call__`, in place of `data`.
+    data : array, or list or dict of arrays, shape (R, ...)
+        The background: rows that every row of x is compared to.
+    ranked_outputs : int, optional
+        Scores as many outputs for each row, the first of them in `output_rank_order`, in place of a target.
+    output_rank_order : {"max", "min", "max_abs"}
+        Largest, smallest, or largest magnitude first.
+    check_additivity : bool
+        Whether sums that miss the difference of the outputs by more than `ADDITIVITY` are an error.
+    multiply_by_inputs, **options
+        As for `deeplift`.
+
+    Raises
+    ------
+    DeepLiftError
+        When the check fails.
     """
-    if background is not None:
+    if data is not None:
         if references is not None:
-            raise ReferencesError("deep_shap: expected references or a background; received both")
-        parts, _ = arrange(background, network.graph.inputs, "background")
+            raise ReferencesError("deep_shap: expected references or data; received both")
+        parts, _ = arrange(data, network.graph.inputs, "data")
         references = [np.asarray(part)[None] for part in parts]
         references = references if len(references) > 1 else references[0]
-    return under_rule(network, None, x, references, target, options, True)
+    if ranked_outputs is not None:
+        options = {**options, "targets": ranks(network, x, ranked_outputs, output_rank_order, options)}
+    scores = under_rule(network, None, x, references, target, options, multiply_by_inputs)
+    if check_additivity and scores.delta is not None:
+        require_additivity(scores)
+    return scores
+
+
+def ranks(network: Network, x: Any, count: int, order: str, options: Options) -> list[np.ndarray]:
+    """Return the positions of the outputs that come first, each shape (N,).
+
+    Raises
+    ------
+    InputError
+        When the order is unknown, or there are not as many outputs.
+    """
+    outputs, name = network.predict(x, options.get("batch_size", 32)), options.get("output")
+    if name is not None and name not in network.output_names:
+        raise InputError(f"deep_shap: ranked are outputs of the model, {network.output_names}; received {name!r}")
+    values = outputs[name or network.output_names[0]] if isinstance(outputs, dict) else outputs
+    keys = {"max": -values, "min": values, "max_abs": -np.abs(values)}
+    if order not in keys or values.ndim != 2 or not 1 <= count <= values.shape[1]:
+        raise InputError(
+            f"deep_shap: expected ranked_outputs from 1 to the number of outputs, shape {values.shape}, in the order "
+            f"{', '.join(keys)}; received {count} and {order!r}"
+        )
+    return list(np.argsort(keys[order], 1, kind="stable")[:, :count].T)
+
+
+def require_additivity(scores: Scores) -> None:
+    """Compare the sums of contributions with the differences of the outputs.
+
+    Raises
+    ------
+    DeepLiftError
+    """
+    assert scores.delta is not None
+    largest = float(np.abs(scores.delta).max())
+    if largest > ADDITIVITY * max(1.0, float(np.abs(scores.outputs).max())):
+        raise DeepLiftError(
+            f"deep_shap: expected contributions that sum to the difference of the outputs; they miss it by up to "
+            f"{largest:.2g}. network.summary() names the approximate layers; check_additivity=False returns the scores"
+        )
 
 
 class Explanation(NamedTuple):

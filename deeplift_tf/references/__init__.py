@@ -1,11 +1,12 @@
 """References: what the scores measure differences from.
 
 Some are arrays, made once for all rows; most are makers, functions of rows of x that a scoring function calls batch by
-batch; `uniform_output` searches for one with the network's help. `REFERENCES` are those that need nothing but numbers,
-by the names that the command line knows.
+batch; `uniform_output` searches for one with the network's help. `REFERENCES` holds all of them by the names that the
+command line knows.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from deeplift_tf.references.forms import References as References
 from deeplift_tf.references.forms import as_references as as_references
@@ -24,7 +25,20 @@ from deeplift_tf.references.simple import zeros as zeros
 from deeplift_tf.references.uniform_output import UniformOutput as UniformOutput
 from deeplift_tf.references.uniform_output import uniform_output as uniform_output
 
-REFERENCES: dict[str, Callable[..., Maker]] = {
-    maker.__name__: maker
-    for maker in (zeros, constant, blurred, uniform_frequencies, gc_content, shuffle, dinucleotide_shuffle)
+REFERENCES: dict[str, Callable[..., Any]] = {
+    make.__name__: make
+    for make in (
+        zeros,
+        constant,
+        mean,
+        channel_mean,
+        blurred,
+        another_example,
+        background_sample,
+        uniform_frequencies,
+        gc_content,
+        shuffle,
+        dinucleotide_shuffle,
+        uniform_output,
+    )
 }

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.errors import ReferencesError
+
 
 @dataclasses.dataclass(frozen=True)
 class Maker:
@@ -38,8 +40,21 @@ class Maker:
         return self.make(array) if array.dtype.kind == "f" else array
 
     def __str__(self) -> str:
-        numbers = {name: value for name, value in self.make.keywords.items() if np.ndim(value) == 0}
+        numbers = {name: value for name, value in self.make.keywords.items() if not hasattr(value, "shape")}
         return f"{self.make.func.__name__.strip('_')}({', '.join(f'{n}={v}' for n, v in numbers.items())})"
+
+
+def checked(name: str, count: int) -> int:
+    """Return a count of references.
+
+    Raises
+    ------
+    ReferencesError
+        When it is less than one.
+    """
+    if count < 1:
+        raise ReferencesError(f"{name}: expected a count of at least 1; received {count}")
+    return count
 
 
 def generator(seed: int, content: np.ndarray) -> np.random.Generator:

@@ -10,7 +10,7 @@ import numpy as np
 
 from deeplift_tf.errors import ReferencesError
 from deeplift_tf.references.euler import last_edges, log_orders, transitions, walks
-from deeplift_tf.references.makers import Maker, generator
+from deeplift_tf.references.makers import Maker, checked, generator
 
 logger = logging.getLogger("deeplift_tf")
 
@@ -58,7 +58,7 @@ def shuffle(count: int = 20, seed: int = 0) -> Maker:
         R, how many for each sequence.
     seed : int
     """
-    return Maker(functools.partial(_shuffle, count=_checked(count), seed=seed))
+    return Maker(functools.partial(_shuffle, count=checked("shuffle", count), seed=seed))
 
 
 def _shuffle(x: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -81,13 +81,7 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0) -> Maker:
         R, how many for each sequence.
     seed : int
     """
-    return Maker(functools.partial(_dinucleotide_shuffle, count=_checked(count), seed=seed))
-
-
-def _checked(count: int) -> int:
-    if count < 1:
-        raise ReferencesError(f"shuffles: expected a count of at least 1; received {count}")
-    return count
+    return Maker(functools.partial(_dinucleotide_shuffle, count=checked("dinucleotide_shuffle", count), seed=seed))
 
 
 def _dinucleotide_shuffle(x: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.references.makers import Maker, generator
+from deeplift_tf.references.makers import Maker, checked, generator
 
-CHUNK = 1024  # rows of an array that are turned into float64 together
+CHUNK = 16 * 2**20  # bytes of an array that are read together
 
 
 def constant(value: float) -> Maker:
@@ -43,7 +45,7 @@ def mean(data: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
     Parameters
     ----------
     data : array of shape (N, ...), or iterable of such arrays
-        Memory-mapped files and HDF5 datasets are arrays too.
+        HDF5 datasets, and anything else that has a shape and returns slices of rows, are arrays too.
 
     Returns
     -------
@@ -87,7 +89,8 @@ def channel_mean(
 def batches(data: Any) -> Iterator[np.ndarray]:
     """Return a data set in batches: an array in slices, anything else as it comes."""
     if hasattr(data, "shape"):
-        return (np.asarray(data[start : start + CHUNK]) for start in range(0, len(data), CHUNK))
+        rows = max(1, CHUNK // max(1, math.prod(data.shape[1:]) * data.dtype.itemsize))
+        return (np.asarray(data[start : start + rows]) for start in range(0, data.shape[0], rows))
     return (np.asarray(batch) for batch in data)
 
 
@@ -96,16 +99,19 @@ def another_example(examples: np.ndarray, count: int = 1, seed: int = 0) -> Make
 
     Parameters
     ----------
-    examples : np.ndarray, shape (M, ...)
+    examples : array, shape (M, ...)
+        As for `mean`; rows are read as they are needed.
     count : int
         R.
     seed : int
     """
-    return Maker(functools.partial(_another_example, examples=examples, count=count, seed=seed))
+    return Maker(
+        functools.partial(_another_example, examples=examples, count=checked("another_example", count), seed=seed)
+    )
 
 
 def _another_example(x: np.ndarray, examples: np.ndarray, count: int, seed: int) -> np.ndarray:
-    if examples.shape[1:] != x.shape[1:]:
+    if tuple(examples.shape[1:]) != x.shape[1:]:
         raise ReferencesError(
             f"another_example: expected examples of shape {x.shape[1:]}; received {examples.shape[1:]}"
         )
@@ -113,23 +119,28 @@ def _another_example(x: np.ndarray, examples: np.ndarray, count: int, seed: int)
 
 
 def _others(row: np.ndarray, examples: np.ndarray, count: int, seed: int) -> np.ndarray:
-    chosen: list[int] = []
-    for index in generator(seed, row.astype(np.float64)).permutation(len(examples)):
-        if len(chosen) < count and not np.array_equal(examples[index], row):
-            chosen.append(int(index))
-    if len(chosen) < count:
+    order = generator(seed, row.astype(np.float64)).permutation(examples.shape[0])
+    drawn = (rows_at(examples, [index]) for index in order)
+    others = list(itertools.islice((other for other in drawn if not np.array_equal(other[0], row)), count))
+    if len(others) < count:
         raise ReferencesError(
-            f"another_example: expected at least {count} examples besides the row; received {len(chosen)}"
+            f"another_example: expected at least {count} examples besides the row; received {len(others)}"
         )
-    return examples[chosen]
+    return np.concatenate(others)
 
 
-def background_sample(data: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+def rows_at(data: Any, indices: Iterable[int]) -> np.ndarray:
+    """Return some rows of an array that may be one of a file, which returns slices alone."""
+    return np.concatenate([np.asarray(data[index : index + 1]) for index in indices])
+
+
+def background_sample(data: np.ndarray, count: int = 20, seed: int = 0) -> np.ndarray:
     """Return a background for all rows of x: rows of a data set, drawn without repetition.
 
     Parameters
     ----------
-    data : np.ndarray, shape (M, ...)
+    data : array, shape (M, ...)
+        As for `mean`; only the rows that are drawn are read.
     count : int
         R.
     seed : int
@@ -143,7 +154,7 @@ def background_sample(data: np.ndarray, count: int, seed: int = 0) -> np.ndarray
     ReferencesError
         When the data set has fewer rows.
     """
-    if not 1 <= count <= len(data):
-        raise ReferencesError(f"background_sample: expected a count from 1 to {len(data)}, the rows; received {count}")
-    chosen = np.sort(np.random.default_rng(seed).choice(len(data), count, replace=False))
-    return np.asarray(data[chosen])[None]
+    rows = data.shape[0]
+    if not 1 <= count <= rows:
+        raise ReferencesError(f"background_sample: expected a count from 1 to {rows}, the rows; received {count}")
+    return rows_at(data, np.sort(np.random.default_rng(seed).choice(rows, count, replace=False)))[None]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +12,11 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.graph import Edge, Graph
-from deeplift_tf.layers.softmax import Softmax
+from deeplift_tf.graph import Edge, Graph, Input
 from deeplift_tf.progress import Progress, as_progress
+from deeplift_tf.references.makers import checked
 from deeplift_tf.rewriting import differentiable
-from deeplift_tf.target_layer import before_activation, resolve_target
+from deeplift_tf.target_layer import probabilities, resolve_target
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -26,9 +26,9 @@ logger = logging.getLogger("deeplift_tf")
 DECAY = (0.9, 0.999)  # Adam's, of the means of gradients and of their squares
 
 LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-    "max_deviation": lambda p, wanted: tf.reduce_max(tf.abs(p - wanted), -1),
-    "mean_squared_error": lambda p, wanted: tf.reduce_mean((p - wanted) ** 2, -1),
-    "cross_entropy": lambda p, wanted: -tf.reduce_sum(wanted * tf.math.log(p + 1e-12), -1),
+    "max_deviation": lambda p, wanted: tf.reduce_max(tf.abs(p - wanted), [1, 2]),
+    "mean_squared_error": lambda p, wanted: tf.reduce_mean((p - wanted) ** 2, [1, 2]),
+    "cross_entropy": lambda p, wanted: -tf.reduce_mean(tf.reduce_sum(wanted * tf.math.log(p + 1e-12), 2), 1),
 }
 
 
@@ -53,10 +53,10 @@ class UniformOutput(NamedTuple):
 
 def uniform_output(
     network: Network,
-    start: np.ndarray,
+    start: np.ndarray | float = 0.0,
     *,
     loss: str = "max_deviation",
-    distribution: Any = None,
+    distribution: np.ndarray | Sequence[float] | None = None,
     share: float = 0.9,
     steps: int = 1000,
     learning_rate: float = 0.05,
@@ -71,12 +71,13 @@ def uniform_output(
     Parameters
     ----------
     network : Network
-        Of one input; its output ends in a softmax or sigmoid, or a softmax is taken of it.
-    start : np.ndarray, shape of one row of x, or of N of them
-        Zeros, a blurred image, or any other reference.
+        Of one input; its output ends in a softmax, or in a sigmoid, whose units are two classes each, or else a softmax
+        is taken of it.
+    start : np.ndarray, shape of one row of x, or of N of them, or float
+        A blurred image, or any other reference; a number fills one row.
     loss : {"max_deviation", "mean_squared_error", "cross_entropy"}
         L_out, between the probabilities and the distribution that is wanted.
-    distribution : array, optional
+    distribution : np.ndarray or sequence of float, shape (C,), optional
         Probability of each class; the default is uniform.
     share : float
         λ, from 0 to 1.
@@ -106,19 +107,21 @@ def uniform_output(
             f"and {share}"
         )
     rows = np.asarray(start)
+    if not rows.ndim:
+        rows = filled(float(rows), value)
     single = rows.ndim == value.shape.rank - 1
     (x,) = as_batch(rows[None] if single else rows, network.graph.inputs).arrays
     edge = resolve_target(network.graph, output, False)
     at = tf.constant(np.asarray(x, value.dtype.as_numpy_dtype))
-    wanted = wanted_of(distribution, probabilities(network.graph, edge, at), value.dtype)
+    before = classes(network.graph, edge, at)
+    wanted = wanted_of(distribution, int(before.shape[-1]), value.dtype)
     search = Search(differentiable(network.graph), edge, LOSSES[loss], wanted, share, at)
-    found = search.run(steps, learning_rate, as_progress(progress))
-    deviations = [
-        tf.reduce_max(tf.abs(probabilities(network.graph, edge, v) - wanted), -1).numpy() for v in (at, found)
-    ]
+    found = search.run(checked("uniform_output: steps", steps), learning_rate, as_progress(progress, "searching"))
+    after = classes(network.graph, edge, found)
+    deviations = [LOSSES["max_deviation"](p, wanted).numpy() for p in (before, after)]
     change = np.square((found - at).numpy()).reshape(len(x), -1).mean(1)
     logger.info(
-        "uniform_output: largest deviation %.2g, from %.2g; mean squared change %.2g",
+        "uniform_output: largest deviation of a probability %.2g, from %.2g; mean squared change %.2g",
         deviations[1].max(),
         deviations[0].max(),
         change.max(),
@@ -126,18 +129,42 @@ def uniform_output(
     return UniformOutput(found.numpy()[0] if single else found.numpy(), deviations[1], deviations[0], change)
 
 
-def probabilities(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
-    """Return the probabilities of the classes, shape (N, C): two of them behind a sigmoid of one unit."""
+def filled(number: float, value: Input) -> np.ndarray:
+    """Return a row of one number everywhere.
+
+    Raises
+    ------
+    ReferencesError
+        When the network takes rows of any size.
+    """
+    shape = tuple(value.shape[1:])
+    if None in shape:
+        raise ReferencesError(
+            f"uniform_output: expected a start of known shape, for an input {shape}; received {number}"
+        )
+    return np.full(shape, number)
+
+
+def classes(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
+    """Return the probabilities of the classes at x, shape (N, units, C): units are more than one of a sigmoid alone.
+
+    Raises
+    ------
+    ReferencesError
+        When the output is no distribution over classes.
+    """
     values = walk.forward(graph.ancestors([edge]), {graph.inputs[0].edge: x})[edge]
-    node = graph.node(edge.node)
-    if isinstance(node.layer, Softmax):
-        return values
-    if before_activation(graph, edge) != edge:
-        return tf.concat([values, 1 - values], -1)
-    return tf.nn.softmax(values)
+    p = probabilities(graph, edge, values)
+    if values.shape.rank != 2 or (p is None and values.shape[1] == 1):
+        raise ReferencesError(
+            "uniform_output: expected an output of probabilities, or of logits of several classes; its shape is "
+            f"{values.shape}"
+        )
+    p = tf.nn.softmax(values) if p is None else p
+    return p if p.shape.rank == 3 else p[:, None]
 
 
-def wanted_of(distribution: Any, like: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+def wanted_of(distribution: np.ndarray | Sequence[float] | None, count: int, dtype: tf.DType) -> tf.Tensor:
     """Return the distribution that is wanted.
 
     Raises
@@ -145,12 +172,11 @@ def wanted_of(distribution: Any, like: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     ReferencesError
         When it has another number of classes, or does not sum to one.
     """
-    classes = int(like.shape[-1])
-    wanted = np.full(classes, 1 / classes) if distribution is None else np.asarray(distribution, np.float64)
-    if like.shape.rank != 2 or wanted.shape != (classes,) or abs(wanted.sum() - 1) > 1e-6 or wanted.min() < 0:
+    wanted = np.full(count, 1 / count) if distribution is None else np.asarray(distribution, np.float64)
+    if wanted.shape != (count,) or abs(wanted.sum() - 1) > 1e-6 or wanted.min() < 0:
         raise ReferencesError(
-            f"uniform_output: expected {classes} probabilities that sum to one, for an output of shape {like.shape}; "
-            f"received shape {wanted.shape} and the sum {wanted.sum():.6g}"
+            f"uniform_output: expected a distribution of {count} probabilities that sum to one; received shape "
+            f"{wanted.shape} and the sum {wanted.sum():.6g}"
         )
     return tf.constant(wanted, dtype)
 
@@ -185,7 +211,7 @@ class Search:
     def objective(self, x: tf.Tensor) -> tf.Tensor:
         """Return λ·L_out + (1 − λ)·mean squared change, shape (N,)."""
         change = tf.reduce_mean((x - self.start) ** 2, list(range(1, x.shape.rank)))
-        p = probabilities(self.graph, self.edge, x)
+        p = classes(self.graph, self.edge, x)
         return self.share * self.loss(p, self.wanted) + (1 - self.share) * change
 
     def run(self, steps: int, rate: float, progress: Progress) -> tf.Tensor:

@@ -166,7 +166,7 @@ def test_the_last_line(files: Path, tmp_path: Path) -> None:
         (["--output", "tail"], "tail"),
         (["--layers", "tail"], "tail"),
         (["--rule", "tail=gradient"], "tail"),
-        (["--references", "mean"], "references: expected 'zeros', a finite number or a file"),
+        (["--references", "median"], "references: expected 'zeros', a finite number or a file"),
         (["--dataset", "y"], "no array is named 'y'; found 'x'"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from deeplift_tf.errors import ReferencesError
 from deeplift_tf.io.inputs import Rows
+from deeplift_tf.io.reference_makers import Asked
 from deeplift_tf.io.reference_rows import match_references, open_references
 
 X = np.zeros((6, 5, 4), "float32")
@@ -21,11 +22,11 @@ def random(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize(("given", "number"), [("zeros", 0.0), ("0.25", 0.25), ("-1e3", -1000.0)])
 def test_numbers(given: str, number: float) -> None:
     with open_references(given) as opened:
-        assert opened == number
+        assert opened == number and not isinstance(opened, Asked)
         assert match_references(opened, PATH, Rows(PATH, {"x": X})).read(BATCH) == number
 
 
-@pytest.mark.parametrize("given", ["nan", "inf", "-inf", "missing.npy", "mean", "1,2"])
+@pytest.mark.parametrize("given", ["nan", "inf", "-inf", "missing.npy", "median", "1,2"])
 def test_neither_a_number_nor_a_file(given: str) -> None:
     with pytest.raises(ReferencesError, match="expected 'zeros', a finite number or a file"), open_references(given):
         pass
@@ -41,6 +42,7 @@ def test_arrays_are_cut_where_they_have_an_entry_for_each_row(
     array = random(*shape)
     np.save(tmp_path / "r.npy", array)
     with open_references(str(tmp_path / "r.npy")) as opened:
+        assert not isinstance(opened, Asked)
         read = match_references(opened, PATH, Rows(PATH, {"x": X})).read(BATCH)
     assert isinstance(read, np.ndarray)
     np.testing.assert_array_equal(read, array[BATCH] if per_row else array)

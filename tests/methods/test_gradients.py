@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -88,26 +90,79 @@ def test_deeplift_and_deep_shap_are_the_engine() -> None:
     expected = network.compile()(IMAGES, background[None], target=2)
     for scores in (
         methods.deeplift(network, IMAGES, background[None], target=2),
-        methods.deep_shap(network, IMAGES, target=2, background=background),
+        methods.deep_shap(network, IMAGES, target=2, data=background),
     ):
         np.testing.assert_array_equal(scores.contributions, expected.contributions)
         np.testing.assert_array_equal(scores.delta, expected.delta)
     without = methods.deeplift(network, IMAGES, background[None], target=2, multiply_by_inputs=False)
     np.testing.assert_array_equal(without.contributions, expected.multipliers)
     with pytest.raises(dl.errors.ReferencesError, match="received both"):
-        methods.deep_shap(network, IMAGES, 0.0, background=background)
+        methods.deep_shap(network, IMAGES, 0.0, data=background)
+
+
+def test_deep_shap_takes_the_arguments_of_shap() -> None:
+    network = dl.convert(dense_model([6, 5, 3]), dtype="float64")
+    x, data = RNG.normal(size=(5, 6)), RNG.normal(size=(7, 6))
+    outputs = network.predict(x)
+    for order, key in (("max", -outputs), ("min", outputs), ("max_abs", -np.abs(outputs))):
+        ranked = methods.deep_shap(network, x, data=data, ranked_outputs=2, output_rank_order=order)
+        assert ranked.contributions.shape == (2, 5, 6)
+        for place, found in enumerate(ranked.contributions):
+            target = np.argsort(key, 1)[:, place]
+            np.testing.assert_allclose(found, methods.deep_shap(network, x, target=target, data=data).contributions)
+    multipliers = methods.deep_shap(network, x, data=data, multiply_by_inputs=False)
+    np.testing.assert_array_equal(multipliers.contributions, multipliers.multipliers)
+    for wrong in ({"ranked_outputs": 4}, {"ranked_outputs": 1, "output_rank_order": "custom"}):
+        with pytest.raises(dl.errors.InputError, match="ranked_outputs from 1 to the number of outputs"):
+            methods.deep_shap(network, x, data=data, **wrong)
+    with pytest.raises(dl.errors.InputError, match="ranked are outputs of the model"):
+        methods.deep_shap(network, x, data=data, ranked_outputs=1, output="dense")
+
+
+def test_sums_that_do_not_add_up_are_an_error() -> None:
+    """Sorting is approximate: on the path the order changes between two of the nodes."""
+    layers = keras.layers
+    entry = keras.Input((2,))
+    last = layers.Dense(1)
+    model = keras.Model(entry, last(layers.Lambda(lambda x: keras.ops.sort(x, axis=1))(entry)))
+    last.kernel.assign([[100], [-100]])
+    network = dl.convert(model)
+    x, reference = np.array([[1.0, 0.2]]), np.array([0.0, 0.5])
+    with pytest.raises(dl.errors.DeepLiftError, match="check_additivity=False returns the scores"):
+        methods.deep_shap(network, x, reference)
+    scores = methods.deep_shap(network, x, reference, check_additivity=False)
+    assert scores.delta is not None and np.abs(scores.delta).max() > 0.01
+
+
+def test_plots_of_shap_take_an_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    shap = pytest.importorskip("shap")
+    from matplotlib import pyplot
+
+    network = dl.convert(dense_model([6, 5, 3]), dtype="float64")
+    x = RNG.normal(size=(20, 6))
+    scores = methods.deep_shap(network, x, target=1, data=RNG.normal(size=(7, 6)))
+    made = shap.Explanation(**methods.explanation(scores, x, feature_names=list("abcdef"))._asdict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of SHAP's own
+        for plot, what in ((shap.plots.waterfall, made[0]), (shap.plots.bar, made), (shap.plots.beeswarm, made)):
+            plot(what, show=False)
+            texts = [label.get_text() for axes in pyplot.gcf().axes for label in axes.get_yticklabels()]
+            drawn = {text.split(" = ")[-1] for text in texts}  # "0.5 = a" where one row is drawn
+            assert drawn >= set("abcdef")
+            pyplot.close("all")
 
 
 def test_explanation_has_the_names_and_axes_of_shap() -> None:
     network = dl.convert(dense_model([6, 5, 3]), dtype="float64")
     x, background = RNG.normal(size=(5, 6)), RNG.normal(size=(7, 6))
-    scores = methods.deep_shap(network, x, targets=[0, 2], background=background)
+    scores = methods.deep_shap(network, x, targets=[0, 2], data=background)
     made = methods.explanation(scores, x, output_names=["a", "c"])
     assert made.values.shape == (5, 6, 2) and made.base_values.shape == (5, 2)
     # the promise that SHAP's waterfall plot relies on; exact rules in float64
     np.testing.assert_allclose(made.base_values + made.values.sum(1), network.predict(x)[:, [0, 2]], atol=1e-9)
     assert list(made._fields) == ["values", "base_values", "data", "feature_names", "output_names"]
-    single = methods.explanation(methods.deep_shap(network, x, background=background), x)
+    single = methods.explanation(methods.deep_shap(network, x, data=background), x)
     assert single.values.shape == (5, 6) and single.base_values.shape == (5,)
     with pytest.raises(dl.errors.ReferencesError, match="without any"):
         methods.explanation(methods.gradient(network, x), x)
