@@ -37,8 +37,9 @@ def convert(
 
     Parameters
     ----------
-    model : path, pair of paths, or keras.Model
-        A .keras or .h5 file of any Keras version, (architecture.json, weights.h5), or a live model.
+    model : path, pair of paths, keras.Model or tf_keras.Model
+        A .keras or .h5 file of any Keras version, (architecture.json, weights.h5), a SavedModel folder of tf.keras 2,
+        or a live model.
     rule : str or mapping
         "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", or {layer name or
         Keras class name: rule, "default": rule}.

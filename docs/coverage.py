@@ -2,15 +2,15 @@
 
 Every class of keras.layers, every activation and every application of the installed Keras has a row: how it is
 converted, how far predictions differ from Keras's, and by how much contributions miss the difference of the target
-(rescale, float32, relative to the difference). Run from the root of the repository; the applications, which take long,
-come with `--applications`, and are kept from the last run otherwise.
+(rescale, float32, relative to the difference). Run from the root of the repository. Applications take long: with
+`--applications`, all or those named, they are measured anew, each row written as it comes; the others are kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,17 +137,18 @@ def activation_lines() -> Iterator[Line]:
             yield line_of(row.id.removeprefix("activation_"), row)
 
 
-def application_lines(only: str | None) -> Iterator[Line]:
-    """Yield a line for each application, with random weights and the smallest images that it takes."""
-    sizes = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
-    for name, build in sorted(vars(keras.applications).items()):
-        if not callable(build) or not name[0].isupper() or (only and only not in name):
-            continue
-        shape = (sizes.get(name, 32), sizes.get(name, 32), 3)
-        model = build(weights=None, include_top=False, input_shape=shape, pooling="avg")
-        rng = np.random.default_rng(0)
-        x, references = (rng.normal(size=(1, *shape)).astype("float32") for _ in range(2))
-        yield measured(name, model, x, references, [model(x, training=False)])
+APPLICATIONS = sorted(name for name, build in vars(keras.applications).items() if inspect.isfunction(build))
+
+
+def application_line(name: str) -> Line:
+    """Return the line of an application, with random weights and the smallest images that it takes."""
+    size = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}.get(name, 32)
+    shape = (size, size, 3)
+    keras.utils.set_random_seed(0)
+    model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=shape, pooling="avg")
+    rng = np.random.default_rng(0)
+    x, references = (rng.normal(size=(1, *shape)).astype("float32") for _ in range(2))
+    return measured(name, model, x, references, [model(x, training=False)])
 
 
 def section(title: str, noun: str, lines: Iterable[Line]) -> str:
@@ -162,33 +163,44 @@ def told(lines: Iterable[Line]) -> Iterator[Line]:
         yield line
 
 
-def kept(title: str, path: Path) -> str:
+def part(title: str, path: Path) -> str:
     """Return a part of the page as it was written last."""
     parts = path.read_text().split("\n## ") if path.exists() else []
     return next((f"## {part.rstrip()}\n" for part in parts if part.startswith(title)), "")
 
 
+def with_applications(names: Iterable[str], path: Path) -> None:
+    """Measure applications, and write the row of each into the page."""
+    for name in names:
+        line = str(application_line(name))
+        print(line, flush=True)
+        old = part("Applications", path)
+        rows = {row.split(" | ")[0][2:]: row for row in old.splitlines() if row.startswith("| ")} | {name: line}
+        ordered = "".join(f"{rows[each]}\n" for each in APPLICATIONS if each in rows)
+        new = f"## Applications\n\n{HEAD.format('model')}{ordered}"
+        page = path.read_text()
+        path.write_text(page.replace(old, new) if old else f"{page}\n{new}")
+
+
 def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--applications", action="store_true", help="measure the applications too")
-    parser.add_argument("--only", help="a part of the names of applications")
+    parser.add_argument("--applications", nargs="*", metavar="NAME", help="measure applications alone: all, or these")
     parser.add_argument("--output", type=Path, default=HERE / "coverage.md")
     options = parser.parse_args()
+    if options.applications is not None:
+        with_applications(options.applications or APPLICATIONS, options.output)
+        return
     intro = (
         f"# What is covered\n\nWritten by `python -m docs.coverage` with Keras {keras.__version__}: rescale, float32. "
         "Differences are relative to the largest prediction, deltas to the largest difference of the target. "
         "A layer marked approximate is followed along a path, and misses by what its row says.\n"
     )
-    parts: list[tuple[str, Callable[[], str]]] = [
-        ("Layers", lambda: section("Layers", "layer", layer_lines())),
-        ("Activations", lambda: section("Activations", "function", activation_lines())),
-    ]
-    pages = [intro, *(make() for _, make in parts)]
-    if options.applications:
-        pages.append(section("Applications", "model", application_lines(options.only)))
-    else:
-        pages.append(kept("Applications", options.output))
+    layers, activations = (
+        section("Layers", "layer", layer_lines()),
+        section("Activations", "function", activation_lines()),
+    )
+    pages = [intro, layers, activations, part("Applications", options.output)]
     options.output.write_text("\n".join(page for page in pages if page))
 
 

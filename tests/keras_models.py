@@ -179,6 +179,7 @@ def _conv_rows(rank: int) -> list[Row]:
         _row(f"{low}_dilation", name, shape, filters=3, kernel_size=2, dilation_rate=2),
         _row(f"{low}_dilation_same", name, shape, **base, dilation_rate=2, padding="same"),
         _row(f"{low}_groups", name, shape, **base, groups=2),
+        _row(f"{low}_group_for_each_channel", name, shape, filters=8, kernel_size=2, groups=shape[-1], strides=2),
         # without padding: XLA on a CPU gives wrong numbers for a padded channels_first convolution without strides
         # (off by 0.68 from numpy, where the layer here agrees to 5e-7)
         _row(f"{low}_channels_first", name, shape, XLA, **base, **FIRST)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import tensorflow as tf
+
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
 from deeplift_tf.graph import Edge
@@ -23,8 +25,20 @@ def settings(layer: Any) -> dict[str, Any]:
 @converts("Conv1D", "Conv2D", "Conv3D")
 def conv(layer: Any, scope: Scope) -> Edge:
     """Kernel and bias, then the activation."""
-    y = scope.add(Conv(scope.weight(layer.kernel), scope.weight(layer.bias), **settings(layer)), name="linear")
-    return scope.activation(layer.activation, y)
+    kernel, bias, options = scope.weight(layer.kernel), scope.weight(layer.bias), settings(layer)
+    each = each_channel(kernel, layer.groups, options["strides"])
+    convolution = Conv(kernel, bias, **options) if each is None else DepthwiseConv(each, bias, **options)
+    return scope.activation(layer.activation, scope.add(convolution, name="linear"))
+
+
+def each_channel(kernel: tf.Tensor, groups: int, strides: tuple[int, ...]) -> tf.Tensor | None:
+    """Return a kernel with a group for each channel as a depthwise one; None where there is no such operation.
+
+    ConvNeXt has 768 groups in a layer, which `Conv` would compute one after another.
+    """
+    if groups == 1 or kernel.shape[-2] > 1 or len(strides) > 2 or len(set(strides)) > 1:
+        return None
+    return tf.reshape(kernel, [*kernel.shape[:-2], groups, kernel.shape[-1] // groups])
 
 
 @converts("DepthwiseConv1D", "DepthwiseConv2D")

@@ -14,18 +14,22 @@ import keras
 
 from deeplift_tf.conversion.readers.architecture_json import load_weights, read_pair
 from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.graph_model import GraphModel
+from deeplift_tf.conversion.readers.keras2_saved_model import has_layers, read_keras2_saved_model
 from deeplift_tf.conversion.readers.keras_v3 import read_keras_v3
 from deeplift_tf.conversion.readers.legacy_h5 import read_legacy_h5
+from deeplift_tf.conversion.readers.live_keras2 import is_keras2, read_live_keras2
 from deeplift_tf.conversion.readers.saved_model import is_saved_model, read_saved_model
-from deeplift_tf.errors import ModelFileError
+from deeplift_tf.errors import ModelFileError, UnsafeModelError, UnsupportedLayerError
 
 ZIP_MAGIC = b"PK\x03\x04"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-KNOWN = "a .keras file, an .h5 file, a SavedModel folder, a pair (architecture.json, weights.h5) or a live keras.Model"
+KNOWN = (
+    "a .keras file, an .h5 file, a SavedModel folder, a pair (architecture.json, weights.h5), or a live model of Keras "
+    "or tf_keras"
+)
 
 ModelSource = Any
-"""What `read` takes: a keras.Model, a path, or a pair."""
+"""What `read` takes: a keras.Model or tf_keras.Model, a path, or a pair."""
 
 
 def read(
@@ -38,10 +42,10 @@ def read(
 
     Parameters
     ----------
-    model : keras.Model, path, or pair
-        A live model, which is returned as it is; the path of a .keras file or of an .h5 file of any version of Keras;
-        a SavedModel folder; a pair (architecture.json, weights.h5); or a pair of a live model and a file of weights,
-        which are loaded into a copy.
+    model : keras.Model, tf_keras.Model, path, or pair
+        A live model, which is returned as it is, or built again where it is one of tf_keras; the path of a .keras
+        file, of an .h5 file of any version of Keras, or of a SavedModel folder; a pair (architecture.json,
+        weights.h5); or a pair of a live model and a file of weights, which are loaded into a copy.
     custom_objects : mapping, optional
         The user's own classes and functions, by the names the file uses. A function under the name of a Lambda layer
         is computed in the place of the code that the file holds.
@@ -66,6 +70,8 @@ def read(
     """
     if isinstance(model, keras.Model):
         return model
+    if is_keras2(model):
+        return read_live_keras2(model, custom_objects, safe_mode)
     if isinstance(model, tuple | list) and len(model) == 2:
         with reading(model[1], "an architecture and weights for it, both complete"):
             return _read_two(model[0], model[1], custom_objects, safe_mode)
@@ -77,7 +83,7 @@ def read(
 
 def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None) -> Any:
     if path.is_dir():
-        return _read_folder(path, safe_mode, signature)
+        return _read_folder(path, custom_objects, safe_mode, signature)
     start = _start(path)
     if start.startswith(ZIP_MAGIC):
         return read_keras_v3(path, custom_objects, safe_mode)
@@ -131,15 +137,18 @@ def _found(path: Path, start: bytes) -> str:
     return f"found a file that starts with {start!r}. Save the model with model.save('model.keras')"
 
 
-def _read_folder(path: Path, safe_mode: bool, signature: str | None) -> GraphModel:
-    if is_saved_model(path):
-        return read_saved_model(path, safe_mode, signature)
-    names = sorted(child.name for child in path.iterdir())[:8]
-    raise ModelFileError(f"{path}: expected {KNOWN}; found a folder without saved_model.pb, holding {names}")
+def _read_folder(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None) -> Any:
+    if not is_saved_model(path):
+        names = sorted(child.name for child in path.iterdir())[:8]
+        raise ModelFileError(f"{path}: expected {KNOWN}; found a folder without saved_model.pb, holding {names}")
+    if signature is None and has_layers(path):
+        try:
+            return read_keras2_saved_model(path, custom_objects, safe_mode)
+        except (UnsafeModelError, UnsupportedLayerError):
+            pass  # what such a layer computes stands in the graph too, operation by operation
+    return read_saved_model(path, safe_mode, signature)
 
 
 def _kind(value: Any) -> str:
     kind = type(value)
-    if any(base.__module__.split(".")[0] == "tf_keras" for base in kind.__mro__):
-        return "tf_keras model, which is not read yet: save it with model.save('model.h5') and give that file"
     return f"{kind.__module__}.{kind.__qualname__}"

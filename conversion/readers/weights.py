@@ -1,9 +1,9 @@
-"""The weights of an .h5 file, assigned layer by layer."""
+"""Weights listed by layer, as Keras 1 and 2 store them, assigned layer by layer."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import h5py
@@ -17,15 +17,11 @@ from deeplift_tf.errors import ModelFileError
 
 
 class Stored(NamedTuple):
-    """The arrays of one layer in the file, by name, in the file's order."""
+    """The arrays of one layer in the file, by name, in the file's order: what is trained first."""
 
     layer: str
     names: list[str]
-    group: h5py.Group
-
-    def arrays(self) -> list[Array]:
-        """Read the arrays."""
-        return [np.asarray(self.group[name]) for name in self.names]
+    arrays: Callable[[], list[Array]]
 
 
 def major_version(text: str | None, default: int = 1) -> int:
@@ -35,9 +31,7 @@ def major_version(text: str | None, default: int = 1) -> int:
 
 
 def assign(model: keras.Model, group: h5py.Group, path: object) -> None:
-    """Assign the weights of a group that lists its layers in ``layer_names``.
-
-    Layers are matched by name, and in order where the file's names are others.
+    """Assign the weights of an HDF5 group that lists its layers in ``layer_names``.
 
     Parameters
     ----------
@@ -51,12 +45,38 @@ def assign(model: keras.Model, group: h5py.Group, path: object) -> None:
     Raises
     ------
     ModelFileError
-        Naming every layer whose arrays are missing or of another shape.
+        As `assign_stored` does.
     """
     with reading(path, "weights listed by layer"):
         origin = Origin(major_version(text_attribute(group, "keras_version")), text_attribute(group, "backend"))
         stored = [layer for layer in _stored_layers(group) if layer.names]
         own = _own_weights(group)
+    assign_stored(model, stored, own, origin, path)
+
+
+def assign_stored(model: keras.Model, stored: Sequence[Stored], own: Stored, origin: Origin, path: object) -> None:
+    """Assign weights that are listed by layer.
+
+    Layers are matched by name, and in order where the file's names are others.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built; changed.
+    stored : sequence of Stored
+        The layers that have weights.
+    own : Stored
+        The variables that belong to no layer.
+    origin : Origin
+        What wrote them.
+    path : object
+        The file, for messages.
+
+    Raises
+    ------
+    ModelFileError
+        Naming every layer whose arrays are missing or of another shape.
+    """
     layers = [layer for layer in model.layers if layer.weights]
     problems = []
     for layer, found in _paired(layers, stored, path):
@@ -78,11 +98,12 @@ def assign(model: keras.Model, group: h5py.Group, path: object) -> None:
 def _own_weights(group: h5py.Group) -> Stored:
     """Give what Keras 2.7 and later store for variables of the model that belong to none of its layers."""
     name = "top_level_model_weights"
-    return (
-        Stored(name, list_attribute(group[name], "weight_names"), group[name])
-        if name in group
-        else Stored("", [], group)
-    )
+    return _of_group(name, group[name]) if name in group else Stored("", [], list)
+
+
+def _of_group(name: str, group: h5py.Group) -> Stored:
+    names = list_attribute(group, "weight_names")
+    return Stored(name, names, lambda: [np.asarray(group[each]) for each in names])
 
 
 def _outside(model: keras.Model) -> list[Any]:
@@ -97,7 +118,7 @@ def _stored_layers(group: h5py.Group) -> list[Stored]:
         layer = group[name]
         if not isinstance(layer, h5py.Group):
             raise ValueError(f"expected a group {name!r}; found {type(layer).__name__}")
-        layers.append(Stored(name, list_attribute(layer, "weight_names"), layer))
+        layers.append(_of_group(name, layer))
     return layers
 
 

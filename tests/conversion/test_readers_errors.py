@@ -128,11 +128,6 @@ def test_folders(tmp_path: Path) -> None:
     refused(tmp_path, "expected a graph tagged 'serve'")
 
 
-def test_a_tf_keras_model() -> None:
-    foreign = type("Functional", (), {"__module__": "tf_keras.src.engine.functional"})
-    refused(foreign(), "found a tf_keras model", "model.save('model.h5')")
-
-
 def test_weights_only(tmp_path: Path) -> None:
     path = write_legacy_h5(tmp_path / "weights.h5", None, WEIGHTS)
     refused(path, "found its weights only", "(architecture.json, weights.h5)", "model.to_json()")
