@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from deeplift_tf.errors import OutputFileError
-from deeplift_tf.io.scores_file import ScoresFile, open_scores, take
+from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
 
-KINDS = ("auto", "heatmap", "logo", "bars")
+KINDS = ("auto", "heatmap", "scaled", "logo", "text", "bars")
+PICTURES = (".png", ".pdf", ".svg")
+OF_MAPS = ("channels", "sign", "percentile", "vmax", "skew", "alpha", "edges")
 
 
 def parse_rows(context: click.Context, option: click.Parameter, given: str) -> tuple[int, ...]:
@@ -26,15 +29,55 @@ def parse_rows(context: click.Context, option: click.Parameter, given: str) -> t
         raise click.BadParameter(f"expected rows like 0,5,9 or 0:8; received {given!r}", context, option) from error
 
 
+def parse_vmax(context: click.Context, option: click.Parameter, given: str) -> float | str:
+    """Return the end of the scale of colours: a number, or how it is found."""
+    if given in ("shared", "each"):
+        return given
+    try:
+        return float(given)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"expected a number, 'shared' or 'each'; received {given!r}", context, option
+        ) from error
+
+
+def map_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `deeplift_tf.plots.heatmap`."""
+    channels = click.Choice(["sum", "magnitude", "largest"])
+    signs = click.Choice(["all", "positive", "negative", "absolute"])
+    options = [
+        click.option("--channels", type=channels, default="sum", show_default=True, help="Maps: how they become one."),
+        click.option("--sign", type=signs, default="all", show_default=True, help="Maps: the part that is shown."),
+        click.option("--percentile", type=float, default=99.0, show_default=True, help="Maps: that of full colour."),
+        click.option(
+            "--vmax", default="shared", show_default=True, callback=parse_vmax, help="Maps: full colour; or 'each'."
+        ),
+        click.option("--skew", type=float, default=1.0, show_default=True, help="Maps: below 1 lifts faint scores."),
+        click.option(
+            "--alpha", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Maps: cover of the image."
+        ),
+        click.option("--edges", is_flag=True, help="Maps: edges of the image over the colours."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("scores", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Picture: .png, .pdf or .svg.")
 @click.option("-i", "--input", type=click.Path(exists=True, path_type=Path), help="What was scored, if it has moved.")
 @click.option("--rows", default="0:5", show_default=True, callback=parse_rows, help="Rows: 0,5,9 or 0:8.")
-@click.option("--name", help="Input or layer, where the file holds several.")
+@click.option("--name", metavar="A,B,...", help="Inputs, layers or targets, where the file holds several.")
 @click.option("--as", "kind", type=click.Choice(KINDS), default="auto", show_default=True)
 @click.option("--hypothetical", is_flag=True, help="Below each logo one of the hypothetical contributions.")
 @click.option("--highlight", metavar="START:END", multiple=True, help="Span of a logo; may be repeated.")
+@click.option(
+    "--words",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Text: what the tokens stand for, one word a line; OUT may be .html too.",
+)
+@map_options
 @click.option("--overwrite", is_flag=True, help="Replace a picture that is there already.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
 def plot(
@@ -46,20 +89,51 @@ def plot(
     kind: str,
     hypothetical: bool,
     highlight: tuple[str, ...],
+    words: Path | None,
     overwrite: bool,
     debug: bool,
+    **others: Any,
 ) -> None:
-    """Draw SCORES, an .h5 file: images as heat maps, one-hot sequences as logos, anything else as bars."""
-    check_picture(out, overwrite)
+    """Draw SCORES, an .h5 file: images as heat maps, one-hot sequences as logos, anything else as bars.
+
+    Images stand beside their maps; the targets of a sequence under one another; tokens whose --words are given become
+    text.
+    """
+    from deeplift_tf.plots.figure import pyplot
+    from deeplift_tf.report import Drawing, kind_of, read_words, text_page
+
+    known = [] if words is None else read_words(words)
+    if kind == "text" and words is None:
+        raise click.UsageError("--as text: say what the tokens stand for, with --words")
+    check_picture(out, overwrite, (*PICTURES, ".html") if known else PICTURES)
     spans = [parse_span(span) for span in highlight]
-    with open_scores(scores, name, input) as file:
-        chosen = [row for row in rows if -file.count <= row < file.count]
+    with ExitStack() as stack:
+        wanted = scored_in(scores) if name is None else name.split(",")
+        files = [stack.enter_context(open_scores(scores, each or None, input)) for each in wanted]
+        count = files[0].count
+        chosen = [row % count for row in rows if -count <= row < count]
         if not chosen:
-            raise click.UsageError(f"{scores} has {file.count} rows, and none of those asked for")
-        kind = kind_of(file.contributions.shape) if kind == "auto" else kind
-        fig = draw(file, chosen, kind, spans, hypothetical)
-    save(fig, out)
+            raise click.UsageError(f"{scores} has {count} rows, and none of those asked for")
+        if kind == "auto":
+            kind = "text" if known else kind_of(files[0].contributions.shape)
+        require_one(files, kind, scores)
+        if out.suffix.lower() == ".html":
+            save(out, lambda partial: partial.write_text(text_page(files[0], chosen, known), encoding="utf-8"))
+        else:
+            maps = {each: others[each] for each in OF_MAPS}
+            fig = Drawing(kind, maps, spans, hypothetical, known).figure(files, chosen)
+            save(out, lambda partial: fig.savefig(partial, dpi=150))
+            pyplot().close(fig)
     click.echo(str(out))
+
+
+def require_one(files: list[ScoresFile], kind: str, path: Path) -> None:
+    """Refuse several scores where only one can be drawn: logos alone go under one another, and are of one length."""
+    if kind == "logo" and len({file.contributions.shape for file in files}) == 1:
+        return
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise click.UsageError(f"{path}: holds contributions of {names}; name one of them with --name")
 
 
 def parse_span(given: str) -> tuple[int, int]:
@@ -71,71 +145,21 @@ def parse_span(given: str) -> tuple[int, int]:
     return start, end
 
 
-def kind_of(shape: tuple[int, ...]) -> str:
-    """Return how scores of a shape (N, ...) are drawn."""
-    if len(shape) == 3 and shape[-1] == 4:
-        return "logo"
-    return "heatmap" if len(shape) in (3, 4) else "bars"
-
-
-def draw(file: ScoresFile, rows: list[int], kind: str, spans: list[tuple[int, int]], hypothetical: bool) -> Any:
-    """Return the figure of some rows."""
-    from deeplift_tf import plots
-    from deeplift_tf.plots.figure import panels
-
-    contributions = take(file.contributions, rows)
-    x = None if file.x is None else take(file.x, rows)
-    if kind == "heatmap":
-        pictures = None if x is None else list(x)
-        return plots.heatmap(list(contributions), pictures, edges=x is not None, titles=titles(file, rows))[0]
-    if kind == "logo":
-        below = file.rows("hypothetical", rows) if hypothetical else None
-        return logos(titles(file, rows), contributions, x, below, spans)
-    fig, axes = panels(len(rows), 3, (4.5, 4.5))
-    for ax, row, title in zip(axes, contributions, titles(file, rows), strict=True):
-        plots.bars(row, title=title, ax=ax)
-    return fig
-
-
-def logos(names: list[str], contributions: Any, x: Any, below: Any, spans: list[tuple[int, int]]) -> Any:
-    """Return the figure of sequences under one another, each with its hypothetical contributions if there are any."""
-    from deeplift_tf import plots
-    from deeplift_tf.plots.figure import panels
-
-    size = (min(max(0.16 * contributions.shape[1], 4.0), 22.0), 1.7)
-    fig, axes = panels(len(names) * (1 if below is None else 2), 1, size)
-    free = iter(axes)
-    for index, (title, track) in enumerate(zip(names, contributions, strict=True)):
-        plots.logo(track, None if x is None else x[index], highlight=spans, title=title, ax=next(free))
-        if below is not None:
-            plots.logo(below[index], highlight=spans, title="hypothetical", ax=next(free))
-    return fig
-
-
-def titles(file: ScoresFile, rows: list[int]) -> list[str]:
-    """Return a title for each row: its number, and its difference in output."""
-    outputs, references = file.rows("outputs", rows), file.rows("reference_outputs", rows)
-    if outputs is None or references is None:
-        return [f"row {row}" for row in rows]
-    differences = np.asarray(outputs) - np.asarray(references)
-    return [f"row {row}: Δt = {float(t):+.3g}" for row, t in zip(rows, differences, strict=True)]
-
-
-def check_picture(out: Path, overwrite: bool) -> None:
+def check_picture(out: Path, overwrite: bool, endings: tuple[str, ...]) -> None:
     """Refuse a picture that could not be written, before any work is done for it."""
-    if out.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise OutputFileError(f"{out}: expected a picture ending in .png, .pdf or .svg")
+    if out.suffix.lower() not in endings:
+        raise OutputFileError(f"{out}: expected a picture ending in {', '.join(endings[:-1])} or {endings[-1]}")
     if out.exists() and not overwrite:
         raise OutputFileError(f"{out}: exists already; choose another name, or --overwrite to replace it")
     if not out.parent.is_dir():
         raise OutputFileError(f"{out}: its folder does not exist; make it first")
 
 
-def save(fig: Any, out: Path) -> None:
+def save(out: Path, write: Callable[[Path], Any]) -> None:
     """Write a picture, which appears whole or not at all."""
     partial = out.with_name(f".{os.getpid()}.{out.name}")  # the ending stays: it says which format
     try:
-        fig.savefig(partial, dpi=150)
+        write(partial)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)

@@ -20,6 +20,11 @@ from deeplift_tf.runs.model import SavedModel
 @click.option("-m", "--model", type=click.Path(exists=True, path_type=Path), help="The model, if it has moved.")
 @click.option("-i", "--input", type=click.Path(exists=True, path_type=Path), help="What was scored, if it has moved.")
 @click.option("--name", help="Input, layer or target, where the file holds several.")
+@click.option(
+    "--words",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Text: what the tokens stand for, one word a line.",
+)
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Examples to show.")
 @click.option("--overwrite", is_flag=True, help="Replace a page that is there already.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
@@ -29,12 +34,13 @@ def report(
     model: Path | None,
     input: Path | None,
     name: str | None,
+    words: Path | None,
     top: int,
     overwrite: bool,
     debug: bool,
 ) -> None:
     """Write a page about SCORES, an .h5 file: examples, deltas, the model's layers, the run's arguments."""
-    from deeplift_tf.report import write_report
+    from deeplift_tf.report import read_words, write_report
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise OutputFileError(f"{out}: expected a page ending in .html")
@@ -45,7 +51,8 @@ def report(
     partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
     try:
         with open_scores(scores, name, input) as file:
-            write_report(partial, file, layers_of(file, model), top)
+            known = [] if words is None else read_words(words)
+            write_report(partial, file, layers_of(file, model), top, known)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)

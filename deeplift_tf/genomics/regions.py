@@ -23,7 +23,7 @@ class Region(NamedTuple):
     summit : int
         Where the window is centred.
     line : str
-        The line of the file that it comes from.
+        The line of the file that it comes from; empty for a whole sequence.
     """
 
     chrom: str
@@ -31,6 +31,11 @@ class Region(NamedTuple):
     end: int
     summit: int
     line: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the window is called: chromosome and positions, or the name of a sequence that stands alone."""
+        return f"{self.chrom}:{self.start}-{self.end}" if self.line else self.chrom
 
 
 def read_regions(path: Path, length: int) -> list[Region]:

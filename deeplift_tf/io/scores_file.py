@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.images import image_rows, is_images
+from deeplift_tf.images import ImageRows, image_rows, is_images
 from deeplift_tf.io.inputs import RowArray, open_arrays
 
 
@@ -28,11 +28,14 @@ class ScoresFile:
         Of the input, layer or target that the contributions are of; empty where there is only one.
     contributions : RowArray, shape (N, ...)
     x : RowArray, shape (N, ...), or None
-        What was scored: sequences in the file itself, else the run's input where that is still there.
+        What was scored: sequences in the file itself, else the run's input where that is still there; for the scores of
+        an embedding the tokens, shape (N, length).
     arrays : mapping of str to RowArray
         Everything in the file.
     metadata : dict
         Arguments and versions of the run.
+    names_of_rows : sequence of str, optional
+        Of sequences and pictures.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class ScoresFile:
     x: RowArray | None
     arrays: Mapping[str, RowArray]
     metadata: dict[str, Any]
+    names_of_rows: Sequence[str] | None = None
 
     @property
     def count(self) -> int:
@@ -50,6 +54,10 @@ class ScoresFile:
     def array(self, name: str) -> RowArray | None:
         """Return another array of the same scores, or None where there is no such array."""
         return self.arrays.get(f"{name}/{self.name}", self.arrays.get(name))
+
+    def row_name(self, row: int) -> str:
+        """Return what a row is called: by its sequence, its picture, or its number."""
+        return f"row {row}" if self.names_of_rows is None else self.names_of_rows[row]
 
     def rows(self, name: str, indices: Sequence[int]) -> np.ndarray | None:
         """Return rows of another array of the same scores, or None where there is no such array."""
@@ -98,7 +106,29 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
             found = matching(given, arrays[key].shape, recorded.get("dataset") if x is None else None, name)
         if x is not None and found is None:
             raise InputError(f"{x}: expected one array of shape {arrays[key].shape}, as the contributions have")
-        yield ScoresFile(path, key.partition("/")[2], arrays[key], found, arrays, metadata)
+        yield ScoresFile(path, key.partition("/")[2], arrays[key], found, arrays, metadata, names_in(arrays, found))
+
+
+def names_in(arrays: Mapping[str, RowArray], x: RowArray | None) -> list[str] | None:
+    """Return the names of rows, where sequences or pictures have brought some."""
+    if "names" in arrays:
+        return [bytes(name).decode() for name in arrays["names"][slice(None)]]
+    return [path.name for path in x.paths] if isinstance(x, ImageRows) else None
+
+
+def scored_in(path: Path) -> list[str]:
+    """Return the names of the contributions in a file: of inputs, layers or targets; one empty name where it has one.
+
+    Raises
+    ------
+    InputError
+        When it holds none.
+    """
+    with open_arrays(path) as arrays:
+        several = [each.partition("/")[2] for each in arrays if each.startswith("contributions/")]
+        if not several:
+            contributions_in(arrays, path, None)
+        return several or [""]
 
 
 def contributions_in(arrays: Mapping[str, RowArray], path: Path, name: str | None) -> str:
@@ -110,7 +140,7 @@ def contributions_in(arrays: Mapping[str, RowArray], path: Path, name: str | Non
     if name is None and len(several) == 1:
         return f"contributions/{several[0]}"
     if several:
-        raise InputError(f"{path}: holds contributions of {', '.join(several)}; name one of them")
+        raise InputError(f"{path}: holds contributions of {', '.join(several)}; name one of them with --name")
     raise InputError(
         f"{path}: expected contributions, as `deeplift-tf score` writes them; found {', '.join(arrays) or 'none'}"
     )
@@ -119,8 +149,15 @@ def contributions_in(arrays: Mapping[str, RowArray], path: Path, name: str | Non
 def matching(
     arrays: Mapping[str, RowArray], shape: tuple[int, ...], dataset: str | None, name: str | None
 ) -> RowArray | None:
-    """Return the array that was scored: the one of that name, else the only one of the same shape; None if unclear."""
-    fitting = {each: array for each, array in arrays.items() if tuple(array.shape) == tuple(shape)}
+    """Return the array that was scored: the one of that name, else the only one of the same shape; None if unclear.
+
+    Tokens have the shape of their embedding's scores less its last axis.
+    """
+    fitting = {
+        each: array
+        for each, array in arrays.items()
+        if tuple(array.shape) == tuple(shape) or (tuple(array.shape) == tuple(shape[:-1]) and array.dtype.kind in "iu")
+    }
     for wanted in (dataset, name):
         if wanted in fitting:
             return fitting[wanted]

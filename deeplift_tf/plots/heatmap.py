@@ -39,6 +39,7 @@ def heatmap(
     skew: float = 1.0,
     alpha: float = 0.5,
     edges: bool = False,
+    beside: bool = False,
     cmap: Any = None,
     titles: str | Sequence[str] | None = None,
     columns: int = 5,
@@ -67,19 +68,21 @@ def heatmap(
         How much the colours cover the image: 0 not at all, 1 entirely.
     edges : bool
         Draw the edges of the image over the colours.
+    beside : bool
+        Draw each image as it is, too, left of its map and under its title.
     cmap : str or matplotlib colormap, optional
     titles : str or sequence of str, optional
         One for each panel.
     columns : int
-        Panels in a row.
+        Maps in a row.
     colorbar : bool
     ax : matplotlib axes, or sequence of them, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. With `beside` two for each map, the image's first.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
-    ax : matplotlib axes, or np.ndarray of them where several maps are given
+    ax : matplotlib axes, or np.ndarray of them where there are several
 
     Raises
     ------
@@ -93,19 +96,27 @@ def heatmap(
     maps = [signed(array if array.ndim == 2 else map_of(array, channels), sign) for array in arrays]
     pictures = [None] * len(maps) if images is None else [picture_of(image) for image in listed(images)[0]]
     require_matching(maps, pictures)
+    if beside and images is None:
+        raise InputError("beside: expected images to draw beside the maps; received none")
     names = [titles] if isinstance(titles, str) else list(titles or [""] * len(maps))
     if len(names) != len(maps):
         raise InputError(f"titles: expected {len(maps)}, one for each map; received {len(names)}")
     scales = scales_of(maps, vmax, percentile)
-    fig, axes = panels(len(maps), columns, (2.2, 2.3)) if ax is None else given(ax, len(maps))
-    for panel, each, picture, scale, title in zip(axes, maps, pictures, scales, names, strict=True):
+    each_has = 2 if beside else 1
+    count = each_has * len(maps)
+    fig, axes = panels(count, each_has * columns, (2.2, 2.3)) if ax is None else given(ax, count)
+    shaded = axes[each_has - 1 :: each_has]
+    for panel, each, picture, scale in zip(shaded, maps, pictures, scales, strict=True):
         colours = draw(panel, each, picture, norm_of(shown, scale, skew), cmap or shown.cmap, alpha, edges)
-        titled(panel, title or None)
         if colorbar and vmax == "each":
-            fig.colorbar(colours, ax=panel, shrink=0.8)
+            fig.colorbar(colours, ax=panel, label="contribution", shrink=0.8)
     if colorbar and vmax != "each":
         fig.colorbar(colours, ax=list(axes), label="contribution", shrink=0.8)
-    return fig, axes[0] if alone else axes
+    for panel, picture, title in zip(axes[::each_has], pictures, names, strict=True):
+        if beside:
+            show(panel, picture)
+        titled(panel, title or None)
+    return fig, axes[0] if alone and not beside else axes
 
 
 def listed(arrays: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarray], bool]:
@@ -171,6 +182,13 @@ def norm_of(sign: Sign, scale: float, skew: float) -> Any:
         return lambda v: np.sign(v) * scale * np.abs(np.asarray(v) / scale) ** exponent
 
     return FuncNorm((power(skew), power(1 / skew)), low, high)
+
+
+def show(panel: Any, picture: Any) -> None:
+    """Draw an image as it is."""
+    panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    panel.set_xticks([])
+    panel.set_yticks([])
 
 
 def draw(panel: Any, values: np.ndarray, picture: Any, norm: Any, cmap: Any, alpha: float, edges: bool) -> Any:

@@ -31,7 +31,8 @@ def logo(
     Parameters
     ----------
     scores : np.ndarray, shape (length, letters), or mapping of name to such arrays
-        Contributions, hypothetical contributions, or those of several targets: each of a mapping is one track.
+        Contributions, hypothetical contributions, or those of several targets: each of a mapping is one track, with
+        its name beside it.
     x : np.ndarray, shape (length, letters), optional
         The one-hot sequence. With it every position shows one letter, that of x, as high as the sum of the scores
         there; without it every letter has its own score.
@@ -71,7 +72,9 @@ def logo(
         draw(panel, track[start:end], start, alphabet)
         for span in highlight:
             mark(panel, span, start, end)
-        panel.set_ylabel(name)
+        panel.set_ylabel(name or "contribution")
+    for panel in axes[:-1]:
+        panel.tick_params(labelbottom=False)  # the positions are those of the track below
     if share_scale:
         limits = [panel.get_ylim() for panel in axes]
         for panel in axes:

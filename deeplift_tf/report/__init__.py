@@ -1,3 +1,7 @@
-"""One self-contained page about the scores in a file."""
+"""Figures, and one self-contained page, about the scores in a file."""
 
+from deeplift_tf.report.figures import Drawing as Drawing
+from deeplift_tf.report.figures import kind_of as kind_of
 from deeplift_tf.report.page import write_report as write_report
+from deeplift_tf.report.sentences import read_words as read_words
+from deeplift_tf.report.sentences import text_page as text_page

@@ -13,12 +13,18 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.io.scores_file import ScoresFile
-from deeplift_tf.report.pictures import SCALES, histogram, pictures_of
+from deeplift_tf.report.pictures import SCALES, contents_of, histogram
 
 COLUMNS = ("row", "output", "reference output", "difference", "delta")
 
 
-def write_report(path: Path, file: ScoresFile, layers: Sequence[Sequence[Any]] = (), most: int = 20) -> None:
+def write_report(
+    path: Path,
+    file: ScoresFile,
+    layers: Sequence[Sequence[Any]] = (),
+    most: int = 20,
+    words: Sequence[str] = (),
+) -> None:
     """Write a page that needs nothing besides itself.
 
     Parameters
@@ -30,6 +36,8 @@ def write_report(path: Path, file: ScoresFile, layers: Sequence[Sequence[Any]] =
         Name, Keras class, kind, rule, output shape, and whether exact.
     most : int
         How many examples are shown: those whose outputs differ most from their reference outputs.
+    words : sequence of str, optional
+        What the tokens stand for, where those were scored.
     """
     values = {name: everything(file, name) for name in ("outputs", "reference_outputs", "delta")}
     rows = largest(values, file.count, most)
@@ -41,7 +49,7 @@ def write_report(path: Path, file: ScoresFile, layers: Sequence[Sequence[Any]] =
         versions=table(("package", "version"), sorted(plain(file.metadata.get("versions", {})).items()), "versions"),
         layers=layer_table(layers),
         delta=deltas(values["delta"]),
-        examples=examples(file, rows, values),
+        examples=examples(file, rows, values, words),
         scales="".join(f'<option value="{index}">{html.escape(name)}</option>' for index, name in enumerate(SCALES)),
     )
     path.write_text(text, encoding="utf-8")
@@ -86,7 +94,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> str:
 def summary(file: ScoresFile, values: dict[str, np.ndarray | None]) -> str:
     """Return the figures of the run in one sentence."""
     shape = " × ".join(map(str, file.contributions.shape[1:])) or "one number"
-    text = f"{file.count} rows of {shape}"
+    text = f"{file.count} rows of {shape}" + (f", {file.name}" if file.name else "")
     delta = values["delta"]
     if delta is not None:
         text += f"; largest sum-to-delta error {np.abs(delta).max():.2g}"
@@ -112,24 +120,34 @@ def deltas(delta: np.ndarray | None) -> str:
     return f'<img alt="{html.escape("Histogram of delta. " + words)}" src="{histogram(delta)}"><p>{words}</p>'
 
 
-def examples(file: ScoresFile, rows: Sequence[int], values: dict[str, np.ndarray | None]) -> str:
-    """Return a table of examples, each with its picture in every colour scale."""
+def examples(
+    file: ScoresFile, rows: Sequence[int], values: dict[str, np.ndarray | None], words: Sequence[str] = ()
+) -> str:
+    """Return a table of examples, each with its picture in every colour scale, or its coloured words."""
+    figures = [figures_of(row, values) for row in rows]
+    said = [
+        f"Contributions of {file.row_name(row)}" + ("" if figure[2] is None else f", which sum to {figure[2]:.3g}")
+        for row, figure in zip(rows, figures, strict=True)
+    ]
+    named = file.names_of_rows is not None
     lines = []
-    for row, pictures in zip(rows, pictures_of(file, rows), strict=True):
-        outputs, references, delta = (None if v is None else float(v[row]) for v in values.values())
-        difference = None if outputs is None or references is None else outputs - references
-        cells = "".join(
-            f"<td>{'' if v is None else format(v, '.4g')}</td>" for v in (outputs, references, difference, delta)
-        )
-        said = f"Contributions of row {row}" + ("" if difference is None else f", which sum to {difference:.3g}")
-        images = "".join(
-            f'<img class="scale-{index}" alt="{said}" src="{picture}"{" hidden" if index else ""}>'
-            for index, picture in enumerate(pictures)
-        )
-        lines.append(f"<tr><td>{row}</td>{cells}<td>{images}</td></tr>")
-    titles = "".join(f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>' for name in COLUMNS)
+    for row, figure, content in zip(rows, figures, contents_of(file, rows, said, words), strict=True):
+        cells = [str(row), *([file.row_name(row)] if named else [])]
+        cells += ["" if each is None else f"{each:.4g}" for each in figure[:3]]
+        cells.append("" if figure[3] is None else f"{figure[3]:.1e}")
+        difference = "" if figure[2] is None else f' data-difference="{figure[2]!r}"'
+        written = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        lines.append(f"<tr{difference}>{written}<td>{content}</td></tr>")
+    names = [COLUMNS[0], *(["name"] if named else []), *COLUMNS[1:]]
+    titles = "".join(f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>' for name in names)
     titles += '<th scope="col">contributions</th>'
     return (
         f'<table class="sortable" id="examples" aria-label="examples"><thead><tr>{titles}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
+
+
+def figures_of(row: int, values: dict[str, np.ndarray | None]) -> tuple[float | None, ...]:
+    """Return output, reference output, difference and delta of a row, None for what there is not."""
+    output, reference, delta = (None if each is None else float(each[row]) for each in values.values())
+    return output, reference, None if output is None or reference is None else output - reference, delta

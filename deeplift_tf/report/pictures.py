@@ -1,8 +1,9 @@
-"""Pictures inside of a page, as data."""
+"""What shows the contributions of a row inside of a page: pictures as data, or coloured words."""
 
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 
 from deeplift_tf import plots
 from deeplift_tf.io.scores_file import ScoresFile, take
-from deeplift_tf.plots.figure import pyplot
+from deeplift_tf.plots.figure import panels, pyplot
+from deeplift_tf.report.figures import kind_of
+from deeplift_tf.report.sentences import sentence
 
 SCALES = {"red and blue": "RdBu_r", "purple and orange": "PuOr_r", "brown and green": "BrBG_r"}
 LONGEST = 120  # positions of a sequence that are drawn: those around its largest scores
@@ -20,7 +23,7 @@ LONGEST = 120  # positions of a sequence that are drawn: those around its larges
 def as_data(fig: Any) -> str:
     """Return a figure as the address of a picture, and close it."""
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=80)
+    fig.savefig(buffer, format="png", dpi=90)
     pyplot().close(fig)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
@@ -33,14 +36,41 @@ def histogram(delta: np.ndarray) -> str:
     return as_data(fig)
 
 
+def contents_of(file: ScoresFile, rows: Sequence[int], said: Sequence[str], words: Sequence[str] = ()) -> list[str]:
+    """Return what shows the contributions of each row, as HTML.
+
+    Parameters
+    ----------
+    file : ScoresFile
+    rows : sequence of int
+    said : sequence of str
+        For each row, what a picture of it says to those who do not see it.
+    words : sequence of str
+        Of tokens; empty where the rows are none.
+    """
+    if words:
+        sentences = [sentence(file, row, words) for row in rows]
+        vmax = plots.scale_of([scores for _, scores in sentences], 100)
+        return [plots.text_html(*each, vmax=vmax) for each in sentences]
+    return [tags(pictures, text) for pictures, text in zip(pictures_of(file, rows), said, strict=True)]
+
+
+def tags(pictures: Sequence[str], said: str) -> str:
+    """Return the pictures of a row, one for each colour scale, of which the first is seen."""
+    return "".join(
+        f'<img class="scale-{index}" alt="{html.escape(said)}" src="{picture}"{" hidden" if index else ""}>'
+        for index, picture in enumerate(pictures)
+    )
+
+
 def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
     """Return the pictures of each row: one for each colour scale, or one where colours stand for letters or signs."""
     contributions = take(file.contributions, rows)
     x = None if file.x is None else take(file.x, rows)
-    shape = contributions.shape
-    if len(shape) == 3 and shape[-1] == 4:
+    kind = kind_of(contributions.shape)
+    if kind == "logo":
         return [[logo(each, None if x is None else x[index])] for index, each in enumerate(contributions)]
-    if len(shape) in (3, 4):
+    if kind == "heatmap":
         vmax = plots.scale_of([plots.map_of(each) if each.ndim == 3 else each for each in contributions])
         return [
             [heatmap(each, None if x is None else x[index], vmax, cmap) for cmap in SCALES.values()]
@@ -57,9 +87,13 @@ def logo(contributions: np.ndarray, x: np.ndarray | None) -> str:
         sums = np.convolve(heights, np.ones(LONGEST), "valid")
         start = int(sums.argmax())
     end = min(start + LONGEST, len(heights))
-    return as_data(plots.logo(contributions, x, start=start, end=end)[0])
+    fig, ax = panels(
+        1, 1, (max(4.0, 0.1 * (end - start)), 1.6)
+    )  # as wide as a page: what is scaled down cannot be read
+    plots.logo(contributions, x, start=start, end=end, ax=ax)
+    return as_data(fig)
 
 
 def heatmap(contributions: np.ndarray, x: np.ndarray | None, vmax: float, cmap: str) -> str:
-    """Return the heat map of an image, on the scale of all."""
-    return as_data(plots.heatmap(contributions, x, alpha=0.8, vmax=vmax, cmap=cmap, edges=x is not None)[0])
+    """Return the heat map of an image, on the scale of all, beside the image where that is known."""
+    return as_data(plots.heatmap(contributions, x, alpha=1, vmax=vmax, cmap=cmap, beside=x is not None)[0])

@@ -83,7 +83,8 @@ class FolderOutput(NamedTuple):
             with ScoresWriter(folder / SCORES, rows.count, metadata) as writer:
                 yield writer.append
             report_lower_case(sequences)
-            with h5py.File(folder / SCORES) as scores:
+            with h5py.File(folder / SCORES, "a") as scores:
+                scores["names"] = [region.name.encode() for region in sequences.regions]
                 write_formats(folder, scores, labels, sequences, self.formats, self.sizes(sequences))
 
     def sizes(self, sequences: SequenceRows) -> Mapping[str, int]:

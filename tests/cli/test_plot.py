@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from deeplift_tf.io.scores_file import open_scores
 from tests.cli.running import run
 
 pytest.importorskip("matplotlib")
@@ -58,9 +60,97 @@ def test_what_was_scored_is_below_the_colours(tmp_path: Path) -> None:
     assert is_picture(tmp_path / "over.png").mean() < is_picture(tmp_path / "plain.png").mean() - 0.02
 
 
+def test_every_option_of_maps_is_taken(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = scores_file(tmp_path / "s.h5", rng.normal(size=(2, 8, 8, 3)))
+    np.save(tmp_path / "x.npy", rng.random((2, 8, 8, 3)))
+    plain = ("plot", path, "-i", tmp_path / "x.npy", "--overwrite", "-o", tmp_path / "p.png")
+    seen = []
+    for options in (
+        [],
+        ["--channels", "largest"],
+        ["--sign", "negative"],
+        ["--percentile", 80],
+        ["--vmax", 0.5],
+        ["--vmax", "each"],
+        ["--skew", 0.4],
+        ["--alpha", 0.4],
+        ["--edges"],
+        ["--as", "scaled"],
+    ):
+        result = run(*plain, *options)
+        assert result.exit_code == 0, result.stderr
+        seen.append(is_picture(tmp_path / "p.png").tobytes())
+    assert len(set(seen)) == len(seen)
+
+
+def test_targets_of_sequences_go_under_one_another(tmp_path: Path) -> None:
+    pytest.importorskip("logomaker")
+    rng = np.random.default_rng(0)
+    x = np.eye(4, dtype=np.int8)[rng.integers(0, 4, (3, 12))]
+    tasks = {f"contributions/{name}": rng.normal(size=(3, 12, 4)) for name in ("a", "b")}
+    path = tmp_path / "s.h5"
+    with h5py.File(path, "w") as file:
+        for name, array in {**tasks, "sequences": x, "names": np.array([b"one", b"two", b"chr1:5-17"])}.items():
+            file[name] = array
+    heights = {}
+    for name, options in {"both": [], "one": ["--name", "b"]}.items():
+        result = run("plot", path, "-o", tmp_path / f"{name}.png", "--rows", "-1,0", *options)
+        assert result.exit_code == 0, result.stderr
+        heights[name] = is_picture(tmp_path / f"{name}.png").shape[0]
+    assert heights["both"] == 2 * heights["one"]
+    with open_scores(path, "b") as scores:
+        assert [scores.row_name(row) for row in (0, 2)] == ["one", "chr1:5-17"]
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    """Scores of two rows of tokens at their embedding, the tokens, and what they stand for."""
+    scores = np.zeros((2, 4, 3))
+    scores[0, 1], scores[1, 0] = 1.0, -0.5
+    scores_file(tmp_path / "s.h5", scores)
+    np.save(tmp_path / "x.npy", np.array([[2, 3, 0, 0], [3, 2, 2, 1]], np.int32))
+    (tmp_path / "words.txt").write_text("\n[UNK]\nvery\ngood<\n")
+    return tmp_path
+
+
+def test_tokens_become_words(sentences: Path) -> None:
+    command = ("plot", sentences / "s.h5", "-i", sentences / "x.npy", "--words", sentences / "words.txt", "--overwrite")
+    assert run(*command, "-o", sentences / "p.png").exit_code == 0
+    drawn = is_picture(sentences / "p.png")
+    assert (drawn[..., 0] > drawn[..., 2] + 0.4).any()  # red: good speaks for it in the first sentence
+    assert (drawn[..., 2] > drawn[..., 0] + 0.1).any()  # blue: and, half as much, against it in the second
+    result = run(*command, "-o", sentences / "p.html")
+    assert result.exit_code == 0, result.stderr
+    page = (sentences / "p.html").read_text()
+    assert re.findall(r'aria-label="([^"]*)"', page) == [
+        *("very +0", "good&lt; +3"),  # padding is left out
+        *("good&lt; -1.5", "very +0", "very +0", "[UNK] +0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "message"),
+    [
+        ("a\nb\n", ["-i", "x.npy", "--words", "words.txt"], "there are 2, and a token 3"),
+        ("a\nb\nc\nd\n", ["--words", "words.txt"], "the tokens that were scored are not where they were"),
+        ("a\n", ["--as", "text"], "say what the tokens stand for"),
+    ],
+)
+def test_tokens_without_words(
+    sentences: Path, monkeypatch: pytest.MonkeyPatch, words: str, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(sentences)
+    Path("words.txt").write_text(words)
+    result = run("plot", "s.h5", "-o", "p.png", *options)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["-o", "p.html"], "expected a picture ending in .png"),
+        (["-o", "p.png", "--vmax", "most"], "expected a number, 'shared' or 'each'"),
         (["-o", "p.txt"], "expected a picture ending in .png"),
         (["-o", "there.png"], "exists already"),
         (["-o", "p.png", "--rows", "7"], "has 2 rows, and none of those asked for"),

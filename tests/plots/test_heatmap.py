@@ -123,6 +123,21 @@ def test_the_image_is_below_the_colours_and_its_edges_above() -> None:
     assert middle < right - 0.3
 
 
+def test_an_image_beside_its_map() -> None:
+    images = np.zeros((2, 4, 4, 3))
+    images[1, ..., 0] = 1
+    fig, axes = plots.heatmap(np.ones((2, 4, 4, 3)), images, beside=True, alpha=1, titles=["a", "b"], percentile=100)
+    assert [ax.get_title() for ax in axes] == ["a", "", "b", ""]
+    np.testing.assert_array_equal(axes[2].images[0].get_array(), images[1])
+    np.testing.assert_array_equal(axes[3].images[-1].get_array(), np.full((4, 4), 3.0))
+    black, red, pure = (region(fig, ax).mean((0, 1)) for ax in (axes[0], axes[1], axes[2]))
+    assert black.max() < 0.05
+    np.testing.assert_allclose(pure, [1, 0, 0], atol=0.05)
+    assert red[0] > red[2] + 0.2  # the end of the scale of colours
+    with pytest.raises(InputError, match="beside: expected images"):
+        plots.heatmap(np.ones((4, 4)), beside=True)
+
+
 def test_maps_of_different_sizes() -> None:
     _, axes = plots.heatmap([np.ones((3, 4)), np.ones((5, 2, 3))])
     assert [ax.images[0].get_array().shape for ax in axes] == [(3, 4), (5, 2)]

@@ -36,6 +36,7 @@ def test_one_letter_at_each_position_as_high_as_its_score() -> None:
     fig.canvas.draw()
     found = letters(ax)
     assert len(found) == 4
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("contribution", "position")
     np.testing.assert_allclose(found, [(0, 1.25), (0, 2.25), (-2.75, 0), (0, 0.75)], atol=0.01)
 
 
@@ -46,6 +47,10 @@ def test_tracks_and_spans() -> None:
     assert [ax.get_ylabel() for ax in axes] == ["contributions", "hypothetical"]
     assert axes[0].get_title() == "a sequence"
     assert axes[-1].get_xlabel() == "position"
+    fig.canvas.draw()
+    assert not any(label.get_visible() for label in axes[0].get_xticklabels())  # they are those of the track below
+    assert all(label.get_visible() for label in axes[1].get_xticklabels())
+    assert axes[0].get_xlim() == axes[1].get_xlim()
     assert [label.get_text() for label in axes[0].texts] == ["motif"]
     fig.canvas.draw()
     drawn = np.asarray(fig.canvas.buffer_rgba())

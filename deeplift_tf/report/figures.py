@@ -1,0 +1,119 @@
+"""Rows of a file of scores as a figure: heat maps, logos, words or bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeplift_tf import plots
+from deeplift_tf.errors import InputError
+from deeplift_tf.io.scores_file import ScoresFile, take
+from deeplift_tf.plots.figure import panels
+from deeplift_tf.report.sentences import sentence, titles
+
+
+class Drawing(NamedTuple):
+    """How rows are drawn.
+
+    Attributes
+    ----------
+    kind : str
+        "heatmap", "scaled", "logo", "text" or "bars".
+    maps : mapping
+        Arguments of `deeplift_tf.plots.heatmap`.
+    spans : sequence of (start, end)
+        Highlighted in logos.
+    hypothetical : bool
+        Below each logo one of the hypothetical contributions.
+    words : sequence of str
+        What the tokens stand for.
+    """
+
+    kind: str
+    maps: Mapping[str, Any] = {}
+    spans: Sequence[tuple[int, int]] = ()
+    hypothetical: bool = False
+    words: Sequence[str] = ()
+
+    def figure(self, files: Sequence[ScoresFile], rows: Sequence[int]) -> Any:
+        """Return a figure of some rows; logos show the scores of several files under one another."""
+        draw = {"heatmap": heatmaps, "scaled": scaled, "logo": logos, "text": texts, "bars": bars}[self.kind]
+        return draw(files, rows, self)
+
+
+def kind_of(shape: tuple[int, ...]) -> str:
+    """Return how scores of a shape (N, ...) are drawn."""
+    if len(shape) == 3 and shape[-1] == 4:
+        return "logo"
+    return "heatmap" if len(shape) in (3, 4) else "bars"
+
+
+def heatmaps(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return heat maps, each beside its image where that is known."""
+    (file,) = files
+    images = None if file.x is None else list(take(file.x, rows))
+    maps, names = list(take(file.contributions, rows)), titles(file, rows, "\n")
+    return plots.heatmap(maps, images, beside=images is not None, titles=names, columns=3, **drawing.maps)[0]
+
+
+def scaled(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return images whose pixels are as bright as their scores are large."""
+    (file,) = files
+    if file.x is None:
+        raise InputError(f"{file.path}: the images that were scored are not where they were; give them with -i")
+    fig, axes = panels(len(rows), 5, (2.2, 2.3))
+    chosen = {name: drawing.maps[name] for name in ("channels", "percentile") if name in drawing.maps}
+    contributions, images = take(file.contributions, rows), take(file.x, rows)
+    for ax, scores, image, title in zip(axes, contributions, images, titles(file, rows, "\n"), strict=True):
+        plots.scaled_image(scores, image, title=title, ax=ax, **chosen)
+    return fig
+
+
+def logos(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return logos of sequences under one another, for each the tracks of all files."""
+    each = [tracks(files, row, drawing.hypothetical) for row in rows]
+    length, count = files[0].contributions.shape[1], len(each[0])
+    fig, axes = panels(count * len(rows), 1, (min(max(0.16 * length, 4.0), 22.0), 1.7))
+    names = titles(files[0], rows) if len(files) == 1 else [files[0].row_name(row) for row in rows]
+    for index, (found, title) in enumerate(zip(each, names, strict=True)):
+        panel = axes[count * index : count * (index + 1)]
+        plots.logo(found, highlight=drawing.spans, title=title, ax=panel)
+    return fig
+
+
+def tracks(files: Sequence[ScoresFile], row: int, hypothetical: bool) -> dict[str, np.ndarray]:
+    """Return the heights of letters in each track of a sequence."""
+    found = {}
+    for file in files:
+        name = file.name if len(files) > 1 else "contribution"
+        (contributions,) = take(file.contributions, [row])
+        found[name] = contributions
+        if file.x is not None:
+            found[name] = contributions.sum(-1, keepdims=True) * take(file.x, [row])[0]
+        below = file.rows("hypothetical", [row]) if hypothetical else None
+        if below is not None:
+            found["hypothetical" if len(files) == 1 else f"{name},\nhypothetical"] = below[0]
+    return found
+
+
+def texts(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return sentences under one another, on one scale of colours."""
+    (file,) = files
+    sentences = [sentence(file, row, drawing.words) for row in rows]
+    vmax = plots.scale_of([scores for _, scores in sentences], 100)
+    lines = max(1, max(sum(len(word) + 2 for word in words) for words, _ in sentences) // 75 + 1)
+    fig, axes = panels(len(rows), 1, (7.5, 0.6 + 0.4 * lines))
+    for ax, (words, scores), title in zip(axes, sentences, titles(file, rows), strict=True):
+        plots.text(words, scores, vmax=vmax, title=title, ax=ax)
+    return fig
+
+
+def bars(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return bars, the largest first."""
+    (file,) = files
+    fig, axes = panels(len(rows), 3, (4.5, 4.5))
+    for ax, scores, title in zip(axes, take(file.contributions, rows), titles(file, rows), strict=True):
+        plots.bars(scores, title=title, ax=ax)
+    return fig
