@@ -1,0 +1,1 @@
+"""How fast scoring is, against prediction, gradients and other packages: `python -m benchmarks`."""

@@ -1,0 +1,91 @@
+"""`python -m benchmarks`: measure, print tables, write results.json and results.png."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from benchmarks.cases import CASES, PUBLISHED
+from benchmarks.driver import ROOT, Driver, absent, jobs
+from benchmarks.results import Results, gather
+
+TASKS = ("time", "memory", "growth")
+
+
+def chosen(names: str, known: tuple[str, ...]) -> list[str]:
+    """Return the names of a list with commas.
+
+    Raises
+    ------
+    click.BadParameter
+        When one is not known.
+    """
+    found = names.split(",")
+    for name in found:
+        if name not in known:
+            raise click.BadParameter(f"expected some of {', '.join(known)}; received {name!r}")
+    return found
+
+
+@click.command()
+@click.option("--models", default=",".join(PUBLISHED), show_default=True, help="Networks, with commas.")
+@click.option("--what", default=",".join(TASKS), show_default=True, help="What is measured, with commas.")
+@click.option("--processes", default=3, show_default=True, help="Processes over which medians of ratios are taken.")
+@click.option("--repeats", default=5, show_default=True, help="Repeats of each thing in a process.")
+@click.option("--threads", default=2, show_default=True, help="Threads of each framework.")
+@click.option("--quick", is_flag=True, help="One process, two repeats: to see that it runs.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Other packages, where they are installed.")
+@click.option("--resume", is_flag=True, help="Leave out what the folder has already.")
+@click.option("-o", "--output", default="benchmark", show_default=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--show", type=click.Path(exists=True, path_type=Path), help="Print the tables of a results.json.")
+@click.option("--readme", type=click.Path(exists=True, path_type=Path), help="Write its tables into both READMEs.")
+def main(
+    models: str, what: str, processes: int, repeats: int, threads: int, quick: bool, peers: bool, resume: bool,
+    output: Path, show: Path | None, readme: Path | None,
+) -> None:  # fmt: skip
+    """Time this package against gradients and other packages.
+
+    The folder gathers: a part that is measured later is added to what it has, and shown with it.
+    """
+    from benchmarks import picture, tables
+
+    if show or readme:
+        if readme:
+            publish(Results.read(readme))
+        if show:
+            tables.show(Results.read(show))
+        return
+    names, tasks = chosen(models, tuple(CASES)), chosen(what, TASKS)
+    processes, repeats = (1, 2) if quick else (processes, repeats)
+    measure(Driver(output, repeats, threads), names, tasks, processes, peers, resume)
+    found = gather(output)
+    (output / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    picture.draw(Results(found), output / "results.png")
+    tables.show(Results(found))
+
+
+def measure(driver: Driver, models: list[str], tasks: list[str], processes: int, peers: bool, resume: bool) -> None:
+    """Run all jobs, one after another."""
+    if peers and absent():
+        click.echo(f"left out, not installed: {', '.join(absent())} (pip install -e '.[bench]')")
+    asked = [job for job in jobs(models, tasks, processes, peers) if not (resume and (driver.raw / job.file).exists())]
+    start = time.monotonic()
+    for index, job in enumerate(asked, 1):
+        failed = driver.run(job).get("failed", "")
+        seconds = f"{time.monotonic() - start:.0f} s"
+        click.echo(f"[{index}/{len(asked)}, {seconds}] {' '.join(map(str, job))} {failed}".rstrip())
+
+
+def publish(results: Results) -> None:
+    """Write the tables into README.md and benchmarks/README.md."""
+    from benchmarks.tables import markdown, whole_markdown, write_between
+
+    write_between(ROOT / "README.md", "speed", markdown(results))
+    write_between(ROOT / "benchmarks" / "README.md", "results", whole_markdown(results))
+
+
+if __name__ == "__main__":
+    main()

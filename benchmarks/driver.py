@@ -1,0 +1,120 @@
+"""Starts one process after another, and keeps what each of them finds in a folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent
+NEEDS = {"tensorflow": ("tensorflow",), "torch": ("torch",), "shap": ("shap",)}
+PEERS = ("shap", "torch", "captum", "tangermeme")
+REMEMBERED = {  # things whose peak memory is measured
+    "tensorflow": ("predict", "gradient", "rescale", "rescale_each", "rescale_20", "reveal_cancel"),
+    "torch": ("gradient", "captum_20", "tangermeme_20"),
+    "shap": ("shap_20",),
+}
+GROWN = ("basset", "bpnet", "tiny")
+
+
+class Job(NamedTuple):
+    """What one process measures.
+
+    Attributes
+    ----------
+    task : str
+        "time", "memory" or "growth".
+    framework, model : str
+    part : int or str
+        Which of several equal processes, or the thing whose memory is measured.
+    """
+
+    task: str
+    framework: str
+    model: str
+    part: int | str = 0
+
+    @property
+    def file(self) -> str:
+        """Where the folder keeps what it finds."""
+        return f"{self.task}.{self.framework}.{self.model}.{self.part}.json"
+
+
+def absent() -> list[str]:
+    """Return the peers that are not installed."""
+    return [name for name in PEERS if not importlib.util.find_spec(name)]
+
+
+def frameworks(peers: bool) -> list[str]:
+    """Return those that are installed."""
+    names = list(NEEDS) if peers else ["tensorflow"]
+    return [name for name in names if all(map(importlib.util.find_spec, NEEDS[name]))]
+
+
+def jobs(models: Sequence[str], tasks: Sequence[str], processes: int, peers: bool) -> Iterator[Job]:
+    """Return what there is to measure; the processes of one network lie far apart in time."""
+    if "time" in tasks:
+        for index in range(processes):
+            for model in models:
+                yield from (Job("time", framework, model, index) for framework in frameworks(peers))
+    if "memory" in tasks:
+        for model in models:
+            for framework in frameworks(peers):
+                yield from (Job("memory", framework, model, thing) for thing in REMEMBERED[framework])
+    if "growth" in tasks:
+        yield from (Job("growth", "tensorflow", model) for model in models if model in GROWN)
+
+
+class Driver:
+    """Runs jobs.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a file for each job; another run into the same folder adds to it, or measures anew.
+    repeats, threads : int
+    """
+
+    def __init__(self, folder: Path, repeats: int, threads: int) -> None:
+        self.raw, self.repeats, self.threads = folder / "raw", repeats, threads
+        self.raw.mkdir(parents=True, exist_ok=True)
+        self._weights = tempfile.TemporaryDirectory()
+
+    def run(self, job: Job) -> dict[str, Any]:
+        """Run a job in a process of its own, and keep what it finds."""
+        weights = Path(self._weights.name) / f"{job.model}.npz"
+        if job.framework == "torch" and not weights.exists():
+            self._worker("prepare", job, weights)
+        result = {**job._asdict(), **self._worker(job.task, job, weights)}
+        path = self.raw / job.file
+        path.with_suffix(".part").write_text(json.dumps(result), encoding="utf-8")
+        path.with_suffix(".part").replace(path)
+        return result
+
+    def _worker(self, task: str, job: Job, weights: Path) -> dict[str, Any]:
+        asked = {
+            "task": task,
+            "framework": job.framework,
+            "model": job.model,
+            "weights": str(weights),
+            "repeats": self.repeats,
+            "names": [job.part] if task == "memory" else [],
+        }
+        command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)]
+        done = subprocess.run(command, cwd=ROOT, env=self._environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            return {"failed": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300]}
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def _environment(self) -> dict[str, str]:
+        count = str(self.threads)
+        threads = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "NUMBA")]
+        threads += ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        return {**os.environ, **dict.fromkeys(threads, count), **quiet}

@@ -1,0 +1,134 @@
+"""The benchmark measures, marks what is wrong or refused, and its file holds what the tables quote."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import tables
+from benchmarks.aims import AIMS, PEER_AIMS
+from benchmarks.cases import CASES, PUBLISHED, data_of
+from benchmarks.results import OURS, PEERS, Results, gather
+from benchmarks.timing import Thing, interleaved, missed
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one quick run of the command leaves."""
+    path = tmp_path_factory.mktemp("benchmark")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--models", "tiny", "--what", "time", "--no-peers"]
+    done = subprocess.run([*command, "-o", str(path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Rescale, shared reference" in done.stdout
+    assert "WRONG" not in done.stdout
+    return path
+
+
+def test_one_command_measures_everything(folder: Path) -> None:
+    results = Results.read(folder / "results.json")
+    measured = {line.thing: line for line in results.lines()}
+    assert set(measured) == {"predict", "gradient", "own_gradient", *AIMS}
+    assert measured["gradient"].ratio == 1
+    assert all(line.milliseconds > 0 and line.ratio > 0 for line in measured.values())
+    assert all(line.error is not None and line.error < 1e-5 for name, line in measured.items() if name in AIMS)
+    assert (folder / "results.png").stat().st_size > 10_000
+    (facts,) = results.found["facts"]
+    assert facts["threads"] == 2
+    assert facts["versions"]["tensorflow"]
+
+
+def test_tables_for_the_pages_come_from_the_file(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n", encoding="utf-8")
+    results = Results.read(folder / "results.json")
+    tables.write_between(page, "speed", tables.markdown(results))
+    line = results.line("tiny", "rescale")
+    assert line
+    assert f"| Rescale, shared reference | {line.ratio:.2f} |" in page.read_text(encoding="utf-8")
+    assert re.fullmatch(r"before\n<!-- speed -->\n\|.*\|\n<!-- /speed -->\nafter\n", page.read_text("utf-8"), re.S)
+    with pytest.raises(ValueError, match="expected one <!-- other -->"):
+        tables.write_between(page, "other", "")
+
+
+def made_up(ours: dict[str, Any], torch: dict[str, Any], path: Path) -> Results:
+    """Results of jobs whose things have these (seconds, pairs, error)."""
+    (path / "raw").mkdir()
+    for framework, things in (("tensorflow", ours), ("torch", torch)):
+        for part, factor in enumerate((1, 2, 10)):
+            found: dict[str, Any] = {name: {"failed": "no"} for name in things}
+            for name, (seconds, pairs, error) in ((name, each) for name, each in things.items() if each):
+                times = [factor * second for second in seconds]
+                found[name] = {"seconds": times, "pairs": pairs, "error": error}
+            job = {"task": "time", "framework": framework, "model": "basset", "part": part, "found": found}
+            (path / "raw" / f"{framework}.{part}.json").write_text(json.dumps(job), encoding="utf-8")
+    return Results(gather(path))
+
+
+def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
+    ours = {"gradient": ([1.0, 2.0, 9.0], 2, None), "rescale": ([3.0], 2, 0.5), "ten_targets": ([15.0], 2, 0.0)}
+    ours["rescale_20"] = ([10.0], 40, 1e-6)
+    results = made_up(
+        ours, {"gradient": ([4.0], 2, None), "captum_20": ([40.0], 40, 1e-6), "captum_each": None}, tmp_path
+    )
+    rescale, captum = results.line("basset", "rescale"), results.peer_line("basset", "captum_20")
+    assert rescale
+    assert captum
+    assert (rescale.milliseconds, rescale.ratio, rescale.aim) == (3000, 1.5, AIMS["rescale"]["basset"])
+    assert rescale.wrong
+    assert tables.ratio(rescale) == "wrong"
+    assert captum.ratio == 0.5
+    assert captum.factor == 4
+    assert not captum.wrong
+    ten, refused = results.line("basset", "ten_targets"), results.peer_line("basset", "captum_each")
+    assert ten
+    assert ten.ratio == 0.5
+    assert refused
+    assert tables.factor(refused) == "refuses"
+    assert results.line("basset", "reveal_cancel") is None
+
+
+def test_a_thing_that_raises_is_a_finding() -> None:
+    def refuse() -> None:
+        raise NotImplementedError("on the way\nno such layer")
+
+    found = interleaved({"good": Thing(lambda: 1, 3, lambda result: result / 2), "bad": Thing(refuse, 1)}, repeats=2)
+    assert found["bad"] == {"pairs": 1, "failed": "NotImplementedError: no such layer"}
+    assert len(found["good"]["seconds"]) == 2
+    assert found["good"]["error"] == 0.5
+
+
+def test_what_is_missed_is_relative_to_the_largest_difference() -> None:
+    contributions = np.array([[1.0, 2.0], [4.0, 4.0]])
+    assert missed(contributions, np.array([3.0, 10.0])) == pytest.approx(0.2)
+
+
+def test_data_is_the_same_in_every_process() -> None:
+    case = CASES["tiny"]
+    first, second = data_of(case), data_of(case)
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert (first.x.sum(-1) == 1).all()
+    assert np.ptp(first.shared) > 0.1
+
+
+def test_aims_are_of_what_is_measured() -> None:
+    assert set(PEER_AIMS) == set(PEERS) == set(OURS)
+    assert {model for aims in (*AIMS.values(), *PEER_AIMS.values()) for model in aims} <= set(PUBLISHED)
+
+
+def test_the_twin_predicts_as_the_model(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[bench]'")
+    from benchmarks.torch_peers import AGREEMENT, TorchPeers
+    from benchmarks.worker import prepare
+
+    prepare(CASES["tiny"], tmp_path / "tiny.npz")
+    peers = TorchPeers(CASES["tiny"], tmp_path / "tiny.npz", data_of(CASES["tiny"]))
+    assert peers.difference < AGREEMENT
