@@ -139,8 +139,11 @@ class Attribution:
 
     def _start(self, weights: tf.Tensor, output: Difference, rows: Rows) -> tf.Tensor:
         """Return the target's weights as multipliers, one row for each row that travels back."""
-        view = self._with_references(weights)
-        return rows.merge_targets(view + tf.zeros_like(output.delta))
+        n, *sizes = shape_of(output.x)
+        if self.plan.several_references:
+            sizes[0] = rows.references
+        lead = [rows.targets] if self.plan.several_targets else []
+        return rows.merge_targets(tf.broadcast_to(self._with_references(weights), [*lead, n, *sizes]))
 
     def _with_references(self, weights: tf.Tensor) -> tf.Tensor:
         """View weights, shape (K, N, ...), as (K, N, 1, ...) where there is an axis of references."""

@@ -18,8 +18,6 @@ from deeplift_tf.layers.reshaping import Identity
 from deeplift_tf.rules import RESCALE
 from deeplift_tf.walk import spreads_read
 
-NEVER_FALLING = {"relu", "relu6", "sigmoid", "tanh", "softplus", "exponential", "hard_sigmoid", "softsign"}
-
 
 def simplify(graph: Graph, keep: Iterable[Edge]) -> Graph:
     """Return a graph that gives the same scores with fewer passes over its values.
@@ -96,7 +94,7 @@ def pool_before_activation(graph: Graph) -> Merge:
 
     def merge(first: Node, second: Node) -> tuple[Node, ...] | None:
         pools = isinstance(second.layer, (MaxPooling, Max))
-        if not pools or not isinstance(first.layer, Elementwise) or first.layer.function.name not in NEVER_FALLING:
+        if not pools or not isinstance(first.layer, Elementwise) or not first.layer.function.rising:
             return None
         if first.rule is not RESCALE or second.rule is not RESCALE or read & {Edge(second.name), *first.inputs}:
             return None

@@ -29,16 +29,14 @@ def rescale_slopes(function: Function, value: Difference) -> Slopes:
 def reveal_cancel_slopes(function: Function, value: Difference) -> Slopes:
     """S⁺ = ½[S(x⁰, x⁰+Δ⁺) + S(x⁰+Δ⁻, x)], S⁻ = ½[S(x⁰, x⁰+Δ⁻) + S(x⁰+Δ⁺, x)].
 
-    Where a displacement is zero, its slope is the one just to the right. The far end is x⁰+Δ⁻+Δ⁺ rather than x,
-    so that both ends of a slope are the same number where the displacement between them is zero.
+    Where a displacement is zero, its slope is the one just to the right. Each slope is given by where it begins and
+    how long it is, so that both of its ends are the same number there.
     """
-    base, (plus, minus) = value.reference, value.parts
-    low, high = base + minus, base + plus
-    after_minus = function.secant(low, low + plus, right=True)
-    after_plus = function.secant(high, high + minus, right=True)
-    alone_plus = function.secant(base, high, right=True)
-    alone_minus = function.secant(base, low, right=True)
-    return (alone_plus + after_minus) / 2, (alone_minus + after_plus) / 2
+    plus, minus = value.parts
+    low, drop = value.reference + minus, -minus
+    up = function.over(value.reference, plus) + function.over(low, plus)
+    down = function.over(low, drop) + function.over(low + plus, drop)
+    return up / 2, down / 2
 
 
 def gradient_slopes(function: Function, value: Difference) -> Slopes:

@@ -302,8 +302,25 @@ def test_slopes_broadcast_in_a_function_of_unknown_rank() -> None:
 def test_slope_of_relu_is_six_operations_without_a_branch() -> None:
     traced = tf.function(slopes.relu().secant, input_signature=[tf.TensorSpec(None)] * 2).get_concrete_function()
     operations = [op.type for op in traced.graph.get_operations() if op.inputs]
-    assert sorted(set(operations) - {"Identity"}) == ["Maximum", "Minimum", "RealDiv", "Sub"]
+    assert sorted(set(operations) - {"Identity"}) == ["Maximum", "Minimum", "RealDiv", "Relu", "Sub"]
     assert len([op for op in operations if op != "Identity"]) == 6
+
+
+@pytest.mark.parametrize("name", [*slopes.ACTIVATIONS, "prelu"])
+def test_slopes_over_a_length_are_those_between_its_ends(name: str) -> None:
+    function = slopes.prelu(0.3) if name == "prelu" else slopes.ACTIVATIONS[name]
+    rng = np.random.default_rng(0)
+    starts = tf.constant(np.concatenate([rng.normal(size=200) * 3, [0.0, 0.0, -1.0, 1.0, -1.0]]))
+    lengths = tf.constant(np.concatenate([rng.exponential(size=200), [0.0, 2.0, 1.0, 0.0, 0.0]]))
+    expected = function.secant(starts, starts + lengths, right=True)
+    # float64, to rounding of a slope of one
+    np.testing.assert_allclose(function.over(starts, lengths), expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", [name for name, function in slopes.ACTIVATIONS.items() if function.rising])
+def test_functions_that_are_said_to_rise_do(name: str) -> None:
+    values = slopes.ACTIVATIONS[name].value(tf.constant(np.linspace(-8, 8, 2001)))
+    assert np.diff(values).min() >= -1e-15  # float64
 
 
 def test_slopes_at_the_edge_of_a_domain_are_finite() -> None:

@@ -16,6 +16,7 @@ from deeplift_tf.layers.kernels import (
     by_packed_kernel,
     convolution,
     differentiable_convolution,
+    transposed_convolution,
 )
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.tensors import once, shape_of
@@ -97,27 +98,42 @@ class Conv(Convolution):
         return dataclasses.replace(self, kernel=self.kernel * scale, bias=bias)
 
     def convolve(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the convolution; groups one after another, since the CPU kernels know none."""
+        """Return the convolution."""
         x, padding = self.pad(x)
-        groups = x.shape[-1] // self.kernel.shape[-2]
         run = convolution if self.native else differentiable_convolution
-        parts = [
-            run(part, kernel, self.strides, padding, self.dilation)
-            for part, kernel in zip(tf.split(x, groups, -1), tf.split(self.kernel, groups, -1), strict=True)
-        ]
-        return parts[0] if groups == 1 else tf.concat(parts, -1)
+        groups = x.shape[-1] // self.kernel.shape[-2]
+        return self.each_group(lambda part, kernel: run(part, kernel, self.strides, padding, self.dilation), x, groups)
+
+    def each_group(self, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, groups: int) -> tf.Tensor:
+        """Apply a function of channels and a kernel to one group after another, since the CPU kernels know none."""
+        if groups == 1:
+            return function(x, self.kernel)
+        pairs = zip(tf.split(x, groups, -1), tf.split(self.kernel, groups, -1), strict=True)
+        return tf.concat([function(part, kernel) for part, kernel in pairs], -1)
 
     def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
-        """Return Lᵀm: by differentiation, or faster where there is a faster way."""
+        """Return Lᵀm. It is the one that differentiation gives, and reads no more of x than its shape."""
         (value,) = step.inputs
-        sizes = value.x.shape[-1 - len(self.strides) : -1]
-        if self.channels_first or max(self.strides) > 1 or value.x.shape[-1] != self.kernel.shape[-2]:
+        sizes = shape_of(value.x)[value.x.shape.rank - self.kernel.shape.rank + 1 :]
+        *sizes, channels = [*sizes[1:], sizes[0]] if self.channels_first else sizes
+        if len(sizes) > 2 or (max(self.strides) > 1 and (max(self.dilation) > 1 or self.padding == "causal")):
             return super().transpose(step, multipliers)
-        if max(self.dilation) > 1 and len(sizes) < 3:
-            return [by_flipped_kernel(multipliers, self.kernel, self.pads, self.dilation)]
-        if self.kernel.shape[-2] <= FEW_CHANNELS and len(sizes) < 3 and None not in sizes:
-            return [by_packed_kernel(multipliers, self.kernel, self.pads, sizes)]
-        return super().transpose(step, multipliers)
+
+        def back(m: tf.Tensor) -> tf.Tensor:
+            groups = channels // self.kernel.shape[-2]
+            return self.each_group(lambda part, kernel: self.transpose_group(part, kernel, sizes), m, groups)
+
+        return [with_channels_last(back, multipliers, self.channels_first)]
+
+    def transpose_group(self, multipliers: tf.Tensor, kernel: tf.Tensor, sizes: Sequence[Any]) -> tf.Tensor:
+        """Return Lᵀm by whichever way is fastest."""
+        if max(self.dilation) > 1:
+            return by_flipped_kernel(multipliers, kernel, self.pads, self.dilation)
+        known = all(isinstance(size, int) for size in sizes)
+        if kernel.shape[-2] <= FEW_CHANNELS and max(self.strides) == 1 and known:
+            return by_packed_kernel(multipliers, kernel, self.pads, sizes)
+        padding = self.pads if self.padding == "causal" else self.padding.upper()
+        return transposed_convolution(multipliers, kernel, self.strides, padding, sizes)
 
     @property
     def pads(self) -> list[tuple[int, int]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.tensors import once
+from deeplift_tf.tensors import once, shape_of
 
 Padding = str | Sequence[tuple[int, int]]
 
@@ -39,6 +40,32 @@ def differentiable_convolution(
 ) -> tf.Tensor:
     """Return a convolution of (rows, ..., channels) whose derivative runs on any device."""
     return tf.nn.convolution(x, kernel, strides=list(strides), padding=padding, dilations=list(dilation))
+
+
+def transposed_convolution(
+    multipliers: tf.Tensor, kernel: tf.Tensor, strides: Sequence[int], padding: Padding, sizes: Sequence[Any]
+) -> tf.Tensor:
+    """Return the transpose of a convolution without dilation, of one or two dimensions.
+
+    Differentiation would give the same operation, but ask for the shape of the forward pass, which would then be run.
+
+    Parameters
+    ----------
+    multipliers : tf.Tensor, shape (rows, ..., output channels)
+    kernel : tf.Tensor, shape (*window, input channels, output channels)
+    strides : sequence of int
+    padding : str or sequence of (int, int)
+        As TensorFlow has it, or zeros before and after each spatial axis of the input.
+    sizes : sequence of int or tf.Tensor
+        Of the input's spatial axes.
+    """
+    if len(sizes) == 1:
+        wide = padding if isinstance(padding, str) else [(0, 0), *padding]
+        image, one_high = tf.expand_dims(multipliers, 1), once(lambda w: tf.expand_dims(w, 0), kernel)
+        return tf.squeeze(transposed_convolution(image, one_high, (1, *strides), wide, [1, *sizes]), [1])
+    explicit = padding if isinstance(padding, str) else [(0, 0), *padding, (0, 0)]
+    shape = [shape_of(multipliers)[0], *sizes, kernel.shape[2]]
+    return tf.nn.conv2d_transpose(multipliers, kernel, shape, list(strides), explicit)
 
 
 def by_flipped_kernel(

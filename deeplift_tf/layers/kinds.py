@@ -197,7 +197,7 @@ class Elementwise(Layer):
         (value,) = step.inputs
         up, down = step.rule.slopes(self.function, value)
         plus, minus = value.parts
-        return (step.rows.merge_pairs(tf.abs(up) * plus - tf.abs(down) * minus),)
+        return (step.rows.merge_pairs(self.size(up) * plus - self.size(down) * minus),)
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
         """Multiply by the slopes; see the table at the top."""
@@ -209,13 +209,16 @@ class Elementwise(Layer):
         mean = rows.target(m.mean)
         half = None if m.half_difference is None else rows.target(m.half_difference)
         if up is down:
-            halves = None if half is None else rows.merge_targets(tf.abs(up) * half)
+            halves = None if half is None else rows.merge_targets(self.size(up) * half)
             return [Multipliers(rows.merge_targets(up * mean), halves)]
-        mean_out, half_out = (up + down) / 2 * mean, (up - down) / 2 * mean
+        plus, minus = up * mean, down * mean  # m̄ₓ ± dₓ
         if half is not None:
-            mean_out += (tf.abs(up) - tf.abs(down)) / 2 * half
-            half_out += (tf.abs(up) + tf.abs(down)) / 2 * half
-        return [Multipliers(rows.merge_targets(mean_out), rows.merge_targets(half_out))]
+            plus, minus = plus + self.size(up) * half, minus - self.size(down) * half
+        return [Multipliers(rows.merge_targets((plus + minus) / 2), rows.merge_targets((plus - minus) / 2))]
+
+    def size(self, slope: tf.Tensor) -> tf.Tensor:
+        """Return |S|."""
+        return slope if self.function.rising else tf.abs(slope)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -153,7 +153,7 @@ def softsign() -> Function:
         bend = 2.0 * p * (n / (p + n + guard(p)))
         return (1.0 + bend) / (1.0 + tf.abs(a)) / (1.0 + tf.abs(b))
 
-    return differentiable("softsign", tf.nn.softsign, secant)
+    return differentiable("softsign", tf.nn.softsign, secant, rising=True)
 
 
 def squareplus(b: float = 4.0) -> Function:

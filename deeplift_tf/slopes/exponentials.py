@@ -56,22 +56,22 @@ def softplus_secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 def exponential() -> Function:
     """Return exp(x)."""
-    return differentiable("exponential", tf.exp, exp_secant)
+    return differentiable("exponential", tf.exp, exp_secant, rising=True)
 
 
 def expm1() -> Function:
     """Return exp(x) - 1."""
-    return differentiable("expm1", tf.math.expm1, exp_secant)
+    return differentiable("expm1", tf.math.expm1, exp_secant, rising=True)
 
 
 def sigmoid() -> Function:
     """Return 1 / (1 + exp(-x))."""
-    return differentiable("sigmoid", tf.sigmoid, sigmoid_secant)
+    return differentiable("sigmoid", tf.sigmoid, sigmoid_secant, rising=True)
 
 
 def tanh() -> Function:
     """Return tanh(x) = 2 sigmoid(2x) - 1."""
-    return differentiable("tanh", tf.tanh, lambda a, b: 4.0 * sigmoid_secant(2.0 * a, 2.0 * b))
+    return differentiable("tanh", tf.tanh, lambda a, b: 4.0 * sigmoid_secant(2.0 * a, 2.0 * b), rising=True)
 
 
 def tanh_shrink() -> Function:
@@ -82,12 +82,12 @@ def tanh_shrink() -> Function:
 
 def softplus() -> Function:
     """Return log(1 + exp(x))."""
-    return differentiable("softplus", tf.math.softplus, softplus_secant)
+    return differentiable("softplus", tf.math.softplus, softplus_secant, rising=True)
 
 
 def log_sigmoid() -> Function:
     """Return log(sigmoid(x)) = -softplus(-x)."""
-    return differentiable("log_sigmoid", tf.math.log_sigmoid, lambda a, b: softplus_secant(-a, -b))
+    return differentiable("log_sigmoid", tf.math.log_sigmoid, lambda a, b: softplus_secant(-a, -b), rising=True)
 
 
 def silu() -> Function:

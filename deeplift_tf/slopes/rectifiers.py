@@ -17,7 +17,7 @@ def above(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
     if right:
         p, q = tf.maximum(tf.maximum(a, tiny(a)), b), tf.minimum(tf.minimum(a, 0.0), b)
     else:
-        p, q = tf.maximum(tf.maximum(a, 0.0), b), tf.minimum(tf.minimum(a, -tiny(a)), b)
+        p, q = tf.maximum(tf.nn.relu(a), b), tf.minimum(tf.minimum(a, -tiny(a)), b)  # relu(a) is known from before
     return p / (p - q)
 
 
@@ -26,15 +26,26 @@ def below(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
     return above(-a, -b, not right)
 
 
+def above_ahead(a: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """Return above(a, a + length, right=True) for length >= 0."""
+    return tf.raw_ops.ClipByValue(
+        t=1.0 + a * tf.math.reciprocal(tf.maximum(length, tiny(length))),
+        clip_value_min=tf.zeros([], a.dtype),
+        clip_value_max=tf.ones([], a.dtype),
+    )
+
+
 def relu() -> Function:
     """Return max(x, 0)."""
-    return Function(tf.nn.relu, above, "relu", rectifier=True)
+    return Function(tf.nn.relu, above, "relu", rectifier=True, rising=True, ahead=above_ahead)
 
 
 def leaky_relu(slope: float = 0.2) -> Function:
     """Return x above zero, slope * x below. Keras: the function 0.2, the layer 0.3."""
     rounded = float(np.float32(slope))  # as TensorFlow's operation does, in float64 too
-    return prelu(rounded)._replace(value=lambda x: tf.nn.leaky_relu(x, alpha=rounded), name="leaky_relu")
+    return prelu(rounded)._replace(
+        value=lambda x: tf.nn.leaky_relu(x, alpha=rounded), name="leaky_relu", rising=slope >= 0
+    )
 
 
 def prelu(alpha: tf.Tensor | float) -> Function:
@@ -52,7 +63,10 @@ def prelu(alpha: tf.Tensor | float) -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return alpha + (1 - alpha) * above(a, b, right)
 
-    return Function(value, secant, "prelu", rectifier=True)
+    def ahead(a: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        return alpha + (1 - alpha) * above_ahead(a, length)
+
+    return Function(value, secant, "prelu", rectifier=True, ahead=ahead)
 
 
 def clip(low: float, high: float, name: str = "clip") -> Function:
@@ -66,7 +80,7 @@ def clip(low: float, high: float, name: str = "clip") -> Function:
         under = above(high - tf.maximum(a, low), high - tf.maximum(b, low))
         return above(a - low, b - low, right) * under
 
-    return Function(value, secant, name)
+    return Function(value, secant, name, rising=True)
 
 
 def relu6() -> Function:
@@ -111,7 +125,7 @@ def relu_layer(max_value: float | None = None, negative_slope: float = 0.0, thre
             slope += negative_slope * below(a - threshold, b - threshold, right)
         return slope
 
-    return Function(value, secant, "relu", rectifier=True)
+    return Function(value, secant, "relu", rectifier=True, rising=True)
 
 
 def threshold(limit: float, default_value: float) -> Function:
@@ -130,7 +144,7 @@ def threshold(limit: float, default_value: float) -> Function:
 def hard_sigmoid() -> Function:
     """Return (x + 3) / 6, clipped to 0 and 1."""
     secant = scaled(clip(-3.0, 3.0), 1 / 6).secant
-    return Function(lambda x: tf.nn.relu6(x + 3.0) / 6.0, secant, "hard_sigmoid")
+    return Function(lambda x: tf.nn.relu6(x + 3.0) / 6.0, secant, "hard_sigmoid", rising=True)
 
 
 def hard_silu() -> Function:
