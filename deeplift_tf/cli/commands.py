@@ -9,6 +9,7 @@ from deeplift_tf.cli.doctor import doctor
 from deeplift_tf.cli.errors import Commands
 from deeplift_tf.cli.export import export
 from deeplift_tf.cli.inspect import inspect
+from deeplift_tf.cli.merge import merge
 from deeplift_tf.cli.plot import plot
 from deeplift_tf.cli.report import report
 from deeplift_tf.cli.score import score
@@ -28,6 +29,7 @@ def commands(debug: bool) -> None:
 commands.add_command(doctor)
 commands.add_command(export)
 commands.add_command(inspect)
+commands.add_command(merge)
 commands.add_command(plot)
 commands.add_command(report)
 commands.add_command(score)

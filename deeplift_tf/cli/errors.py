@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +15,28 @@ import click
 
 from deeplift_tf.errors import DeepLiftError
 
-MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
+MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Have SIGTERM end what runs inside as Ctrl-C does, so that what is half done is put in order."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals come to the main thread alone
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Commands(click.Group):
@@ -38,7 +61,16 @@ class Commands(click.Group):
 
 
 def described(error: BaseException) -> tuple[str, int]:
-    """Return the one line and the exit code that an exception ends a command with."""
+    """Return the one line and the exit code that an exception ends a command with; its notes are part of the line."""
+    if isinstance(error, click.Abort) and error.__cause__ is not None:  # what click makes of an interruption
+        error = error.__cause__
+    message, code = _described(error)
+    return "; ".join([message, *map(_one_line, getattr(error, "__notes__", []))]), code
+
+
+def _described(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, Terminated):
+        return "terminated", TERMINATED
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import HEADS, Target
 
 FORMATS = ("modisco", "chrombpnet", "bpnet", "bigwig")
@@ -43,3 +44,15 @@ def parse_layers(context: click.Context, option: click.Parameter, given: str) ->
         if any(other.startswith(f"{name}/") for other in names) or names.count(name) > 1:
             raise click.BadParameter(f"{name!r} and what is inside it need files of their own", context, option)
     return names
+
+
+def parse_shard(context: click.Context, option: click.Parameter, given: str | None) -> Shard:
+    """Return one part of several, from "2/8"; by default the one that is all."""
+    number, _, of = (given or "1/1").partition("/")
+    try:
+        shard = Shard(int(number), int(of))
+    except ValueError as error:
+        raise click.BadParameter(f"expected I/N, like 2/8; received {given!r}", context, option) from error
+    if not 1 <= shard.number <= shard.of:
+        raise click.BadParameter(f"shards of {shard.of} are 1/{shard.of} to {shard.of}/{shard.of}", context, option)
+    return shard

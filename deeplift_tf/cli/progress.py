@@ -14,13 +14,15 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def progress(rows: int) -> Iterator[Advance]:
+def progress(rows: int, before: int = 0) -> Iterator[Advance]:
     """Show progress on stderr.
 
     Parameters
     ----------
     rows : int
         Number of rows in all.
+    before : int
+        How many of them an earlier run has done.
 
     Yields
     ------
@@ -30,29 +32,30 @@ def progress(rows: int) -> Iterator[Advance]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    with _bar(rows, console) if console.is_terminal else _lines(rows, console) as advance:
+    show = _bar if console.is_terminal else _lines
+    with show(rows, before, console) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(rows: int, console: Console) -> Iterator[Advance]:
+def _bar(rows: int, before: int, console: Console) -> Iterator[Advance]:
     from rich import progress as bars
 
     columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TextColumn("rows"), bars.TaskProgressColumn())
     with bars.Progress(*columns, bars.TimeRemainingColumn(), bars.TextColumn("left"), console=console) as bar:
-        task = bar.add_task("", total=rows)
+        task = bar.add_task("", total=rows, completed=before)
         yield lambda count: bar.advance(task, count)
 
 
 @contextmanager
-def _lines(rows: int, console: Console) -> Iterator[Advance]:
-    start, done = time.monotonic(), 0
+def _lines(rows: int, before: int, console: Console) -> Iterator[Advance]:
+    start, done = time.monotonic(), before
 
     def advance(count: int) -> None:
         nonlocal done
         tenths, done = 10 * done // rows, done + count
         if 10 * done // rows > tenths:
-            left = (time.monotonic() - start) * (rows - done) / done
+            left = (time.monotonic() - start) * (rows - done) / (done - before)
             line = f"{done} of {rows} rows ({100 * done // rows} %), {left:.0f} s left"
             console.print(line, highlight=False, soft_wrap=True)
 

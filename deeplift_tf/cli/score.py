@@ -7,36 +7,50 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model
-from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_layers, parse_target, parse_targets
+from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_layers, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.io.reference_rows import match_references, open_references, ready
 from deeplift_tf.runs.engine import in_this_process
-from deeplift_tf.runs.inputs import RunInput, Sequences, input_of, is_fasta
-from deeplift_tf.runs.output import FileOutput, FolderOutput, Output
+from deeplift_tf.runs.formats import Formats
+from deeplift_tf.runs.identity import identities
+from deeplift_tf.runs.inputs import input_of, is_fasta
+from deeplift_tf.runs.kept import Kept
+from deeplift_tf.runs.output import Output
 from deeplift_tf.runs.request import Request, Scorer
 from deeplift_tf.runs.run import run
-from deeplift_tf.runs.source import Source, batches
+from deeplift_tf.runs.source import Shard, Source
+
+if TYPE_CHECKING:
+    from deeplift_tf.genomics import SequenceRows
+
+NOT_RECORDED = ("debug", "as_json", "overwrite", "resume")  # scores do not depend on them
 
 
 class Summary(NamedTuple):
-    """What is said at the end of a run."""
+    """What is said at the end of a run; `resumed` rows are those that an earlier run had done."""
 
     rows: int
     seconds: float
     largest_delta: float | None
     path: str
+    resumed: int = 0
+    skipped: int = 0
 
     def __str__(self) -> str:
+        before = f", {self.resumed} of them by an earlier run," if self.resumed else ""
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
         delta = "no delta" if self.largest_delta is None else f"largest delta {self.largest_delta:.2g}"
-        return f"{self.rows} rows in {self.seconds:.1f} s ({self.rows / self.seconds:.3g} rows/s), {delta}, {self.path}"
+        rate = f"{(self.rows - self.resumed) / self.seconds:.3g} rows/s"
+        return f"{self.rows} rows{before} in {self.seconds:.1f} s ({rate}){skipped}, {delta}, {self.path}"
 
 
 @click.command()
@@ -81,6 +95,20 @@ class Summary(NamedTuple):
 @click.option("--mean-normalised", is_flag=True, help="Subtract the mean over classes.")
 @click.option("--hypothetical", is_flag=True, help="Write hypothetical contributions too.")
 @click.option("--multipliers", is_flag=True, help="Write the multipliers too.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="Rows that cannot be scored, NaN or an unreadable picture: end the run, or skip and list them.",
+)
+@click.option("--shard", metavar="I/N", callback=parse_shard, help="Score one of N parts, counted from 1; then merge.")
+@click.option(
+    "--resume/--no-resume",
+    " /--restart",
+    default=True,
+    help="Go on with what an interrupted run of the same command has left, or start over.  [default: resume]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an output file that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-r", "--regions", type=click.Path(path_type=Path), help="DNA: regions to score, BED or narrowPeak.")
@@ -105,66 +133,84 @@ class Summary(NamedTuple):
     help="DNA: what is written besides scores.h5.",
 )
 @model_options
-def score(out: Path, references: str, seed: int, overwrite: bool, as_json: bool, **given: Any) -> None:
+def score(
+    out: Path,
+    references: str,
+    seed: int,
+    shard: Shard,
+    overwrite: bool,
+    resume: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Score the rows of INPUT and write contributions, outputs, reference outputs and delta to an .h5 file.
 
     DNA, a FASTA file or regions of a genome, is scored into a folder: scores.h5, and the files that TF-MoDISco,
     chrombpnet's and bpnet's tools and genome browsers read.
     """
-    input, request = input_in(given), request_in(given)
-    output = output_in(out, overwrite, input, given)
+    check_arguments(given, out)
+    request, input, output = request_in(given), input_of(given), Output(out, is_dna(given), overwrite)
     output.check()
     input.check()
     if not Path(references).exists():
         import_tensorflow()  # quietly, before a name is looked up
-    metadata = {"arguments": recorded(click.get_current_context().params), "versions": versions()}
     start = time.monotonic()
     with ExitStack() as stack:
+        stack.enter_context(terminable())
         found = stack.enter_context(open_references(references, seed))
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
-        source = Source(rows, match_references(ready(found, network, given["preprocess"]), Path(references), rows))
+        made = ready(found, network, given["preprocess"])
+        matched = match_references(made, Path(references), rows)
+        source = Source(rows, matched, given["on_error"] == "skip")
+        part = shard.rows(rows.count, request.batch_size)
+        if not source.skip:
+            rows.check_values(slice(part.start, part.stop))
         scorer = Scorer(request, network)
-        write = stack.enter_context(output.open(rows, scorer.labels, metadata))
-        advance = stack.enter_context(progress(rows.count))
-        largest = run(source, in_this_process(scorer), write, batches(rows.count, request.batch_size), advance)
-    summary = Summary(rows.count, time.monotonic() - start, largest, str(out))
+
+        def complete(folder: Path) -> None:
+            if shard.of == 1:  # else it is for `merge` to write them
+                sequences: SequenceRows = next(iter(rows.arrays.values()))  # type: ignore[assignment]
+                Formats.of(given).write(folder, scorer.labels, sequences)
+
+        metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
+        kept: Kept = stack.enter_context(output.open(len(part), metadata, complete, resume))
+        resumed = kept.state.rows
+        advance = stack.enter_context(progress(len(part), resumed))
+        run(source, in_this_process(scorer), kept, part, request.batch_size, advance)
+    seconds = time.monotonic() - start
+    summary = Summary(len(part), seconds, kept.state.largest, str(out), resumed, len(kept.state.skipped))
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
 
 
-def input_in(given: Mapping[str, Any]) -> RunInput:
-    """Return what is scored."""
+def is_dna(given: Mapping[str, Any]) -> bool:
+    """Whether what is scored are sequences."""
+    return given["input"] is None or is_fasta(given["input"])
+
+
+def check_arguments(given: Mapping[str, Any], out: Path) -> None:
+    """Refuse arguments that do not go together."""
     path, regions, genome = given["input"], given["regions"], given["genome"]
     if (path is None) == (regions is None):
         raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
     if regions is not None and genome is None:
         raise click.UsageError("regions (-r) and a genome (-g) go together")
-    if path is None or is_fasta(path):
-        return Sequences(path or regions, genome if path is None else None, given["length"], given["upper_case"])
-    return input_of(path, given["dataset"], given["preprocess"])
+    if is_dna(given) and given["layers"]:
+        raise click.UsageError("--layers: scores of DNA are those of the model's input")
+    if path is not None and out.resolve() == path.resolve():
+        raise click.UsageError(f"the output would replace the input: {out}")
 
 
 def request_in(given: Mapping[str, Any]) -> Request:
     """Return what is asked of the model."""
-    dna = given["input"] is None or is_fasta(given["input"])
-    if dna and given["layers"]:
-        raise click.UsageError("--layers: scores of DNA are those of the model's input")
+    dna = is_dna(given)
     same = {name: given[name] for name in Request._fields if name in given and name not in ("model", "targets")}
     request = Request(saved_model(given["model"], given), given["targets"] or (given["target"],), **same)
     return request._replace(hypothetical=dna or request.hypothetical, sequences=dna)
 
 
-def output_in(out: Path, overwrite: bool, input: RunInput, given: Mapping[str, Any]) -> Output:
-    """Return where the scores go: a folder for DNA, else a file."""
-    if isinstance(input, Sequences):
-        formats = [name for name in given["formats"] if name != "bigwig" or input.genome is not None]
-        return FolderOutput(out, overwrite, tuple(formats), given["chrom_sizes"])
-    if out.resolve() == given["input"].resolve():
-        raise click.UsageError(f"the output would replace the input: {out}")
-    return FileOutput(out, overwrite)
-
-
 def recorded(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that scores depend on, as JSON values."""
-    kept = {name: value for name, value in sorted(parameters.items()) if name not in ("debug", "as_json", "overwrite")}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in kept.items()}
+    """Return what scores depend on, as JSON values: arguments, the files that they name, and versions."""
+    kept = {name: value for name, value in sorted(parameters.items()) if name not in NOT_RECORDED}
+    arguments = {name: str(value) if isinstance(value, Path | Shard) else value for name, value in kept.items()}
+    return {"arguments": arguments, "versions": versions(), "files": identities(arguments)}

@@ -40,6 +40,7 @@ class SequenceRows:
     dropped: Sequence[Region] = ()
     upper_case: bool = False
     lower_case: int = field(default=0)
+    _longest: int | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,6 +58,12 @@ class SequenceRows:
         sequences = [self.fasta.fetch(region.chrom, region.start, region.end) for region in self.regions[rows]]
         self.lower_case += sum(sequence.count(letter) for sequence in sequences for letter in "acgt")
         return one_hot(sequences, self.upper_case)
+
+    def names(self, rows: slice) -> np.ndarray:
+        """Return the names of consecutive rows, as bytes of one length for all."""
+        if self._longest is None:
+            self._longest = max(len(region.name.encode()) for region in self.regions)
+        return np.array([region.name.encode() for region in self.regions[rows]], f"S{max(self._longest, 1)}")
 
 
 @contextmanager
@@ -99,7 +106,9 @@ def region_rows(regions: Path, genome: Path, length: int, upper_case: bool = Fal
 
 
 @contextmanager
-def sequence_rows(path: Path, length: int | None = None, upper_case: bool = False) -> Iterator[SequenceRows]:
+def sequence_rows(
+    path: Path, length: int | None = None, upper_case: bool = False, skip: bool = False
+) -> Iterator[SequenceRows]:
     """Open the sequences of a FASTA file as they are.
 
     Parameters
@@ -109,6 +118,8 @@ def sequence_rows(path: Path, length: int | None = None, upper_case: bool = Fals
         What all of them must have; by default that of the first.
     upper_case : bool
         Count lower-case letters as bases.
+    skip : bool
+        Leave out sequences of another length.
 
     Yields
     ------
@@ -117,15 +128,20 @@ def sequence_rows(path: Path, length: int | None = None, upper_case: bool = Fals
     Raises
     ------
     InputError
-        When a sequence has another length; names it.
+        When a sequence has another length, names it; with `skip`, when all have.
     """
     with open_fasta(path) as fasta:
         wanted = next(iter(fasta.sizes.values())) if length is None else length
-        other = [f"{name!r} has {size}" for name, size in fasta.sizes.items() if size != wanted]
-        if other:
-            raise InputError(
-                f"{path}: expected sequences of {wanted} letters; {len(other)} of {len(fasta.sizes)} have another "
-                f"length: {', '.join(other[:3])}; give regions of them with -r and this file as -g"
-            )
         regions = [Region(name, 0, size, size // 2) for name, size in fasta.sizes.items()]
-        yield SequenceRows(fasta, regions, (), upper_case)
+        kept = [region for region in regions if region.end == wanted]
+        other = [region for region in regions if region.end != wanted]
+        if other:
+            named = ", ".join(f"{region.chrom!r} has {region.end}" for region in other[:3])
+            message = (
+                f"{path}: expected sequences of {wanted} letters; {len(other)} of {len(regions)} have another length: "
+                f"{named}"
+            )
+            if not (skip and kept):
+                raise InputError(f"{message}; give regions of them with -r and this file as -g")
+            logger.warning("%s; they are skipped", message)
+        yield SequenceRows(fasta, kept, other, upper_case)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,11 +68,8 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
     pillow = require("PIL.Image", "images")
     if channels not in MODES:
         raise InputError(f"{path}: pictures have 1, 3 or 4 channels; the model takes {channels}")
-    try:
-        with pillow.open(path) as opened:
-            picture = opened.convert(MODES[channels])
-    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
-        raise InputError(f"{path}: expected a PNG or JPEG picture; {error}") from error
+    with _refused(path, pillow), pillow.open(path) as opened:
+        picture = opened.convert(MODES[channels])
     if size is not None and (picture.height, picture.width) != size:
         picture = picture.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
     array = np.asarray(picture, np.float32)
@@ -111,8 +110,42 @@ class ImageRows:
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Return pictures as the model takes them, shape (n, height, width, channels)."""
-        found = self.pictures(rows)
+        return self._preprocessed(self.pictures(rows))
+
+    def readable(self, rows: slice) -> tuple[np.ndarray, dict[int, str]]:
+        """Return pictures as the model takes them, black where a file cannot be read, and for each of those why."""
+        found, bad = np.zeros((len(self.paths[rows]), *self.shape[1:]), np.float32), {}
+        for index, path in enumerate(self.paths[rows]):
+            try:
+                found[index] = read_image(path, self.size, self.channels)
+            except InputError as error:
+                bad[index] = str(error)
+        return self._preprocessed(found), bad
+
+    def _preprocessed(self, found: np.ndarray) -> np.ndarray:
         return found if self.preprocess is None else np.asarray(self.preprocess(found), np.float32)
+
+    def check(self, rows: slice) -> None:
+        """Open every file without reading the picture in it.
+
+        Raises
+        ------
+        InputError
+            Names the first that is no picture.
+        """
+        pillow = require("PIL.Image", "images")
+        for path in self.paths[rows]:
+            with _refused(path, pillow), pillow.open(path):
+                pass
+
+
+@contextmanager
+def _refused(path: Path, pillow: Any) -> Iterator[None]:
+    """Turn what Pillow raises about a file into an InputError."""
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
+        raise InputError(f"{path}: expected a PNG or JPEG picture; {error}") from error
 
 
 def image_rows(path: Path, shape: Sequence[int | None], preprocess: str | Preprocess | None = None) -> ImageRows:

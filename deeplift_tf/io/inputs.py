@@ -17,6 +17,7 @@ from deeplift_tf.io.npy import NpyRows
 
 HDF5 = (".h5", ".hdf5")
 SLICE_BYTES = 16 * 2**20  # of one array, when a whole file is looked through
+ALL = slice(None)
 
 
 class RowArray(Protocol):
@@ -174,6 +175,31 @@ class Rows:
         """Return consecutive rows in the structure that a scoring function takes."""
         return one_or_all({name: np.asarray(array[rows]) for name, array in self.arrays.items()})
 
+    def read_good(self, rows: slice) -> tuple[np.ndarray | dict[str, np.ndarray], dict[int, str]]:
+        """Return consecutive rows with zeros in the place of those that cannot be scored, and why not.
+
+        Returns
+        -------
+        (array or dict of arrays, dict of int to str)
+            The rows, and a reason for each bad one, counted from the first of these.
+        """
+        parts: dict[str, np.ndarray] = {}
+        bad: dict[int, str] = {}
+        for name, array in self.arrays.items():
+            readable = getattr(array, "readable", None)
+            parts[name], unread = (np.asarray(array[rows]), {}) if readable is None else readable(rows)
+            bad |= {row: f"input {name!r} {what}" for row, what in not_finite(parts[name]).items()} | unread
+        if bad:
+            parts = {name: np.array(part) for name, part in parts.items()}
+            for part in parts.values():
+                part[list(bad)] = np.zeros((), part.dtype)
+        return one_or_all(parts), dict(sorted(bad.items()))
+
+    def names(self, rows: slice) -> dict[str, np.ndarray]:
+        """Return the names of rows as an array "names", where an array has some."""
+        known = [array.names(rows) for array in self.arrays.values() if hasattr(array, "names")]
+        return {"names": known[0]} if known else {}
+
     def check_shapes(self, expected: Mapping[str, tuple[int | None, ...]]) -> None:
         """Refuse arrays of other shapes than the inputs take, None where any size fits."""
         for name, array in self.arrays.items():
@@ -190,16 +216,31 @@ class Rows:
         Raises
         ------
         InputError
-            Shapes differ, numbers of rows differ, there are none, or a value is not a finite number.
+            Shapes differ, numbers of rows differ, there are none, or they are no real numbers.
         """
         self.check_shapes(expected)
+        for name, array in self.arrays.items():
+            check_real(array, f"{self.path}: input {name!r}", InputError)
         counts = {name: array.shape[0] for name, array in self.arrays.items()}
         if len(set(counts.values())) > 1:
             raise InputError(f"{self.path}: expected as many rows for every input; received {counts}")
         if self.count == 0:
             raise InputError(f"{self.path}: expected rows to score; received none")
+
+    def check_values(self, rows: slice = ALL) -> None:
+        """Look through rows for what cannot be scored: values that are no finite numbers, files that are no pictures.
+
+        Raises
+        ------
+        InputError
+            Names the first.
+        """
         for name, array in self.arrays.items():
-            check_finite(array, f"{self.path}: input {name!r}", InputError)
+            check = getattr(array, "check", None)
+            if check is not None:
+                check(rows)
+            else:
+                check_finite(array, f"{self.path}: input {name!r}", InputError, rows)
 
 
 def one_or_all(values: Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
@@ -219,24 +260,40 @@ def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     )
 
 
-def check_finite(array: RowArray, where: str, error: type[DeepLiftError]) -> None:
-    """Look through a whole array, slice by slice, for values that are not finite numbers.
+def check_real(array: RowArray, where: str, error: type[DeepLiftError]) -> None:
+    """Raise an error of the class given where an array holds other things than real numbers."""
+    if array.dtype.kind not in "biuf":
+        raise error(f"{where}: expected real numbers; received dtype {array.dtype}")
+
+
+def check_finite(array: RowArray, where: str, error: type[DeepLiftError], rows: slice = ALL) -> None:
+    """Look through an array, slice by slice, for values that are not finite numbers.
 
     Raises
     ------
     DeepLiftError
         Of the class given as `error`; names the first such value by its row.
     """
-    if array.dtype.kind not in "biuf":
-        raise error(f"{where}: expected real numbers; received dtype {array.dtype}")
+    check_real(array, where, error)
     if array.dtype.kind != "f":
         return
     row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:]))
     step = max(1, SLICE_BYTES // max(row_bytes, 1))
-    for start in range(0, array.shape[0], step):
-        rows = np.asarray(array[slice(start, start + step)])
-        bad = np.argwhere(~np.isfinite(rows))
-        if len(bad):
-            first = tuple(int(i) for i in bad[0])
-            inside = f" at position {first[1:]}" if first[1:] else ""
-            raise error(f"{where}: row {start + first[0]} (counted from 0) holds {rows[first]}{inside}")
+    first, stop, _ = rows.indices(array.shape[0])
+    for start in range(first, stop, step):
+        for row, what in not_finite(np.asarray(array[slice(start, min(start + step, stop))])).items():
+            raise error(f"{where}: row {start + row} (counted from 0) {what}")
+
+
+def not_finite(part: np.ndarray) -> dict[int, str]:
+    """Return the rows that hold a value that is no finite number, and in words which."""
+    if part.dtype.kind != "f":
+        return {}
+    rows = np.flatnonzero(~np.isfinite(part).all(axis=tuple(range(1, part.ndim))))
+    return {int(row): f"holds {_first(part[row])}" for row in rows}
+
+
+def _first(row: np.ndarray) -> str:
+    """Return the first value of a row that is no finite number, and where it stands."""
+    position = tuple(int(index) for index in np.argwhere(~np.isfinite(row))[0])
+    return f"{row[position]}{f' at position {position}' if position else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,29 @@ def take(array: RowArray, indices: Sequence[int]) -> np.ndarray:
     return np.concatenate([np.asarray(array[slice(index, index + 1)]) for index in indices])
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Some rows of an array, as an array of their own."""
+
+    array: RowArray
+    rows: range
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """All dimensions; the first counts rows."""
+        return len(self.rows), *self.array.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype as stored."""
+        return self.array.dtype
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Return consecutive rows."""
+        start, stop, _ = rows.indices(len(self.rows))
+        return np.asarray(self.array[slice(self.rows.start + start, self.rows.start + stop)])
+
+
 @contextmanager
 def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> Iterator[ScoresFile]:
     """Open a file of scores, and the input that it was made from.
@@ -99,11 +122,15 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
         recorded = metadata.get("arguments", {})
         source = x or (Path(recorded["input"]) if recorded.get("input") else None)
         found: RowArray | None = arrays.get("sequences") if x is None else None
+        start, stop, count = metadata.get("rows") or (0, *2 * (arrays[key].shape[0],))  # of the whole run
         if found is None and source is not None and is_images(source) and (x is not None or source.exists()):
-            found = image_rows(source, (None, *arrays[key].shape[1:]))  # as they are, not as the model takes them
+            whole = image_rows(source, (None, *arrays[key].shape[1:]))  # as they are, not as the model takes them
+            found = replace(whole, paths=whole.paths[start:stop]) if whole.shape[0] == count else None
         elif found is None and source is not None and (x is not None or source.is_file()):
             given = stack.enter_context(open_arrays(source))
-            found = matching(given, arrays[key].shape, recorded.get("dataset") if x is None else None, name)
+            dataset = recorded.get("dataset") if x is None else None
+            fitting = matching(given, (count, *arrays[key].shape[1:]), dataset, name)
+            found = None if fitting is None else Cut(fitting, range(start, stop))
         if x is not None and found is None:
             raise InputError(f"{x}: expected one array of shape {arrays[key].shape}, as the contributions have")
         yield ScoresFile(path, key.partition("/")[2], arrays[key], found, arrays, metadata, names_in(arrays, found))

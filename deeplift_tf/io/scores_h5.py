@@ -1,4 +1,8 @@
-"""Scores written batch by batch to an .h5 file that appears under its name only when it is whole."""
+"""Scores written batch by batch to an .h5 file, at places that are known from the first batch on.
+
+HDF5 lays out the datasets of all rows and closes the file; from then on rows are plain bytes at plain places. A process
+that is killed leaves a readable file, whole but for the rows that were not written.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -16,6 +21,49 @@ from deeplift_tf.errors import OutputFileError
 HEADERS = 2**20  # bytes, more than attributes and the names of datasets take
 
 
+class Place(NamedTuple):
+    """Where a dataset lies in its file: the first byte, the dtype, and the shape with all rows."""
+
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+def lay_out(path: Path, rows: int, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]) -> None:
+    """Make a file with room for all rows.
+
+    The disk sets the room aside first: HDF5 on its own notices a full disk late, when its buffers are written, and then
+    may crash.
+
+    Parameters
+    ----------
+    path : Path
+    rows : int
+        In all.
+    arrays : Mapping of str to np.ndarray, shape (n, ...)
+        One dataset for each, with rows on the first axis; a name with a slash makes a group.
+    metadata : Mapping of str to JSON values
+        Become attributes of the file, each as JSON.
+
+    Raises
+    ------
+    OutputFileError
+        There is no room on the disk, or the file cannot be written.
+    """
+    size = sum(array[:1].nbytes for array in arrays.values()) * rows
+    try:
+        with h5py.File(path, "w") as file:
+            with path.open("rb+") as raw:
+                os.posix_fallocate(raw.fileno(), 0, size + HEADERS)
+            for name, value in metadata.items():
+                file.attrs[name] = json.dumps(value)
+            for name, array in arrays.items():
+                file.create_dataset(name, (rows, *array.shape[1:]), array.dtype, dcpl=_laid_out_at_once())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OutputFileError(f"{path}: no room on the disk for {size / 1e6:.1f} MB; {error}") from error
+
+
 def _laid_out_at_once() -> h5py.h5p.PropDCID:
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -23,74 +71,60 @@ def _laid_out_at_once() -> h5py.h5p.PropDCID:
     return properties
 
 
-def check_output(path: Path, overwrite: bool = False) -> None:
-    """Refuse an output that could not be written, before any work is done for it.
+def places_in(path: Path) -> dict[str, Place]:
+    """Return where the datasets of a file lie.
 
     Raises
     ------
     OutputFileError
-        The name does not end in .h5, its folder is missing or not writable, or the file exists already.
+        It is not a file that `lay_out` has made.
     """
-    if path.suffix.lower() not in (".h5", ".hdf5"):
-        raise OutputFileError(f"{path}: expected an output file ending in .h5; received {path.name!r}")
-    if path.is_dir():
-        raise OutputFileError(f"{path}: expected the name of a file; this is a folder")
-    if path.exists() and not overwrite:
-        raise OutputFileError(f"{path}: exists already; choose another name, or --overwrite to replace it")
-    if not path.parent.is_dir():
-        raise OutputFileError(f"{path}: its folder does not exist; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputFileError(f"{path}: its folder cannot be written to")
+    places: dict[str, Place] = {}
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            places[name] = Place(item.id.get_offset() or 0, item.dtype, item.shape)  # None: not a byte is in it
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(add)
+    except OSError as error:
+        raise OutputFileError(f"{path}: expected scores that were being written; {error}") from error
+    return places
 
 
 class ScoresWriter:
     """Writer of the scores of a known number of rows, in their order.
 
-    The file holds one dataset for each array appended, with rows on the first axis; a name with a slash makes a
-    group. Attributes of the file hold the metadata, each as JSON, and the same stands in a .json file beside it.
-
     Parameters
     ----------
     path : Path
-        The final name. Until all rows are there the file is called ``path`` + ``.partial``.
     rows : int
-        Number of rows that will come.
+        Number of rows in all.
     metadata : Mapping of str to JSON values
         Arguments, versions and the like.
-    overwrite : bool
-        Replace a file that is there already.
-
-    Raises
-    ------
-    OutputFileError
-        The file cannot be written.
+    written : int
+        Rows that the file holds already; 0 makes a new one when the first rows come.
 
     Examples
     --------
-    >>> with ScoresWriter(Path("scores.h5"), rows=100, metadata={}) as writer:  # doctest: +SKIP
+    >>> with ScoresWriter(Path("scores.h5"), rows=100) as writer:  # doctest: +SKIP
     ...     writer.append({"contributions": first_half})
     ...     writer.append({"contributions": second_half})
     """
 
-    def __init__(
-        self, path: Path, rows: int, metadata: Mapping[str, object] | None = None, overwrite: bool = False
-    ) -> None:
-        check_output(path, overwrite)
-        self.path, self.rows, self.metadata = path, rows, dict(metadata or {})
-        self.partial = path.with_name(path.name + ".partial")
-        self.written = 0
+    def __init__(self, path: Path, rows: int, metadata: Mapping[str, object] | None = None, written: int = 0) -> None:
+        self.path, self.rows, self.metadata, self.written = path, rows, dict(metadata or {}), written
+        self._places: dict[str, Place] = {}
+        self._file: int | None = None
 
     def __enter__(self) -> ScoresWriter:
-        try:
-            self._file = h5py.File(self.partial, "w")
-        except OSError as error:  # another run holds HDF5's lock, or the folder says no
-            raise OutputFileError(f"{self.partial}: cannot be written; is another run writing it? {error}") from error
-        for name, value in self.metadata.items():
-            self._file.attrs[name] = json.dumps(value)
+        if self.written:
+            self._open()
         return self
 
     def append(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write the scores of the next rows.
+        """Write the scores of the next rows; they are on the disk when this returns.
 
         Parameters
         ----------
@@ -100,51 +134,50 @@ class ScoresWriter:
         Raises
         ------
         OutputFileError
-            The disk is full or the file cannot be written.
+            The disk is full, the file cannot be written, or the arrays do not fit those before.
         """
+        if self._file is None:
+            lay_out(self.path, self.rows, arrays, self.metadata)
+            self._open()
+        self._check(arrays)
         try:
-            if not self.written:
-                self._create(arrays)
-            (count,) = {len(array) for array in arrays.values()}
             for name, array in arrays.items():
-                self._file[name][self.written : self.written + count] = array
-        except (OSError, RuntimeError) as error:
-            raise OutputFileError(f"{self.path}: writing failed after {self.written} rows; {error}") from error
-        self.written += count
-
-    def _create(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Have the disk set aside the room for all rows, and lay them out in it.
-
-        HDF5 on its own notices a full disk late, when its buffers are written, and then may crash.
-        """
-        size = sum(array[:1].nbytes for array in arrays.values()) * self.rows
-        try:
-            with self.partial.open("rb+") as file:
-                os.posix_fallocate(file.fileno(), 0, size + HEADERS)
+                place = self._places[name]
+                self._write(place.offset + self.written * array[:1].nbytes, array)
+            os.fdatasync(self._descriptor)
         except OSError as error:
-            raise OutputFileError(f"{self.path}: no room on the disk for {size / 1e6:.1f} MB; {error}") from error
-        for name, array in arrays.items():
-            self._file.create_dataset(name, (self.rows, *array.shape[1:]), array.dtype, dcpl=_laid_out_at_once())
-        self._file.flush()  # takes the size of the file to what has been laid out
+            raise OutputFileError(f"{self.path}: writing failed after {self.written} rows; {error}") from error
+        self.written += len(next(iter(arrays.values())))
+
+    def _open(self) -> None:
+        self._places = places_in(self.path)
+        self._file = os.open(self.path, os.O_WRONLY)
+
+    @property
+    def _descriptor(self) -> int:
+        assert self._file is not None
+        return self._file
+
+    def _check(self, arrays: Mapping[str, np.ndarray]) -> None:
+        expected = {name: (place.dtype, place.shape[1:]) for name, place in self._places.items()}
+        received = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+        (count,) = {len(array) for array in arrays.values()}
+        if received != expected or self.written + count > self.rows:
+            raise OutputFileError(
+                f"{self.path}: expected {self.rows - self.written} rows or fewer of {expected}; received {count} of "
+                f"{received}"
+            )
+
+    def _write(self, offset: int, array: np.ndarray) -> None:
+        data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)) if array.nbytes else memoryview(b"")
+        while data:  # the system may take less than all at once
+            count = os.pwrite(self._descriptor, data, offset)
+            data, offset = data[count:], offset + count
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._file.close()
-            if kind is None:
-                self._finish()
-        except (OSError, RuntimeError) as failure:  # h5py raises either
-            if kind is None:
-                raise OutputFileError(f"{self.path}: could not be completed; {failure}") from failure
-        finally:
-            self.partial.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        if self.written != self.rows:
+        if self._file is not None:
+            os.close(self._file)
+        if kind is None and self.written != self.rows:
             raise OutputFileError(f"{self.path}: expected {self.rows} rows; only {self.written} were written")
-        with self.partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside = self.path.with_name(self.path.name + ".json")
-        beside.write_text(json.dumps(self.metadata, indent=2) + "\n", encoding="utf-8")
-        self.partial.replace(self.path)  # last: whoever finds the scores finds all that belongs to them

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import image_rows, is_images
@@ -33,9 +33,20 @@ def is_fasta(path: Path) -> bool:
     return path.name.lower().removesuffix(".gz").removesuffix(".bgz").endswith(FASTA)
 
 
-def input_of(path: Path, dataset: str | None, preprocess: str | None) -> RunInput:
-    """Return pictures, or the arrays of a file."""
-    return Pictures(path, preprocess) if is_images(path) else ArrayFile(path, dataset)
+def input_of(arguments: Mapping[str, Any]) -> RunInput:
+    """Return what the arguments of a run name: DNA, pictures, or the arrays of a file.
+
+    Parameters
+    ----------
+    arguments : mapping
+        input, dataset, preprocess, on_error; for DNA also regions, genome, length and upper_case. Paths may be text.
+    """
+    path, skip = Path(arguments["input"] or arguments["regions"]), arguments["on_error"] == "skip"
+    if arguments["input"] is None:
+        return Sequences(path, Path(arguments["genome"]), arguments["length"], arguments["upper_case"], skip)
+    if is_fasta(path):
+        return Sequences(path, None, arguments["length"], arguments["upper_case"], skip)
+    return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
 
 
 class ArrayFile(NamedTuple):
@@ -92,12 +103,15 @@ class Sequences(NamedTuple):
         Of the windows, where the model takes any.
     upper_case : bool
         Count lower-case letters as bases.
+    skip : bool
+        Leave out sequences of another length.
     """
 
     path: Path
     genome: Path | None = None
     length: int | None = None
     upper_case: bool = False
+    skip: bool = False
 
     def check(self) -> None:
         """Look for the files."""
@@ -119,7 +133,7 @@ class Sequences(NamedTuple):
         from deeplift_tf.genomics import region_rows, sequence_rows
 
         if self.genome is None:
-            return sequence_rows(self.path, length, self.upper_case)
+            return sequence_rows(self.path, length, self.upper_case, self.skip)
         if length is None:
             raise InputError("the model takes sequences of any length; say how long the windows are: --length")
         return region_rows(self.path, self.genome, length, self.upper_case)

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import closing
 
 import numpy as np
 
 from deeplift_tf.runs.engine import Engine
+from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.overlap import ahead, behind
 from deeplift_tf.runs.request import Arrays
-from deeplift_tf.runs.source import Source
+from deeplift_tf.runs.source import Source, batches
 
 
 def run(
-    source: Source,
-    engine: Engine,
-    write: Callable[[Arrays], None],
-    batches: Iterable[slice],
-    advance: Callable[[int], None],
-) -> float | None:
-    """Score batches of rows.
+    source: Source, engine: Engine, kept: Kept, rows: range, batch_size: int, advance: Callable[[int], None]
+) -> None:
+    """Score rows, from the first one on whose scores are not kept already.
 
     Parameters
     ----------
     source : Source
     engine : Engine
-    write : callable
-        Is handed the arrays of each batch, in a thread of its own.
-    batches : iterable of slice
+    kept : Kept
+        Where the scores go.
+    rows : range
+    batch_size : int
     advance : callable
-        Is told how many rows were scored.
-
-    Returns
-    -------
-    float or None
-        The largest absolute delta; None where there is none.
+        Is told how many rows are done more.
     """
-    largest: float | None = None
-    with behind(write) as hand_over, closing(ahead(source.read, batches)) as read:
+    left = range(rows.start + kept.state.rows, rows.stop)
+    with behind(kept.append) as write, closing(ahead(source.read, batches(left, batch_size))) as read:
         for batch, arrays in engine(read):
-            hand_over(arrays)
-            largest = larger(largest, arrays)
+            scores = without(arrays, [row - batch.rows.start for row in batch.skipped])
+            write({**scores, **batch.beside}, batch.skipped)
             advance(batch.rows.stop - batch.rows.start)
-    return largest
 
 
-def larger(largest: float | None, arrays: Arrays) -> float | None:
-    """Return the larger of a delta and the largest of a batch."""
-    deltas = [float(np.abs(array).max()) for name, array in arrays.items() if name.partition("/")[0] == "delta"]
-    return max([*deltas, *([] if largest is None else [largest])], default=None)
+def without(arrays: Arrays, rows: Collection[int]) -> Arrays:
+    """Return arrays with NaN in the place of some rows."""
+    if not rows:
+        return arrays
+    marked = {name: np.array(array) for name, array in arrays.items()}
+    for array in marked.values():
+        array[list(rows)] = np.nan if array.dtype.kind == "f" else 0
+    return marked

@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import Rows
 from deeplift_tf.io.reference_rows import ReferenceRows
 
 
 class Batch(NamedTuple):
-    """Some rows, as a scoring function takes them."""
+    """Some rows, as a scoring function takes them.
+
+    Attributes
+    ----------
+    rows : slice
+    x : array or dict of arrays
+    references
+        Those of these rows.
+    skipped : mapping of int to str
+        Rows, counted in the whole input, that cannot be scored, and why; zeros stand in their place.
+    beside : mapping of str to np.ndarray
+        What is written beside their scores: the names of sequences.
+    """
 
     rows: slice
     x: Any
     references: Any
+    skipped: Mapping[int, str]
+    beside: Mapping[str, np.ndarray]
 
 
 class Source(NamedTuple):
-    """Rows and their references, read batch by batch."""
+    """Rows and their references, read batch by batch; bad rows end the run, or are skipped."""
 
     rows: Rows
     references: ReferenceRows
+    skip: bool = False
 
     def read(self, rows: slice) -> Batch:
         """Read consecutive rows."""
-        return Batch(rows, self.rows.read(rows), self.references.read(rows))
+        x, bad = self.rows.read_good(rows) if self.skip else (self.rows.read(rows), {})
+        skipped = {rows.start + row: reason for row, reason in bad.items()}
+        return Batch(rows, x, self.references.read(rows), skipped, self.rows.names(rows))
 
 
-def batches(count: int, size: int) -> Iterator[slice]:
+class Shard(NamedTuple):
+    """One part of a run, counted from 1, of several."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def rows(self, count: int, size: int) -> range:
+        """Return the rows of this part: whole batches, so that they are cut as those of the whole run are.
+
+        Raises
+        ------
+        InputError
+            There are fewer batches than parts.
+        """
+        whole = -(-count // size)
+        if whole < self.of:
+            raise InputError(
+                f"--shard {self}: {count} rows are {whole} batches of {size}; there can be no more shards than batches"
+            )
+        start, stop = (size * (whole * part // self.of) for part in (self.number - 1, self.number))
+        return range(start, min(stop, count))
+
+
+def batches(rows: range, size: int) -> Iterator[slice]:
     """Cut rows into batches of one size; the last may be smaller."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+    return (slice(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def refused(files: Path, out: Path, *more: object, model: str = "one.keras", x: 
     assert line.startswith("error: ")
     assert not [each for each in progress if "Traceback" in each]
     assert not out.exists()
-    assert not list(out.parent.glob("*.partial"))
+    assert not list(out.parent.glob("*.partial*"))
     return line
 
 
@@ -212,16 +213,33 @@ def test_a_process_of_its_own(files: Path, tmp_path: Path) -> None:
     assert arrays_of(tmp_path / "s.h5")["delta"].shape == (ROWS,)
 
 
-def test_an_interrupt_leaves_nothing(files: Path, tmp_path: Path) -> None:
-    np.save(tmp_path / "long.npy", np.zeros((500_000, 12, 4), "float32"))
-    command = [*command_line(files, tmp_path / "s.h5", "--batch-size", "1"), "-i", str(tmp_path / "long.npy")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 120
-    while not (tmp_path / "s.h5.partial").exists() and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.05)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(
+    ("number", "word", "code"),
+    [
+        pytest.param(signal.SIGINT, "interrupted", 130, marks=pytest.mark.slow),
+        (signal.SIGTERM, "terminated", 143),
+    ],
+)
+def test_a_signal_ends_in_one_line_and_the_same_command_goes_on(
+    files: Path, tmp_path: Path, number: signal.Signals, word: str, code: int
+) -> None:
+    np.save(tmp_path / "long.npy", np.tile(np.load(files / "x.npy"), (20, 1, 1)))
+    options = ["--batch-size", "1", "-i", str(tmp_path / "long.npy")]
+    process = subprocess.Popen(command_line(files, tmp_path / "s.h5", *options), stderr=subprocess.PIPE, text=True)
+    journal, end = tmp_path / "s.h5.partial.journal", time.monotonic() + 120
+    while (not journal.exists() or journal.read_bytes().count(b"\n") < 3) and time.monotonic() < end:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
-    assert stderr.splitlines()[-1] == "error: interrupted"
-    assert process.returncode == 130
-    assert [path.name for path in tmp_path.iterdir()] == ["long.npy"]
+    last = stderr.splitlines()[-1]
+    found = re.fullmatch(rf"error: {word}; (\d+) of 1000 rows are kept; the same command goes on from there", last)
+    assert found, last
+    assert process.returncode == code
+    assert {path.name for path in tmp_path.iterdir()} == {"long.npy", "s.h5.partial", "s.h5.partial.journal"}
+    result = run(*command_line(files, tmp_path / "s.h5", *options)[3:])
+    assert f"1000 rows, {found[1]} of them by an earlier run, in " in result.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"long.npy", "s.h5", "s.h5.json"}
+    again = score(files, tmp_path / "again.h5", *options)
+    for name, array in arrays_of(tmp_path / "s.h5").items():
+        np.testing.assert_array_equal(array, again[name])

@@ -103,8 +103,8 @@ def test_lower_case_counts_where_that_is_wanted(data: Path, tmp_path: Path, capl
         (["-i", "{}/sequences.fa", "--length", "7"], "the model takes sequences of 30"),
         (["-i", "{}/genome.fa"], "expected sequences of 30 letters; 3 of 3"),
         (["-i", "{}/sequences.fa", "--formats", "wig"], "'wig' is no format"),
-        (["-i", "{}/sequences.fa", "--references", "dinucleotide-shuffle:some"], "dinucleotide-shuffle:NUMBER"),
-        (["-i", "{}/sequences.fa", "--references", "shuffel:3"], "or a name: zeros, constant, blurred"),
+        (["-i", "{}/sequences.fa", "--references", "dinucleotide-shuffle:some"], "dinucleotide-shuffle"),
+        (["-i", "{}/sequences.fa", "--references", "shuffel:3"], "or a name: zeros, constant"),
         (["-i", "{}/sequences.fa", "--targets", "0,9"], "received (9,)"),
         (["-i", "{}/sequences.fa", "-r", "{}/peaks.narrowPeak"], "give either what is scored, -i, or regions, -r"),
         ([], "give either what is scored, -i, or regions, -r"),
@@ -129,3 +129,40 @@ def test_an_output_that_is_there_is_kept_unless_told_otherwise(data: Path, tmp_p
     assert run(*command, "--overwrite").exit_code == 0
     assert {path.name for path in out.iterdir()} == ALWAYS
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_merged_shards_are_the_folder_of_the_run_in_one_piece(data: Path, tmp_path: Path) -> None:
+    shuffles = ("--references", "dinucleotide-shuffle:3", "--targets", "counts,profile", "--batch-size", 1)
+    of_regions(data, tmp_path / "whole", *shuffles)
+    for index in (1, 2):
+        of_regions(data, tmp_path / f"part.{index}", *shuffles, "--shard", f"{index}/2")
+        assert {path.name for path in (tmp_path / f"part.{index}").iterdir()} == {"scores.h5", "scores.h5.json"}
+    result = run("merge", tmp_path / "out", tmp_path / "part.1", tmp_path / "part.2")
+    assert result.exit_code == 0, result.stderr
+    whole, merged = ({path.name: path for path in (tmp_path / name).iterdir()} for name in ("whole", "out"))
+    assert whole.keys() == merged.keys()
+    for name in whole:
+        if name.endswith(".h5"):
+            with h5py.File(whole[name]) as one, h5py.File(merged[name]) as other:
+                one.visititems(lambda key, item, other=other: key in other or pytest.fail(key))
+                for key in ("raw/seq", "shap/seq", "hyp_scores", "contributions/counts", "hypothetical/profile"):
+                    assert (key in one) == (key in other)
+                    if key in one:
+                        assert one[key][:].tobytes() == other[key][:].tobytes()
+        elif name.endswith(".npz"):
+            assert np.load(whole[name])["arr_0"].tobytes() == np.load(merged[name])["arr_0"].tobytes()
+        elif not name.endswith(".json"):
+            assert whole[name].read_bytes() == merged[name].read_bytes()
+
+
+def test_sequences_of_another_length_are_skipped_where_that_is_wanted(data: Path, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed.fa"
+    mixed.write_text((data / "sequences.fa").read_text() + ">short\nACGT\n")
+    command = ("score", "-m", data / "tasks.keras", "-i", mixed, "-o", tmp_path / "out", "--formats", "")
+    refused = run(*command)
+    assert (refused.exit_code, "'short' has 4" in refused.stderr) == (2, True)
+    result = run(*command, "--on-error", "skip")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "out" / "dropped_regions.bed").read_text() == "short\t0\t4\n"
+    with h5py.File(tmp_path / "out" / "scores.h5") as file:
+        assert file["contributions"].shape == (40, LENGTH, 4)

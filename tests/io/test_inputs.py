@@ -71,7 +71,9 @@ def test_a_damaged_member_says_so(tmp_path: Path, copies: int, message: str) -> 
     data[data.find(X[20].tobytes())] ^= 255
     path.write_bytes(bytes(data))
     with pytest.raises(InputError, match=message), open_arrays(path) as arrays:
-        Rows(path, arrays).check(SHAPE)
+        rows = Rows(path, arrays)
+        rows.check(SHAPE)
+        rows.check_values()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,21 @@ def test_rows_that_are_not_finite_are_named(monkeypatch: pytest.MonkeyPatch, val
     x = X.copy()
     x[17, 3, 0] = x[20] = value
     with pytest.raises(InputError, match=rf"row 17 \(counted from 0\) holds {value} at position \(3, 0\)"):
-        Rows(Path("f.npy"), {"x": x}).check(SHAPE)
+        Rows(Path("f.npy"), {"x": x}).check_values()
+    with pytest.raises(InputError, match="row 20 "):
+        Rows(Path("f.npy"), {"x": x}).check_values(slice(18, 23))
+    Rows(Path("f.npy"), {"x": x}).check_values(slice(0, 17))
+
+
+def test_bad_rows_are_named_and_zeros_stand_in_their_place() -> None:
+    x, y = X.copy(), np.ones((23, 2), np.float32)
+    x[17, 3, 0], y[15, 1] = np.nan, np.inf
+    read, bad = Rows(Path("f.npz"), {"x": x, "y": y}).read_good(slice(14, 20))
+    assert bad == {1: "input 'y' holds inf at position (1,)", 3: "input 'x' holds nan at position (3, 0)"}
+    assert isinstance(read, dict)
+    for name, array in {"x": x, "y": y}.items():
+        assert not read[name][[1, 3]].any()
+        np.testing.assert_array_equal(read[name][[0, 2, 4, 5]], array[[14, 16, 18, 19]])
 
 
 def test_free_dimensions_and_several_inputs() -> None:

@@ -1,0 +1,61 @@
+"""What is written of DNA beside its scores, when they are whole."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import h5py
+
+from deeplift_tf.runs.output import SCORES
+
+if TYPE_CHECKING:
+    from deeplift_tf.genomics import SequenceRows
+
+logger = logging.getLogger("deeplift_tf")
+
+
+class Formats(NamedTuple):
+    """The files of other tools.
+
+    Attributes
+    ----------
+    names : sequence of str
+        See `deeplift_tf.genomics.folder`.
+    chrom_sizes : Path, optional
+        Lengths of chromosomes, for a bigWig; by default those of the genome.
+    """
+
+    names: Sequence[str]
+    chrom_sizes: Path | None = None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> Formats:
+        """Return what the arguments of a run ask for; a bigWig only of regions of a genome."""
+        sizes = arguments["chrom_sizes"]
+        names = [name for name in arguments["formats"] if name != "bigwig" or arguments["regions"] is not None]
+        return cls(names, None if sizes is None else Path(sizes))
+
+    def write(self, folder: Path, labels: Sequence[str], sequences: SequenceRows) -> None:
+        """Write them into the folder that holds the scores.
+
+        Parameters
+        ----------
+        folder : Path
+        labels : sequence of str
+            Of the targets.
+        sequences : SequenceRows
+            What was scored.
+        """
+        from deeplift_tf.genomics.folder import write_formats
+        from deeplift_tf.genomics.regions import read_sizes
+
+        if sequences.lower_case and not sequences.upper_case:
+            logger.warning(
+                "%d lower-case letters were scored as N; --upper-case counts them as bases", sequences.lower_case
+            )
+        sizes = sequences.fasta.sizes if self.chrom_sizes is None else read_sizes(self.chrom_sizes)
+        with h5py.File(folder / SCORES, "r") as scores:
+            write_formats(folder, scores, labels, sequences, self.names, sizes)

@@ -1,0 +1,86 @@
+"""What a run depends on, so that it is gone on with only where that is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FILES = ("model", "weights", "input", "references", "regions", "genome", "chrom_sizes")  # arguments that name files
+HASHED = 2**29  # bytes; the contents of larger files are known by their size and time alone
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """Return what tells whether a file, or a folder with all its files, is still the same.
+
+    Returns
+    -------
+    dict
+        Its size in bytes, and the SHA-256 of its contents or, where it is large, when it was modified last.
+    """
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    size = sum(each.stat().st_size for each in files)
+    if size > HASHED:
+        return {"bytes": size, "modified": max(each.stat().st_mtime_ns for each in files)}
+    digest = hashlib.sha256()
+    for each in files:
+        digest.update(str(each.relative_to(path)).encode() + b"\0")
+        with each.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the identity of every file that arguments name, by the name of the argument."""
+    paths = {name: Path(value) for name, value in arguments.items() if name in FILES and value is not None}
+    return {name: known for name, path in paths.items() if (known := _known(path))}
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """Return the identity of a file; where it is none but a name of references, that of the files that it holds."""
+    if path.exists():
+        return identity(path)
+    pieces = [Path(piece) for piece in re.split("[:,=]", str(path)) if piece]
+    return {str(piece): identity(piece) for piece in pieces if piece.is_file()}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[str, ...] = ("out",)) -> list[str]:
+    """Return in words how a run differs from one before.
+
+    Parameters
+    ----------
+    before, now : mapping
+        The metadata of runs: arguments, versions, files (by the argument that names them) and rows.
+    but : tuple of str
+        Arguments that may differ.
+    """
+    was, its = _settled(before), _settled(now)
+    files = {*was["files"], *its["files"]}
+    found = [
+        f"--{name.replace('_', '-')} was {_shown(was['arguments'].get(name))}, is {_shown(its['arguments'].get(name))}"
+        for name in sorted({*was["arguments"], *its["arguments"]} - files - {*but})
+        if was["arguments"].get(name) != its["arguments"].get(name)
+    ]
+    found += [
+        f"{its['arguments'].get(name) or was['arguments'].get(name)} is not the file that it was"
+        for name in sorted(files)
+        if was["files"].get(name) != its["files"].get(name)
+    ]
+    return found + [
+        f"{name} was {was['versions'].get(name)}, is {its['versions'].get(name)}"
+        for name in sorted({*was["versions"], *its["versions"]})
+        if was["versions"].get(name) != its["versions"].get(name)
+    ]
+
+
+def _settled(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return metadata as JSON gives it back: lists for tuples, for one."""
+    return json.loads(json.dumps({name: metadata.get(name) or {} for name in ("arguments", "versions", "files")}))
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is None else json.dumps(value)

@@ -1,0 +1,91 @@
+"""The scores of a run while it goes on: on the disk batch by batch, so that it can be gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.errors import OutputFileError
+from deeplift_tf.io.scores_h5 import ScoresWriter
+from deeplift_tf.runs.identity import differences
+from deeplift_tf.runs.journal import Journal, State
+from deeplift_tf.runs.request import Arrays
+
+
+class Kept:
+    """Scores on the disk, and the journal that says how many: the one is written before the other, at every batch.
+
+    Parameters
+    ----------
+    writer : ScoresWriter
+    journal : Journal
+    """
+
+    def __init__(self, writer: ScoresWriter, journal: Journal) -> None:
+        self._writer, self._journal = writer, journal
+
+    @property
+    def state(self) -> State:
+        """What is on the disk."""
+        return self._journal.state
+
+    def append(self, arrays: Arrays, skipped: Mapping[int, str]) -> None:
+        """Write the scores of the next batch.
+
+        Parameters
+        ----------
+        arrays : dict of str to np.ndarray, shape (n, ...)
+        skipped : mapping of int to str
+            Rows that were not scored, and why.
+        """
+        self._writer.append(arrays)
+        self._journal.commit(self._writer.written, larger(self.state.largest, arrays), skipped)
+
+
+@contextmanager
+def scores_kept(data: Path, journal: Journal, rows: int, metadata: Mapping[str, Any]) -> Iterator[Kept]:
+    """Go on with the scores that the journal counts; where it counts none, begin them.
+
+    Parameters
+    ----------
+    data : Path
+        The scores.
+    journal : Journal
+        Open.
+    rows : int
+        How many there will be.
+    metadata : mapping
+        What the run depends on.
+    """
+    if not journal.state.rows:
+        data.unlink(missing_ok=True)
+        journal.begin(metadata)
+    with ScoresWriter(data, rows, metadata, journal.state.rows) as writer:
+        yield Kept(writer, journal)
+
+
+def check_same(journal: Journal, rows: int, metadata: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run.
+
+    Raises
+    ------
+    OutputFileError
+        Names every difference.
+    """
+    found = differences(journal.run or {}, metadata)
+    if found:
+        raise OutputFileError(
+            f"{journal.path.with_suffix('')}: holds {journal.state.rows} of {rows} rows of a run that differs: "
+            f"{'; '.join(found)}; go on with the same command, or start over with --restart"
+        )
+
+
+def larger(largest: float | None, arrays: Arrays) -> float | None:
+    """Return the larger of a delta and the largest of a batch."""
+    deltas = [array for name, array in arrays.items() if name.partition("/")[0] == "delta"]
+    found = [float(np.nanmax(np.abs(array))) for array in deltas if not np.isnan(array).all()]
+    return max([*found, *([] if largest is None else [largest])], default=None)

@@ -1,0 +1,188 @@
+"""The shards of a run become what the run in one piece would have written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.io.inputs import SLICE_BYTES
+from deeplift_tf.io.scores_file import metadata_of
+from deeplift_tf.runs.formats import Formats
+from deeplift_tf.runs.identity import differences
+from deeplift_tf.runs.inputs import Sequences, input_of
+from deeplift_tf.runs.output import SCORES, Output
+from deeplift_tf.runs.request import Arrays
+from deeplift_tf.runs.source import Shard
+from deeplift_tf.runs.targets import label_of
+
+
+class Part(NamedTuple):
+    """One shard of a run.
+
+    Attributes
+    ----------
+    path : Path
+        A file of scores, or a folder that holds one.
+    metadata : dict
+    """
+
+    path: Path
+    metadata: dict[str, Any]
+
+    @property
+    def scores(self) -> Path:
+        """The file of scores."""
+        return scores_in(self.path)
+
+    @property
+    def shard(self) -> Shard:
+        """Which part it is."""
+        number, _, of = str(self.metadata["arguments"]["shard"]).partition("/")
+        return Shard(int(number), int(of))
+
+    @property
+    def rows(self) -> range:
+        """The rows of the whole run that it holds."""
+        return range(*self.metadata["rows"][:2])
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """The rows that were skipped, and why."""
+        path = self.scores.with_name(self.scores.name + ".skipped.tsv")
+        lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
+        return {int(row): reason for row, _, reason in (line.partition("\t") for line in lines)}
+
+
+def scores_in(path: Path) -> Path:
+    """Return the file of scores that a path means: itself, or the one in a folder."""
+    return path / SCORES if path.is_dir() else path
+
+
+def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
+    """Put the shards of a run together, in the order of their rows.
+
+    Parameters
+    ----------
+    out : Path
+        A file, or for shards that are folders, a folder.
+    paths : sequence of Path
+        All shards, in any order.
+    overwrite : bool
+        Replace what is there already.
+
+    Returns
+    -------
+    int
+        The number of rows.
+
+    Raises
+    ------
+    InputError
+        A shard is missing or there twice, is not whole, or is of another run.
+    OutputFileError
+        The output cannot be written.
+    """
+    parts = sorted((read_part(path) for path in paths), key=lambda part: part.shard)
+    check_parts(parts)
+    whole = parts[0].metadata
+    arguments = whole["arguments"] | {"shard": str(Shard(1, 1)), "out": str(out)}
+    count = whole["rows"][2]
+    output = Output(out, parts[0].path.is_dir(), overwrite)
+
+    def complete(folder: Path) -> None:
+        write_files(folder, arguments)
+
+    metadata = whole | {"arguments": arguments, "rows": [0, count, count]}
+    with output.open(count, metadata, complete, keep=False) as kept:
+        for part in parts:
+            skipped = part.skipped
+            for arrays in pieces(part):
+                kept.append(arrays, skipped)
+                skipped = {}
+    return int(count)
+
+
+def read_part(path: Path) -> Part:
+    """Read what a file of scores says of itself."""
+    scores = scores_in(path)
+    if scores.with_name(scores.name + ".partial").exists() and not scores.is_file():
+        raise InputError(f"{path}: this shard is not whole; run it again with the same command")
+    if not scores.is_file():
+        raise InputError(f"{path}: no such file of scores")
+    try:
+        metadata = metadata_of(scores)
+    except OSError as error:
+        raise InputError(f"{path}: expected an .h5 file of scores; {error}") from error
+    if "rows" not in metadata or "shard" not in metadata.get("arguments", {}):
+        raise InputError(f"{path}: expected a shard that `deeplift-tf score --shard` has written")
+    return Part(path, metadata)
+
+
+def check_parts(parts: Sequence[Part]) -> None:
+    """Refuse parts that are not all shards of one run."""
+    first = parts[0]
+    for part in parts[1:]:
+        found = differences(timeless(first.metadata), timeless(part.metadata), but=("out", "shard"))
+        if found or part.path.is_dir() != first.path.is_dir():
+            raise InputError(f"{part.path}: not of the same run as {first.path}: {'; '.join(found) or 'a folder'}")
+    of = first.shard.of
+    for part in parts:
+        if part.shard.of != of:
+            raise InputError(f"{part.path}: is shard {part.shard}, but {first.path} is {first.shard}")
+    held = [part.shard.number for part in parts]
+    twice = [part for part in parts if held.count(part.shard.number) > 1]
+    if twice:
+        raise InputError(f"{twice[1].path}: is shard {twice[1].shard}, as {twice[0].path} is")
+    missing = [str(Shard(index, of)) for index in range(1, of + 1) if index not in held]
+    if missing:
+        raise InputError(f"shards missing: {', '.join(missing[:10])}{', ...' if len(missing) > 10 else ''}")
+    check_rows(parts)
+
+
+def check_rows(parts: Sequence[Part]) -> None:
+    """Refuse parts whose rows do not follow on each other."""
+    expected = 0
+    for part in parts:
+        if part.rows.start != expected or part.metadata["rows"][2] != parts[0].metadata["rows"][2]:
+            raise InputError(f"{part.path}: expected rows from {expected} on; it holds those from {part.rows.start} on")
+        expected = part.rows.stop
+    if expected != parts[0].metadata["rows"][2]:
+        raise InputError(f"{parts[-1].path}: expected rows up to {parts[0].metadata['rows'][2]}; it ends at {expected}")
+
+
+def timeless(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata without the times of files, which differ from machine to machine."""
+    files = {
+        name: {key: value for key, value in known.items() if key != "modified"}
+        for name, known in metadata.get("files", {}).items()
+    }
+    return {**metadata, "files": files}
+
+
+def pieces(part: Part) -> Iterator[Arrays]:
+    """Read the arrays of a part, some rows at a time."""
+    with h5py.File(part.scores, "r") as file:
+        datasets: dict[str, h5py.Dataset] = {}
+        file.visititems(lambda name, item: datasets.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+        row_bytes = sum(item.dtype.itemsize * int(np.prod(item.shape[1:])) for item in datasets.values())
+        step = max(1, SLICE_BYTES // max(row_bytes, 1))
+        for start in range(0, len(part.rows), step):
+            yield {name: item[start : min(start + step, len(part.rows))] for name, item in datasets.items()}
+
+
+def write_files(folder: Path, arguments: Mapping[str, Any]) -> None:
+    """Write what belongs into a folder of scores of DNA, from the files that the run has read."""
+    input = input_of(arguments)
+    assert isinstance(input, Sequences)
+    input.check()
+    with h5py.File(folder / SCORES, "r") as scores:
+        length = scores["sequences"].shape[1]
+    targets = arguments["targets"] or [arguments["target"]]
+    labels = [label_of(tuple(target) if isinstance(target, list) else target) for target in targets]
+    with input.sequences(length) as sequences:
+        Formats.of(arguments).write(folder, labels, sequences)

@@ -1,0 +1,103 @@
+"""Shards, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.cli.running import run
+from tests.cli.test_score import arrays_of
+
+
+def scored(files: Path, out: Path, *more: object) -> Path:
+    result = run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", out, "--batch-size", 8, *more)
+    assert result.exit_code == 0, result.stderr
+    return out
+
+
+def merged(out: Path, *parts: object) -> str:
+    result = run("merge", out, *parts)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def refused(out: Path, *parts: object) -> str:
+    result = run("merge", out, *parts)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1
+    assert not list(out.parent.glob(f"{out.name}*"))
+    return result.stderr
+
+
+def same(one: Path, other: Path) -> None:
+    found, expected = arrays_of(one), arrays_of(other)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].tobytes() == array.tobytes()
+
+
+@pytest.fixture(scope="module")
+def shards(files: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """50 rows in batches of 8 are 7 batches: shards of 2, 2 and 3."""
+    folder = tmp_path_factory.mktemp("shards")
+    return [scored(files, folder / f"s{index}.h5", "--shard", f"{index}/3") for index in (1, 2, 3)]
+
+
+def test_merged_shards_are_the_run_in_one_piece(files: Path, tmp_path: Path, shards: list[Path]) -> None:
+    assert [len(arrays_of(path)["delta"]) for path in shards] == [16, 16, 18]
+    assert merged(tmp_path / "merged.h5", shards[2], shards[0], shards[1]).startswith("50 rows of 3 shards")
+    whole = scored(files, tmp_path / "whole.h5")
+    same(tmp_path / "merged.h5", whole)
+    about, of_the_whole = (json.loads((tmp_path / f"{name}.h5.json").read_text()) for name in ("merged", "whole"))
+    assert about["arguments"].pop("out") == str(tmp_path / "merged.h5")
+    of_the_whole["arguments"].pop("out")
+    assert about == of_the_whole
+
+
+def test_what_is_no_complete_set_of_shards(files: Path, tmp_path: Path, shards: list[Path]) -> None:
+    out = tmp_path / "merged.h5"
+    other = scored(files, tmp_path / "other.h5", "--shard", "2/3", "--target", 1)
+    four = scored(files, tmp_path / "four.h5", "--shard", "2/4")
+    (tmp_path / "cut.h5").write_bytes(shards[1].read_bytes()[:300])
+    (tmp_path / "part.h5.partial").touch()
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["contributions"] = np.zeros(3)
+    first, second, third = shards
+    assert "shards missing: 2/3" in refused(out, first, third)
+    assert "s2.h5: is shard 2/3, as " in refused(out, first, second, second, third)
+    assert "other.h5: not of the same run as" in refused(out, first, other, third)
+    assert "--target was 0, is 1" in refused(out, first, other, third)
+    assert "four.h5: is shard 2/4, but" in refused(out, first, four, third)
+    assert "none.h5: no such file of scores" in refused(out, first, tmp_path / "none.h5", third)
+    assert "part.h5: this shard is not whole" in refused(out, first, tmp_path / "part.h5", third)
+    assert "cut.h5: expected an .h5 file of scores" in refused(out, first, tmp_path / "cut.h5", third)
+    assert "foreign.h5: expected a shard that" in refused(out, first, tmp_path / "foreign.h5", third)
+
+
+@pytest.mark.parametrize(
+    ("shard", "message"),
+    [
+        ("0/3", "shards of 3 are 1/3 to 3/3"),
+        ("4/3", "shards of 3 are 1/3 to 3/3"),
+        ("2", "expected I/N, like 2/8; received '2'"),
+        ("1/9", "--shard 1/9: 50 rows are 7 batches of 8"),
+    ],
+)
+def test_shards_that_there_are_not(files: Path, tmp_path: Path, shard: str, message: str) -> None:
+    command = ("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5")
+    result = run(*command, "--batch-size", 8, "--shard", shard)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shard_is_drawn_with_its_own_rows(files: Path, tmp_path: Path, shards: list[Path]) -> None:
+    from deeplift_tf.io.scores_file import open_scores
+
+    with open_scores(shards[1]) as file:
+        assert file.x is not None
+        np.testing.assert_array_equal(file.x[slice(0, 16)], np.load(files / "x.npy")[16:32])
+        np.testing.assert_array_equal(file.x[slice(3, 5)], np.load(files / "x.npy")[19:21])

@@ -1,0 +1,195 @@
+"""Outputs appear whole or not at all, and what is done of them outlives the process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from deeplift_tf.errors import OutputFileError
+from deeplift_tf.runs.kept import Kept
+from deeplift_tf.runs.output import Output
+
+RUN: dict[str, Any] = {
+    "arguments": {"target": (1, 2), "seed": 0, "out": "s.h5"},
+    "versions": {},
+    "files": {"model": {"bytes": 3}},
+}
+ROWS = np.arange(10.0)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def batches(kept: Kept, stop: int) -> Iterator[int]:
+    """Write rows up to some number, three at a time."""
+    for first in range(kept.state.rows, stop, 3):
+        part = ROWS[first : first + 3]
+        kept.append({"delta": part}, {first: "bad"} if first == 3 else {})
+        yield first
+
+
+def write(output: Output, stop: int = 10, run: dict[str, Any] = RUN, **options: Any) -> list[int]:
+    """Write rows, and return the first of each batch written; StoppedError where some are left to do."""
+    with output.open(10, run, **options) as kept:
+        written = list(batches(kept, stop))
+        if kept.state.rows < 10:
+            raise StoppedError
+    return written
+
+
+@pytest.fixture(params=[False, True])
+def output(request: pytest.FixtureRequest, tmp_path: Path) -> Output:
+    return Output(tmp_path / "out" if request.param else tmp_path / "s.h5", request.param)
+
+
+def check(output: Output) -> None:
+    scores = output.path / "scores.h5" if output.folder else output.path
+    with h5py.File(scores) as file:
+        np.testing.assert_array_equal(file["delta"][:], ROWS)
+        kept = {name: json.loads(value) for name, value in file.attrs.items()}
+    assert kept == json.loads(scores.with_name(scores.name + ".json").read_text())
+    assert scores.with_name(scores.name + ".skipped.tsv").read_text() == "row\treason\n3\tbad\n"
+    wanted = {"out"} if output.folder else {"s.h5", "s.h5.json", "s.h5.skipped.tsv"}
+    assert {path.name for path in output.path.parent.iterdir()} == wanted
+
+
+def test_a_whole_run(output: Output) -> None:
+    assert write(output) == [0, 3, 6, 9]
+    check(output)
+
+
+def test_a_run_goes_on_where_it_stopped(output: Output) -> None:
+    for stop in (3, 9):
+        with pytest.raises(StoppedError) as caught:
+            write(output, stop)
+        assert caught.value.__notes__ == [f"{stop} of 10 rows are kept; the same command goes on from there"]
+        assert not output.path.exists()
+    assert write(output) == [9]
+    check(output)
+
+
+def test_what_is_not_counted_does_not_count(output: Output) -> None:
+    """A batch that is on the disk but for its line, or with half of it, as after SIGKILL between two writes."""
+    with pytest.raises(StoppedError):
+        write(output, 6)
+    journal = output.partial.with_name(output.partial.name + ".journal")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:-4])
+    assert write(output) == [3, 6, 9]
+    check(output)
+
+
+def test_nothing_is_left_where_nothing_was_done(output: Output) -> None:
+    with pytest.raises(StoppedError):
+        write(output, 0)
+    assert not list(output.path.parent.iterdir())
+
+
+def test_files_of_a_run_that_did_nothing_are_no_hindrance(output: Output) -> None:
+    output.partial.with_name(output.partial.name + ".journal").touch()
+    if output.folder:
+        output.partial.mkdir()
+    write(output)
+    check(output)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("arguments", "seed", 7, "--seed was 0, is 7"),
+        ("arguments", "target", [1, 3], r"--target was \[1, 2\], is \[1, 3\]"),
+        ("arguments", "dtype", "float64", '--dtype was not given, is "float64"'),
+        ("files", "model", {"bytes": 4}, "m.keras is not the file that it was"),
+        ("versions", "tensorflow", "2.21", "tensorflow was None, is 2.21"),
+    ],
+)
+def test_another_run_does_not_go_on(tmp_path: Path, part: str, name: str, value: Any, message: str) -> None:
+    output = Output(tmp_path / "s.h5")
+    with pytest.raises(StoppedError):
+        write(output, 6)
+    other = json.loads(json.dumps(RUN))
+    other[part][name] = value
+    other["arguments"] |= {"model": "m.keras", "out": "./s.h5"}
+    with pytest.raises(OutputFileError, match=message) as caught:
+        write(output, run=other)
+    assert "s.h5.partial: holds 6 of 10 rows of a run that differs: " in str(caught.value)
+    assert "start over with --restart" in str(caught.value)
+    assert write(output, run=other, resume=False) == [0, 3, 6, 9]
+
+
+def test_two_runs_do_not_write_one_output(output: Output) -> None:
+    with pytest.raises(StoppedError), output.open(10, RUN):
+        with pytest.raises(OutputFileError, match="another run is writing this output"):
+            write(output)
+        raise StoppedError
+    write(output)
+    check(output)
+
+
+def test_what_is_there_is_kept_or_replaced_whole(output: Output) -> None:
+    write(output)
+    with pytest.raises(OutputFileError, match="exists already; choose another name, or --overwrite"):
+        write(output)
+    over = output._replace(overwrite=True)
+    with pytest.raises(StoppedError):
+        write(over, 3)
+    assert output.path.exists()
+    assert write(over) == [3, 6, 9]
+    check(output)
+
+
+def test_a_full_disk_keeps_what_is_done(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with (
+        pytest.raises(OutputFileError, match="writing failed after 3 rows; No space") as caught,
+        monkeypatch.context() as m,
+        output.open(10, RUN) as kept,
+    ):
+        for _ in batches(kept, 10):
+            m.setattr(os, "pwrite", full)
+    assert "3 of 10 rows are kept" in caught.value.__notes__[0]
+    assert write(output) == [3, 6, 9]
+    check(output)
+
+
+def test_a_folder_that_could_not_be_completed_is_completed_later(tmp_path: Path) -> None:
+    output = Output(tmp_path / "out", folder=True)
+
+    def failing(folder: Path) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError) as caught:
+        write(output, complete=failing)
+    assert "10 of 10 rows are kept" in caught.value.__notes__[0]
+    assert write(output, complete=lambda folder: (folder / "more.txt").touch()) == []
+    assert (output.path / "more.txt").exists()
+    check(output)
+
+
+def test_nothing_is_kept_where_that_is_wanted(output: Output) -> None:
+    with pytest.raises(StoppedError):
+        write(output, 6, keep=False)
+    assert not list(output.path.parent.iterdir())
+
+
+def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "folder.h5").mkdir()
+    (tmp_path / "file").touch()
+    for name, folder, message in [
+        ("s.npz", False, "ending in .h5; received 's.npz'"),
+        ("folder.h5", False, "this is a folder"),
+        ("none/s.h5", False, "its folder does not exist"),
+        ("file", True, "this is a file"),
+    ]:
+        with pytest.raises(OutputFileError, match=message):
+            Output(tmp_path / name, folder).check()
