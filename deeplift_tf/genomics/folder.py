@@ -9,7 +9,7 @@ import numpy as np
 
 from deeplift_tf.genomics.bigwig import write_bigwig
 from deeplift_tf.genomics.formats import write_bpnet, write_chrombpnet, write_npz
-from deeplift_tf.genomics.regions import Region, write_regions
+from deeplift_tf.genomics.regions import Region, write_regions, write_windows
 from deeplift_tf.genomics.rows import SequenceRows
 from deeplift_tf.io.inputs import RowArray
 
@@ -39,6 +39,7 @@ def write_formats(
     """
     x, regions = scores["sequences"], sequences.regions
     write_regions(folder / "interpreted_regions.bed", regions)
+    write_windows(folder / "windows.narrowPeak", regions)
     if sequences.dropped:
         write_regions(folder / "dropped_regions.bed", sequences.dropped)
     if "modisco" in formats:

@@ -114,6 +114,18 @@ def write_regions(path: Path, regions: Sequence[Region]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def write_windows(path: Path, regions: Sequence[Region]) -> None:
+    """Write the windows themselves as narrowPeak: the middle of each is its summit, whichever of the two a tool takes.
+
+    ``modisco seqlet-bed`` takes the middle, chrombpnet's tools the start and the summit.
+    """
+    lines = (
+        f"{chrom}\t{start}\t{end}\t{row}\t0\t.\t0\t-1\t-1\t{(end - start) // 2}\n"
+        for row, (chrom, start, end, *_) in enumerate(regions)
+    )
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def read_sizes(path: Path) -> dict[str, int]:
     """Read the lengths of chromosomes, in the order of the file, from chrom.sizes or a .fai index."""
     sizes: dict[str, int] = {}

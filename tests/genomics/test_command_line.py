@@ -14,7 +14,7 @@ from tests.genomics.conftest import LENGTH, letters_in, one_hot_slowly
 
 pytest.importorskip("pyfaidx")
 KEPT = [("chr1", 27), ("chr2", 95), ("chr2", 115), ("chr10", 55)]
-ALWAYS = {"scores.h5", "scores.h5.json", "interpreted_regions.bed"}
+ALWAYS = {"scores.h5", "scores.h5.json", "interpreted_regions.bed", "windows.narrowPeak"}
 
 
 def of_regions(data: Path, out: Path, *more: object, model: str = "model.keras") -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.running import run
 
 MOTIF = "AGATAAGA"
-SEQUENCES, LENGTH = 400, 120
+SEQUENCES, LENGTH = 260, 120
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +53,18 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def tool() -> str:
+    """The command ``modisco``."""
+    found = shutil.which("modisco", path=str(Path(sys.executable).parent)) or shutil.which("modisco")
+    assert found is not None
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "given",
-    [
-        ["-s", "ohe.npz", "-a", "target_0.hypothetical.npz"],
-        ["-i", "target_0.chrombpnet.h5"],
-        ["-i", "target_0.bpnet.h5"],
-    ],
-)
-def test_modisco_finds_the_motif(scored: Path, tmp_path: Path, given: list[str]) -> None:
-    tool = shutil.which("modisco", path=str(Path(sys.executable).parent)) or shutil.which("modisco")
-    assert tool is not None
-    command = [tool, "motifs", *given, "-n", "600", "-w", str(LENGTH), "-o", str(tmp_path / "motifs.h5")]
+def test_modisco_finds_the_motif(scored: Path, tool: str, tmp_path: Path) -> None:
+    given = ["-s", "ohe.npz", "-a", "target_0.hypothetical.npz", "-n", "400", "-l", "1", "-w", str(LENGTH)]
+    command = [tool, "motifs", *given, "-o", str(tmp_path / "motifs.h5")]
     done = subprocess.run(command, cwd=scored / "out", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     with h5py.File(tmp_path / "motifs.h5") as file:
@@ -74,3 +73,31 @@ def test_modisco_finds_the_motif(scored: Path, tmp_path: Path, given: list[str])
     found = ["".join("ACGT"[i] for i in pattern.argmax(1)) for pattern in patterns]
     turned = MOTIF[::-1].translate(str.maketrans("ACGT", "TGCA"))
     assert MOTIF in found[0] or turned in found[0], found
+
+
+# runs the tool itself, up to the point where it has read its files
+READ = """
+import runpy, sys
+import modiscolite, numpy
+def keep(hypothetical_contribs, one_hot, **others):
+    numpy.savez(PATH, x=one_hot, hypothetical=hypothetical_contribs)
+    sys.exit()
+modiscolite.tfmodisco.TFMoDISco = keep
+tool, *sys.argv[1:] = sys.argv[1:]
+runpy.run_path(tool, run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["target_0.chrombpnet.h5", "target_0.bpnet.h5"])
+def test_modisco_reads_the_same_from_the_other_files(scored: Path, tool: str, tmp_path: Path, name: str) -> None:
+    code = READ.replace("PATH", repr(str(tmp_path / "read.npz")))
+    command = [sys.executable, "-c", code, tool, "motifs", "-i", name, "-n", "600", "-w", str(LENGTH), "-o", "not.h5"]
+    done = subprocess.run(command, cwd=scored / "out", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "read.npz") as read, np.load(scored / "out" / "target_0.hypothetical.npz") as wanted:
+        hypothetical = wanted["arr_0"].transpose(0, 2, 1)
+        np.testing.assert_array_equal(read["hypothetical"], hypothetical.astype(np.float16))
+        x = read["x"]
+    with np.load(scored / "out" / "ohe.npz") as file:
+        np.testing.assert_array_equal(x, file["arr_0"].transpose(0, 2, 1))
