@@ -9,9 +9,10 @@ determinants that count them (Kirchhoff's theorem), so that no draw is ever reje
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
+from collections.abc import Sequence
 
-LETTER_BITS = 8  # the highest of a key; the lowest hold the position, those between them are random
+import numpy as np
 
 
 def transitions(codes: np.ndarray, letters: int) -> np.ndarray:
@@ -92,54 +93,70 @@ def last_edges(pairs: np.ndarray, final: np.ndarray, choices: np.ndarray) -> np.
     return chosen
 
 
-def walks(codes: np.ndarray, last: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return the orders of positions in which the edges are walked.
+def follows(pairs: np.ndarray, last: np.ndarray, generators: Sequence[np.random.Generator]) -> np.ndarray:
+    """Return where edges lead, sorted by the letter that they leave, in random order but for the last.
 
     Parameters
     ----------
-    codes : np.ndarray, shape (N, length)
+    pairs : np.ndarray, shape (N, letters, letters)
     last : np.ndarray, shape (N, R, letters)
         As `last_edges` draws them.
-    keys : np.ndarray, shape (N, R, length − 1), uint64
-        Random numbers, one for each edge, which bring those of a letter into order.
+    generators : sequence of np.random.Generator
+        One for each row.
+
+    Returns
+    -------
+    np.ndarray, shape (N, R, length − 1)
+        Places of letters, see `places_of`.
+    """
+    rows, _, letters = last.shape
+    ends = np.cumsum(pairs.reshape(rows, -1), 1).reshape(pairs.shape)
+    starts, places = ends - pairs, places_of(*last.shape)
+    in_order = np.repeat(np.tile(np.arange(letters), rows * letters), pairs.ravel())
+    found = in_order.reshape(rows, 1, -1) + places
+    n, r, letter = np.nonzero(last >= 0)
+    to, end = last[n, r, letter], ends[n, letter, -1] - 1
+    found[n, r, starts[n, letter, to]] = found[n, r, end]
+    found[n, r, end] = to + places[n, r, 0]
+    stops = ends[:, :, -1] - (last[:, 0] >= 0)
+    for row, random in enumerate(generators):
+        for start, stop in zip(starts[row, :, 0], stops[row], strict=True):
+            if stop - start > 1:
+                random.permuted(found[row, :, start:stop], axis=1, out=found[row, :, start:stop])
+    return found
+
+
+def places_of(rows: int, count: int, letters: int) -> np.ndarray:
+    """Return the place of the first letter of every lane among the letters of all lanes, shape (N, R, 1)."""
+    return np.arange(0, rows * count * letters, letters).reshape(rows, count, 1)
+
+
+def walks(first: np.ndarray, pairs: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the letters that are met on walking the edges, each letter's in their order; all walks a step at a time.
+
+    Parameters
+    ----------
+    first : np.ndarray, shape (N,)
+        Letters that the walks begin with.
+    pairs : np.ndarray, shape (N, letters, letters)
+    edges : np.ndarray, shape (N, R, length − 1)
+        As `follows` returns them.
 
     Returns
     -------
     np.ndarray, shape (N, R, length)
-        Each a permutation of the positions that begins with the first.
     """
-    (rows, count, letters), edges = last.shape, codes.shape[1] - 1
-    order = edge_order(codes, last, keys)  # sorted by the letter that an edge leaves
-    row = np.arange(rows).reshape(rows, 1, 1)
-    follows = codes.astype(np.int64).ravel().take(order + (row * codes.shape[1] + 1))
-    lane = np.arange(rows * count).reshape(rows, count, 1)
-    at = (follows + lane * letters).ravel()  # for every edge in order: its lane, and the letter that it leads to
-    starts = np.cumsum(transitions(codes, letters).sum(2), 1)[:, None] - transitions(codes, letters).sum(2)[:, None]
-    pointers = (starts + lane * edges).ravel()  # for every lane and letter: the next edge to take
-    here = (codes[:, None, :1] + lane * letters).ravel()
-    taken = np.empty((edges, rows * count), np.int64)
-    for step in taken:
-        pointers.take(here, out=step, mode="clip")  # "clip" alone writes without a buffer
-        pointers[here] = step + 1
-        at.take(step, out=here, mode="clip")
-    walked = np.zeros((rows * count, edges + 1), np.int64)
-    walked[:, 1:] = order.ravel().take(taken, mode="clip").T
-    walked[:, 1:] += 1
-    return walked.reshape(rows, count, edges + 1)
-
-
-def edge_order(codes: np.ndarray, last: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return the edges of each lane sorted by the letter they leave, in random order, the last one at the end."""
-    rows, letters = len(codes), last.shape[2]
-    somewhere = np.zeros((rows, letters, letters), np.int64)  # any edge of a pair: equal pairs are interchangeable
-    somewhere[np.arange(rows)[:, None], codes[:, :-1], codes[:, 1:]] = np.arange(codes.shape[1] - 1)
-    edges = codes.shape[1] - 1
-    low = np.uint64(2 ** (edges - 1).bit_length() - 1)
-    top = np.uint64(2 ** (64 - LETTER_BITS) - 1)
-    keys = keys & (top ^ low)
-    n, r, letter = np.nonzero(last >= 0)
-    keys[n, r, somewhere[n, letter, last[n, r, letter]]] = top ^ low
-    keys |= codes[:, None, :-1].astype(np.uint64) << np.uint64(64 - LETTER_BITS)
-    keys |= np.arange(edges, dtype=np.uint64)
-    keys.sort(2)
-    return (keys & low).astype(np.int64)
+    rows, count, steps = edges.shape
+    left = pairs.sum(2)
+    places = places_of(rows, count, left.shape[1])
+    edges_before = np.arange(0, edges.size, steps).reshape(places.shape)
+    pointers = ((np.cumsum(left, 1) - left)[:, None] + edges_before).ravel()  # for every place: the next edge to take
+    met = np.empty((steps + 1, rows * count), np.int64)
+    met[0] = (first[:, None, None] + places).ravel()
+    edge = np.empty(rows * count, np.int64)
+    for here, there in itertools.pairwise(met):
+        pointers.take(here, out=edge, mode="clip")  # "clip" alone writes without a buffer
+        edges.take(edge, out=there, mode="clip")
+        edge += 1
+        pointers[here] = edge
+    return np.subtract(met.T, places.reshape(-1, 1), order="C").reshape(rows, count, steps + 1)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.references.euler import last_edges, log_orders, transitions, walks
+from deeplift_tf.references.euler import follows, last_edges, log_orders, transitions, walks
 from deeplift_tf.references.makers import Maker, checked, generator
 
 logger = logging.getLogger("deeplift_tf")
@@ -72,8 +72,8 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0) -> Maker:
 
     All orders with the same pairs, the same first and the same last letter are equally likely: a uniform random
     Eulerian path over the graph whose edges are the pairs (Altschul and Erickson 1985), see `euler`. A position that
-    holds no letter, N, counts as one more letter. A sequence that has only one such order, a repeat like ACACAC for
-    one, is its own shuffle; a warning says so once for each such sequence.
+    holds no letter, N, counts as one more letter; all look like the last of them in their sequence. A sequence that has
+    only one such order, a repeat like ACACAC for one, is its own shuffle; a warning says so once for each of them.
 
     Parameters
     ----------
@@ -85,19 +85,22 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0) -> Maker:
 
 
 def _dinucleotide_shuffle(x: np.ndarray, count: int, seed: int) -> np.ndarray:
-    codes = letter_codes(x)
+    codes, letters = letter_codes(x), x.shape[2] + 1
     made = np.empty((len(x), count, *x.shape[1:]), x.dtype)
-    step = max(1, TOGETHER // (count * x.shape[1]))
+    step = max(1, TOGETHER // (count * max(1, x.shape[1])))
     for start in range(0, len(x), step):
-        rows = slice(start, start + step)
-        orders = dinucleotide_orders(codes[rows], x.shape[2] + 1, count, seed)
-        orders = orders + np.arange(len(orders))[:, None, None] * x.shape[1]
-        x[rows].reshape(-1, x.shape[2]).take(orders, axis=0, out=made[rows], mode="clip")
+        part = codes[start : start + step]
+        places = np.arange(len(part))[:, None] * letters
+        looks = np.zeros((len(part) * letters, x.shape[2]), x.dtype)  # of every letter in every row
+        looks[part + places] = x[start : start + step]
+        shuffled = dinucleotide_orders(part, letters, count, seed)
+        shuffled += places[:, None]
+        looks.take(shuffled, axis=0, out=made[start : start + step], mode="clip")
     return made
 
 
 def dinucleotide_orders(codes: np.ndarray, letters: int, count: int, seed: int) -> np.ndarray:
-    """Return random orders of the positions that keep the counts of pairs.
+    """Return random orders of the letters that keep the counts of pairs.
 
     Parameters
     ----------
@@ -112,19 +115,15 @@ def dinucleotide_orders(codes: np.ndarray, letters: int, count: int, seed: int) 
     -------
     np.ndarray, shape (N, R, length)
     """
-    rows, length = codes.shape
-    if length < 3:
-        return np.broadcast_to(np.arange(length), (rows, count, length))
+    if codes.shape[1] < 3:
+        return np.repeat(codes[:, None].astype(np.int64), count, 1)
     pairs, final = transitions(codes, letters), codes[:, -1]
     for single in np.flatnonzero(log_orders(pairs, final) < math.log(1.5)):
         report_single_order(codes[single].tobytes(), letters)
-    choices = np.empty((rows, count, letters))
-    keys = np.empty((rows, count, length - 1), np.uint64)
-    for row, each in enumerate(codes):
-        random = generator(seed, each)
-        choices[row] = random.random((count, letters))
-        keys[row] = random.integers(2**64, size=keys.shape[1:], dtype=np.uint64)
-    return walks(codes, last_edges(pairs, final, choices), keys)
+    generators = [generator(seed, each) for each in codes]
+    choices = np.stack([random.random((count, letters)) for random in generators])
+    edges = follows(pairs, last_edges(pairs, final, choices), generators)
+    return walks(codes[:, 0], pairs, edges)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -159,13 +158,17 @@ def letter_codes(x: np.ndarray) -> np.ndarray:
     """
     if x.ndim != 3 or x.shape[-1] > 254:
         raise ReferencesError(f"shuffles: expected one-hot sequences, shape (N, length, letters); received {x.shape}")
-    largest, smallest, total = x.max(-1), x.min(-1), x.sum(-1, dtype=np.float64)
+    channels = np.moveaxis(x, -1, 0)  # few: one after the other is faster than along the axis
+    largest, smallest = functools.reduce(np.maximum, channels), functools.reduce(np.minimum, channels)
     none = largest == smallest
-    letter = (largest == 1) & (total == 1) & (smallest == 0)
+    letter = (largest == 1) & (smallest == 0) & (functools.reduce(np.add, (c != 0 for c in channels), 0) == 1)
     if not (none | letter).all():
         row, position = np.argwhere(~(none | letter))[0]
         raise ReferencesError(
             f"shuffles: expected a one at one letter of each position, or all letters alike; received "
             f"{x[row, position]} at position {position} of row {row}"
         )
-    return np.where(none, x.shape[-1], x.argmax(-1)).astype(np.uint8)
+    codes = np.full(x.shape[:2], x.shape[-1], np.uint8)
+    for code, channel in enumerate(channels):
+        codes[(channel == 1) & letter] = code
+    return codes
