@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+STEPS = 64  # of walks that are held together
+
 
 def transitions(codes: np.ndarray, letters: int) -> np.ndarray:
     """Return how often each pair of letters stands side by side.
@@ -144,19 +146,26 @@ def walks(first: np.ndarray, pairs: np.ndarray, edges: np.ndarray) -> np.ndarray
 
     Returns
     -------
-    np.ndarray, shape (N, R, length)
+    np.ndarray, shape (N, R, length), uint8
     """
     rows, count, steps = edges.shape
     left = pairs.sum(2)
     places = places_of(rows, count, left.shape[1])
     edges_before = np.arange(0, edges.size, steps).reshape(places.shape)
     pointers = ((np.cumsum(left, 1) - left)[:, None] + edges_before).ravel()  # for every place: the next edge to take
-    met = np.empty((steps + 1, rows * count), np.int64)
-    met[0] = (first[:, None, None] + places).ravel()
+    letters = np.empty((rows * count, steps + 1), np.uint8)
+    places = places.reshape(-1, 1)
+    met = np.empty((STEPS + 1, rows * count), np.int64)
+    met[-1] = np.repeat(first, count) + places[:, 0]
+    letters[:, 0] = np.repeat(first, count)
     edge = np.empty(rows * count, np.int64)
-    for here, there in itertools.pairwise(met):
-        pointers.take(here, out=edge, mode="clip")  # "clip" alone writes without a buffer
-        edges.take(edge, out=there, mode="clip")
-        edge += 1
-        pointers[here] = edge
-    return np.subtract(met.T, places.reshape(-1, 1), order="C").reshape(rows, count, steps + 1)
+    for start in range(1, steps + 1, STEPS):
+        met[0] = met[-1]
+        stop = min(start + STEPS, steps + 1)
+        for here, there in itertools.pairwise(met[: stop - start + 1]):
+            pointers.take(here, out=edge, mode="clip")  # "clip" alone writes without a buffer
+            edges.take(edge, out=there, mode="clip")
+            edge += 1
+            pointers[here] = edge
+        np.subtract(met[1 : stop - start + 1].T, places, out=letters[:, start:stop], casting="unsafe")
+    return letters.reshape(rows, count, steps + 1)

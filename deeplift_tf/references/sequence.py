@@ -14,7 +14,7 @@ from deeplift_tf.references.makers import Maker, checked, generator
 
 logger = logging.getLogger("deeplift_tf")
 
-TOGETHER = 2**19  # positions of shuffles that are made together: what is used again stays in the cache
+TOGETHER = 2**20  # positions of shuffles that are made together: many walks a step at a time, in bounded memory
 
 
 def uniform_frequencies() -> Maker:
@@ -90,12 +90,10 @@ def _dinucleotide_shuffle(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     step = max(1, TOGETHER // (count * max(1, x.shape[1])))
     for start in range(0, len(x), step):
         part = codes[start : start + step]
-        places = np.arange(len(part))[:, None] * letters
-        looks = np.zeros((len(part) * letters, x.shape[2]), x.dtype)  # of every letter in every row
-        looks[part + places] = x[start : start + step]
-        shuffled = dinucleotide_orders(part, letters, count, seed)
-        shuffled += places[:, None]
-        looks.take(shuffled, axis=0, out=made[start : start + step], mode="clip")
+        for row, shuffled in enumerate(dinucleotide_orders(part, letters, count, seed), start):
+            looks = np.zeros((letters, x.shape[2]), x.dtype)  # of every letter in this sequence
+            looks[codes[row]] = x[row]
+            looks.take(shuffled, axis=0, out=made[row], mode="clip")
     return made
 
 
@@ -113,10 +111,10 @@ def dinucleotide_orders(codes: np.ndarray, letters: int, count: int, seed: int) 
 
     Returns
     -------
-    np.ndarray, shape (N, R, length)
+    np.ndarray, shape (N, R, length), uint8
     """
     if codes.shape[1] < 3:
-        return np.repeat(codes[:, None].astype(np.int64), count, 1)
+        return np.repeat(codes[:, None], count, 1)
     pairs, final = transitions(codes, letters), codes[:, -1]
     for single in np.flatnonzero(log_orders(pairs, final) < math.log(1.5)):
         report_single_order(codes[single].tobytes(), letters)
