@@ -12,8 +12,11 @@ import numpy as np
 from deeplift_tf.arrays import Batch, arrange, require_finite
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph import Input
+from deeplift_tf.references.makers import Maker
 
 logger = logging.getLogger("deeplift_tf")
+
+HELD = 2**25  # bytes of references that are made together
 
 Take = Callable[[int, int], tuple[np.ndarray, ...]]
 
@@ -130,7 +133,10 @@ def _rows(array: np.ndarray, start: int, stop: int) -> np.ndarray:
 
 
 def _called(function: Callable[..., Any], x: Batch, inputs: Sequence[Input]) -> References:
-    """Call a function of rows of x, batch by batch; its first row tells how many references it makes."""
+    """Call a function of rows of x, batch by batch; its first row tells how many references it makes.
+
+    A `Maker` is called for more rows at once, which is faster, and treats every row on its own.
+    """
 
     def made(start: int, stop: int) -> References:
         rows = Batch(tuple(array[start:stop] for array in x.arrays), x.names, x.structure)
@@ -139,15 +145,22 @@ def _called(function: Callable[..., Any], x: Batch, inputs: Sequence[Input]) -> 
             raise ReferencesError("references: expected the callable to return references; it returned None")
         return as_references(references, rows, inputs)
 
-    count = made(0, 1).count
+    first = made(0, 1)
+    size = sum(array.nbytes for array in first.take(0, 1))
+    block = max(1, HELD // max(1, size)) if isinstance(function, Maker) else 1
+    held = (0, 1, first)
 
     def take(start: int, stop: int) -> tuple[np.ndarray, ...]:
-        references = made(start, stop)
-        if references.count != count:
+        nonlocal held
+        if not held[0] <= start <= stop <= held[1]:
+            end = min(len(x), max(stop, start + block))
+            held = (start, end, made(start, end))
+        begin, _, references = held
+        if references.count != first.count:
             raise ReferencesError(
-                f"references: expected {count} references for each row, as the callable made for the first; received "
-                f"{references.count} from row {start} on"
+                f"references: expected {first.count} references for each row, as the callable made for the first; "
+                f"received {references.count} from row {begin} on"
             )
-        return references.take(0, stop - start)
+        return references.take(start - begin, stop - begin)
 
-    return References(count, take)
+    return References(first.count, take)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -189,6 +190,25 @@ def test_a_callable_sees_a_batch_at_a_time_and_every_row(score: Score) -> None:
     assert all(len(rows) <= 3 for rows in seen)
     np.testing.assert_array_equal(np.concatenate(seen[-2:]), X)
     assert_same(found, score(X, X / 2))
+
+
+def test_makers_are_called_for_more_rows_than_a_batch(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def half(x: np.ndarray) -> np.ndarray:
+        seen.append(len(x))
+        return np.stack([x / 2, x / 4], 1)
+
+    expected, maker = score(X, np.stack([X / 2, X / 4], 1)), dl.references.Maker(functools.partial(half))
+    assert_same(score(X, maker, batch_size=2), expected)
+    assert seen == [1, N - 1]  # the first tells how many there are
+    monkeypatch.setattr("deeplift_tf.references.forms.HELD", 2 * 2 * X[0].nbytes)  # two rows
+    seen.clear()
+    assert_same(score(X, maker, batch_size=6), expected)
+    assert seen == [1, 3, 1]  # no less than a batch
+    seen.clear()
+    assert_same(score(X, maker, batch_size=2), expected)
+    assert seen == [1, 2, 1]
 
 
 # -------------------------------------------------------------------------------------------------- several inputs
