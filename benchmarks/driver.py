@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 NEEDS = {"tensorflow": ("tensorflow",), "torch": ("torch",), "shap": ("shap",)}
 PEERS = ("shap", "torch", "captum", "tangermeme")
 REMEMBERED = {  # things whose peak memory is measured
-    "tensorflow": ("predict", "gradient", "rescale", "rescale_each", "rescale_20", "reveal_cancel"),
+    "tensorflow": ("gradient", "rescale", "rescale_20", "reveal_cancel"),
     "torch": ("gradient", "captum_20", "tangermeme_20"),
     "shap": ("shap_20",),
 }

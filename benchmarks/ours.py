@@ -76,15 +76,13 @@ class Ours:
             target = (outputs[self.case.head] if self.case.head else outputs)[:, TARGET]
         return tape.gradient(target, x) * x
 
-    def differences(self, references: np.ndarray, head: str | None = None, target: int = TARGET) -> np.ndarray:
-        """Return Δt of the Keras model for each example, the mean over its references."""
-        head = head or self.case.head
+    def differences(self, references: np.ndarray, head: str | None = None) -> np.ndarray:
+        """Return the outputs of the Keras model less the mean over references, shape (N, outputs)."""
         count = len(references) if references.ndim > self.data.x.ndim else len(self.data.x)
         flat = references.reshape(-1, *self.case.shape)
         flat = np.repeat(flat, count, 0) if len(flat) == 1 else flat
-        outputs = self.outputs(self.data.x[:count], head)[:, target]
-        parts = [self.outputs(flat[i : i + 32], head)[:, target] for i in range(0, len(flat), 32)]
-        return mean_difference(outputs, np.concatenate(parts))
+        parts = [self.outputs(flat[i : i + 32], head) for i in range(0, len(flat), 32)]
+        return mean_difference(self.outputs(self.data.x[:count], head), np.concatenate(parts))
 
     def scores(self, rule: str, references: np.ndarray) -> Thing:
         """Return the scoring of the batch under a rule, or of the first examples with several references each."""
@@ -96,7 +94,7 @@ class Ours:
         def call() -> Any:
             return score(x, references, target=TARGET, output=self.case.head, batch_size=pairs)
 
-        return Thing(call, pairs, lambda s: missed(s.contributions, self.differences(references)))
+        return Thing(call, pairs, lambda s: missed(s.contributions, self.differences(references)[:, TARGET]))
 
     def ten_targets(self) -> Thing:
         """Return the scoring of ten targets in one call."""
@@ -107,7 +105,7 @@ class Ours:
             return score(x, shared, targets=[*TARGETS], output=head, batch_size=len(x))
 
         def error(scores: Any) -> float:
-            return each_missed(scores.contributions, [self.differences(shared, head, t) for t in TARGETS])
+            return each_missed(scores.contributions, [*self.differences(shared, head).T[: len(TARGETS)]])
 
         return Thing(call, len(x), error)
 
@@ -119,7 +117,7 @@ class Ours:
         def call() -> Any:
             return score(x, shared, target=TARGETS[0], output=head, batch_size=len(x))
 
-        return Thing(call, len(x), lambda s: missed(s.contributions, self.differences(shared, head)))
+        return Thing(call, len(x), lambda s: missed(s.contributions, self.differences(shared, head)[:, TARGETS[0]]))
 
     def own_gradient(self) -> Thing:
         """Return gradient x input of our network; its error is how far it lies from the model's own.

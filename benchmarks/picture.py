@@ -13,7 +13,12 @@ from benchmarks.results import PEERS, TITLES, Line, Results
 from benchmarks.tables import NAMES
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # Okabe and Ito: told apart by every eye
-GROWN = {"gradient": "#888888", "rescale": "#0072b2", "rescale_each": "#56b4e9", "reveal_cancel": "#e69f00"}
+GROWN = {
+    "gradient": ("gradient x input", "#888888"),
+    "rescale": ("Rescale, shared", "#0072b2"),
+    "rescale_each": ("Rescale, one each", "#56b4e9"),
+    "reveal_cancel": ("RevealCancel, shared", "#e69f00"),
+}
 AXES = {
     "batch": ("examples in a batch", "ms for an example"),
     "length": ("length of the sequence", "ms for an example"),
@@ -68,9 +73,12 @@ def bars(
             hatch = "////" if line.wrong else None
             width = value(line)
             axes.barh(y, width, 0.9 * height, color=COLOURS[place], label=label, hatch=hatch, edgecolor="white")
-            axes.text(width, y, " refuses" if line.failed else f" {width:.2f}", va="center", fontsize=7)
             if line.aim:
                 axes.plot([line.aim] * 2, [y - height / 2, y + height / 2], color="black", linewidth=1.6)
+            text, end = " refuses" if line.failed else f"  {width:.2f}", width
+            if line.aim and width < line.aim < 1.15 * width:
+                end = line.aim
+            axes.text(end, y, text, va="center", fontsize=7)
             label = "_"
     axes.set_yticks(range(len(things)), [TITLES[thing].replace(", ", ",\n", 1) for thing in things], fontsize=8)
     axes.invert_yaxis()
@@ -85,9 +93,10 @@ def growth(figure: Any, model: str, found: Mapping[str, Any]) -> None:
         counts = [point["count"] for point in found[name]]
         for thing in found[name][0]["things"]:
             values = [cost(name, point, thing) for point in found[name]]
-            axes.plot(counts, values, marker="o", markersize=4, color=GROWN[thing], label=TITLES[thing].split(", ")[-1])
+            label, colour = GROWN[thing]
+            axes.plot(counts, values, marker="o", markersize=4, color=colour, label=label)
         axes.set(xlabel=AXES[name][0], ylabel=AXES[name][1], ylim=(0, None))
-        axes.set_xticks(counts)
+        axes.set_xticks(counts if name != "length" else counts[1:])
         axes.spines[["top", "right"]].set_visible(False)
         if len(found[name][0]["things"]) > 1:
             axes.legend(frameon=False, fontsize=7)

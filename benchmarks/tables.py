@@ -21,7 +21,7 @@ def show(results: Results) -> None:
     from rich.table import Column, Table
 
     def column(head: str) -> Column:
-        return Column(head, no_wrap=True)
+        return Column(head, no_wrap=True, justify="left" if head in HEADS[:2] else "right")
 
     console = Console(width=150)
     for fact in results.found["facts"][:1]:
@@ -35,6 +35,9 @@ def show(results: Results) -> None:
         peers.add_row(*peer_cells(line, memory_of_peer(results, line)))
     if peers.rows:
         console.print(peers)
+    for line in results.peer_lines():
+        if line.failed:
+            console.print(f"{NAMES[line.model]}, {TITLES[line.thing]}, refuses: {line.failed}")
     for failed in failures(results):
         console.print(failed, style="red")
 
@@ -64,7 +67,7 @@ def memory_of_peer(results: Results, line: Line) -> float | None:
 def peer_cells(line: Line, memory: float | None) -> list[str]:
     """Return the cells of a line of another package."""
     if line.failed:
-        return [NAMES[line.model], TITLES[line.thing], "", "", "", "", "", f"refused: {line.failed}", ""]
+        return [NAMES[line.model], TITLES[line.thing], "", "", "", "refuses", "", "", ""]
     made = cells(line, memory)
     return [*made[:5], f"{line.factor:.1f}" if line.factor else "", made[5], *made[6:]]
 

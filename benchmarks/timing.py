@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+LONG = 8.0  # seconds of one thing after which it is not repeated more than ENOUGH
+ENOUGH = 2
+
 
 class Thing(NamedTuple):
     """Something that takes time.
@@ -40,7 +43,9 @@ def interleaved(things: Mapping[str, Thing], repeats: int) -> dict[str, dict[str
     working = {name: thing for name, thing in things.items() if "failed" not in found[name]}
     for _ in range(repeats):
         for name, thing in working.items():
-            found[name]["seconds"].append(_seconds(thing.call)[0])
+            seconds = found[name]["seconds"]
+            if len(seconds) < ENOUGH or sum(seconds) < LONG:
+                seconds.append(_seconds(thing.call)[0])
     return found
 
 
@@ -84,8 +89,9 @@ def median_apart(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def mean_difference(outputs: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Return f(x) less the mean over references, shape (N,), from values of shape (N,) and (N·R,)."""
-    return np.asarray(outputs, np.float64) - np.asarray(references, np.float64).reshape(len(outputs), -1).mean(1)
+    """Return f(x) less the mean over references, shape (N, ...), from values of shape (N, ...) and (N·R, ...)."""
+    grouped = np.asarray(references, np.float64).reshape(len(outputs), -1, *outputs.shape[1:])
+    return np.asarray(outputs, np.float64) - grouped.mean(1)
 
 
 def each_missed(contributions: Sequence[np.ndarray], differences: Sequence[np.ndarray]) -> float:
