@@ -41,7 +41,11 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
 @click.option("--resume", is_flag=True, help="Leave out what the folder has already.")
 @click.option("-o", "--output", default="benchmark", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--show", type=click.Path(exists=True, path_type=Path), help="Print the tables of a results.json.")
-@click.option("--readme", type=click.Path(exists=True, path_type=Path), help="Write its tables into both READMEs.")
+@click.option(
+    "--readme",
+    type=click.Path(exists=True, path_type=Path),
+    help="Tables into the READMEs.",
+)
 def main(
     models: str, what: str, processes: int, repeats: int, threads: int, quick: bool, peers: bool, resume: bool,
     output: Path, show: Path | None, readme: Path | None,
@@ -50,13 +54,16 @@ def main(
 
     The folder gathers: a part that is measured later is added to what it has, and shown with it.
     """
-    from benchmarks import picture, tables
+    from benchmarks import pages, picture, terminal
 
     if show or readme:
         if readme:
-            publish(Results.read(readme))
+            results = Results.read(readme)
+            pages.write_between(ROOT / "README.md", "speed", pages.short(results))
+            pages.write_between(ROOT / "benchmarks" / "README.md", "results", pages.whole(results))
+            picture.draw(results, readme.with_suffix(".png"))
         if show:
-            tables.show(Results.read(show))
+            terminal.show(Results.read(show))
         return
     names, tasks = chosen(models, tuple(CASES)), chosen(what, TASKS)
     processes, repeats = (1, 2) if quick else (processes, repeats)
@@ -64,7 +71,7 @@ def main(
     found = gather(output)
     (output / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     picture.draw(Results(found), output / "results.png")
-    tables.show(Results(found))
+    terminal.show(Results(found))
 
 
 def measure(driver: Driver, models: list[str], tasks: list[str], processes: int, peers: bool, resume: bool) -> None:
@@ -77,14 +84,6 @@ def measure(driver: Driver, models: list[str], tasks: list[str], processes: int,
         failed = driver.run(job).get("failed", "")
         seconds = f"{time.monotonic() - start:.0f} s"
         click.echo(f"[{index}/{len(asked)}, {seconds}] {' '.join(map(str, job))} {failed}".rstrip())
-
-
-def publish(results: Results) -> None:
-    """Write the tables into README.md and benchmarks/README.md."""
-    from benchmarks.tables import markdown, whole_markdown, write_between
-
-    write_between(ROOT / "README.md", "speed", markdown(results))
-    write_between(ROOT / "benchmarks" / "README.md", "results", whole_markdown(results))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,7 +92,9 @@ class Driver:
         weights = Path(self._weights.name) / f"{job.model}.npz"
         if job.framework == "torch" and not weights.exists():
             self._worker("prepare", job, weights)
+        start = time.monotonic()
         result = {**job._asdict(), **self._worker(job.task, job, weights)}
+        result["took"] = time.monotonic() - start
         path = self.raw / job.file
         path.with_suffix(".part").write_text(json.dumps(result), encoding="utf-8")
         path.with_suffix(".part").replace(path)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.aims import AIMS
 from benchmarks.cases import CASES
-from benchmarks.results import PEERS, TITLES, Line, Results
-from benchmarks.tables import NAMES
+from benchmarks.results import PEERS, TITLES, Line, Results, cost
+from benchmarks.tables import GROWN, NAMES
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # Okabe and Ito: told apart by every eye
-GROWN = {
-    "gradient": ("gradient x input", "#888888"),
-    "rescale": ("Rescale, shared", "#0072b2"),
-    "rescale_each": ("Rescale, one each", "#56b4e9"),
-    "reveal_cancel": ("RevealCancel, shared", "#e69f00"),
-}
+LINES = {"gradient": "#888888", "rescale": "#0072b2", "rescale_each": "#56b4e9", "reveal_cancel": "#e69f00"}
 AXES = {
     "batch": ("examples in a batch", "ms for an example"),
     "length": ("length of the sequence", "ms for an example"),
@@ -34,7 +28,7 @@ def draw(results: Results, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    grown = [job for job in results.found["growth"] if job.get("found")]
+    grown = results.growth()
     rows = 1 + len(grown)
     figure = plt.figure(figsize=(15, 5.6 + 3.2 * len(grown)), layout="constrained")
     heights = [5.6, *[3.2] * len(grown)]
@@ -93,17 +87,9 @@ def growth(figure: Any, model: str, found: Mapping[str, Any]) -> None:
         counts = [point["count"] for point in found[name]]
         for thing in found[name][0]["things"]:
             values = [cost(name, point, thing) for point in found[name]]
-            label, colour = GROWN[thing]
-            axes.plot(counts, values, marker="o", markersize=4, color=colour, label=label)
+            axes.plot(counts, values, marker="o", markersize=4, color=LINES[thing], label=GROWN[thing])
         axes.set(xlabel=AXES[name][0], ylabel=AXES[name][1], ylim=(0, None))
         axes.set_xticks(counts if name != "length" else counts[1:])
         axes.spines[["top", "right"]].set_visible(False)
         if len(found[name][0]["things"]) > 1:
             axes.legend(frameon=False, fontsize=7)
-
-
-def cost(axis: str, point: Mapping[str, Any], thing: str) -> float:
-    """Return the milliseconds of one unit at a point: an example, a pair, or a target of an example."""
-    measured = point["things"][thing]
-    units = measured["pairs"] * (point["count"] if axis == "targets" else 1)
-    return 1000 * statistics.median(measured["seconds"]) / units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,6 +185,10 @@ class Results:
                 return job["found"][thing] / 1e6
         return None
 
+    def growth(self) -> list[dict[str, Any]]:
+        """Return what was found about growth, one for each network."""
+        return [job for job in self.found["growth"] if job.get("found")]
+
     def _jobs(self, model: str, framework: str) -> list[dict[str, Any]]:
         return [
             job
@@ -201,3 +205,10 @@ def seconds(run: dict[str, Any], thing: str) -> float:
 def worst(errors: Iterable[float]) -> float | None:
     """Return the largest error; NaN counts as larger than any."""
     return max(errors, key=lambda error: (error != error, error), default=None)
+
+
+def cost(axis: str, point: Mapping[str, Any], thing: str) -> float:
+    """Return the milliseconds of one unit at a point: an example, a pair, or a target of an example."""
+    measured = point["things"][thing]
+    units = measured["pairs"] * (point["count"] if axis == "targets" else 1)
+    return 1000 * statistics.median(measured["seconds"]) / units

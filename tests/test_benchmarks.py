@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import tables
+from benchmarks import pages
 from benchmarks.aims import AIMS, PEER_AIMS
 from benchmarks.cases import CASES, PUBLISHED, data_of
 from benchmarks.results import OURS, PEERS, Results, gather
@@ -50,13 +50,14 @@ def test_tables_for_the_pages_come_from_the_file(folder: Path, tmp_path: Path) -
     page = tmp_path / "README.md"
     page.write_text("before\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n", encoding="utf-8")
     results = Results.read(folder / "results.json")
-    tables.write_between(page, "speed", tables.markdown(results))
+    pages.write_between(page, "speed", pages.short(results))
     line = results.line("tiny", "rescale")
     assert line
-    assert f"| Rescale, shared reference | {line.ratio:.2f} |" in page.read_text(encoding="utf-8")
-    assert re.fullmatch(r"before\n<!-- speed -->\n\|.*\|\n<!-- /speed -->\nafter\n", page.read_text("utf-8"), re.S)
+    text = page.read_text(encoding="utf-8")
+    assert f"| Rescale, shared reference | {line.ratio:.2f} |" in text
+    assert re.fullmatch(r"before\n<!-- speed -->\n\n\|.*processes\.\n\n<!-- /speed -->\nafter\n", text, re.DOTALL)
     with pytest.raises(ValueError, match="expected one <!-- other -->"):
-        tables.write_between(page, "other", "")
+        pages.write_between(page, "other", "")
 
 
 def made_up(ours: dict[str, Any], torch: dict[str, Any], path: Path) -> Results:
@@ -84,7 +85,7 @@ def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     assert captum
     assert (rescale.milliseconds, rescale.ratio, rescale.aim) == (3000, 1.5, AIMS["rescale"]["basset"])
     assert rescale.wrong
-    assert tables.ratio(rescale) == "wrong"
+    assert pages.ratio(rescale) == "wrong"
     assert captum.ratio == 0.5
     assert captum.factor == 4
     assert not captum.wrong
@@ -92,7 +93,7 @@ def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     assert ten
     assert ten.ratio == 0.5
     assert refused
-    assert tables.factor(refused) == "refuses"
+    assert pages.factor(refused) == "refuses"
     assert results.line("basset", "reveal_cancel") is None
 
 

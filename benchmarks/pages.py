@@ -1,0 +1,73 @@
+"""The results as Markdown, put into the pages that quote them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.aims import AIMS
+from benchmarks.cases import CASES
+from benchmarks.results import PEERS, TITLES, Line, Results
+from benchmarks.tables import NAMES, growth_rows, measured_on, our_rows, peer_rows, refusals
+
+
+def short(results: Results) -> str:
+    """Return the tables of README.md, with networks as columns."""
+    models = results.models
+    heads = [f"{NAMES[name]}, {CASES[name].batch}" for name in models]
+    rows = [["multiple of gradient x input", *heads]]
+    rows += [[TITLES[thing], *(ratio(results.line(model, thing)) for model in models)] for thing in AIMS]
+    parts = [as_markdown(rows)]
+    peers = [thing for thing in PEERS if any(results.peer_line(model, thing) for model in models)]
+    if peers:
+        rows = [["time for a pair, over ours", *heads]]
+        rows += [[TITLES[thing], *(factor(results.peer_line(model, thing)) for model in models)] for thing in peers]
+        parts.append(as_markdown(rows))
+    return "\n".join([*parts, measured_on(results)])
+
+
+def whole(results: Results) -> str:
+    """Return all tables, as benchmarks/README.md has them."""
+    parts = [measured_on(results) + "\n", as_markdown(our_rows(results))]
+    if len(peer_rows(results)) > 1:
+        parts.append(as_markdown(peer_rows(results)))
+    parts += [f"{line}\n" for line in refusals(results)]
+    for job in results.growth():
+        parts += [f"{NAMES[job['model']]}, milliseconds:\n", as_markdown(growth_rows(job))]
+    return "\n".join(parts)
+
+
+def ratio(line: Line | None) -> str:
+    """Return a cell about this package."""
+    return f"{line.ratio:.2f}" if line and not line.wrong else "wrong" if line else ""
+
+
+def factor(line: Line | None) -> str:
+    """Return a cell about another package."""
+    if line is None:
+        return ""
+    if line.failed or line.factor is None:
+        return "refuses"
+    return f"{line.factor:.1f}" + (", wrong" if line.wrong else "")
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows, of which the first are heads, as a Markdown table."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
+
+
+def write_between(path: Path, mark: str, text: str) -> None:
+    """Put a text between the two comments of a page that carry a mark.
+
+    Raises
+    ------
+    ValueError
+        When the page has no such comments.
+    """
+    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    page = path.read_text(encoding="utf-8")
+    if page.count(start) != 1 or page.count(end) != 1:
+        raise ValueError(f"{path}: expected one {start} and one {end}")
+    before, rest = page.split(start)
+    path.write_text(f"{before}{start}\n\n{text.strip()}\n\n{end}{rest.split(end)[1]}", encoding="utf-8")

@@ -1,0 +1,50 @@
+"""The results on a terminal: red where scores are wrong, yellow where an aim is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from benchmarks.results import Line, Results
+from benchmarks.tables import NAMES, growth_rows, measured_on, our_rows, peer_rows, refusals
+
+
+def show(results: Results) -> None:
+    """Print the tables."""
+    console = Console(width=150, highlight=False)
+    console.print(measured_on(results))
+    ours, peers = list(results.lines()), list(results.peer_lines())
+    console.print(table("deeplift_tf", our_rows(results), [colour(line, missed_aim(line)) for line in ours]))
+    if peers:
+        console.print(table("other packages", peer_rows(results), [colour(line, less(line)) for line in peers]))
+    for job in results.growth():
+        rows = growth_rows(job)
+        console.print(table(f"{NAMES[job['model']]}: milliseconds", rows, [""] * len(rows[1:])))
+    for refusal in refusals(results):
+        console.print(refusal, style="red")
+
+
+def missed_aim(line: Line) -> bool:
+    """Whether a line of ours is slower than it should be."""
+    return line.aim is not None and line.ratio > line.aim
+
+
+def less(line: Line) -> bool:
+    """Whether another package takes less of a multiple of our time than it should."""
+    return line.aim is not None and line.factor is not None and line.factor < line.aim
+
+
+def colour(line: Line, aim_is_missed: bool) -> str:
+    """Return the colour of a line."""
+    return "red" if line.wrong else "yellow" if aim_is_missed else ""
+
+
+def table(title: str, rows: Sequence[Sequence[str]], styles: Sequence[str]) -> Table:
+    """Return rows, of which the first are heads, as a table."""
+    columns = [Column(head, no_wrap=True, justify="left" if i < 2 else "right") for i, head in enumerate(rows[0])]
+    made = Table(*columns, title=title)
+    for row, style in zip(rows[1:], styles, strict=True):
+        made.add_row(*row, style=style)
+    return made
