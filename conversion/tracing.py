@@ -90,12 +90,13 @@ def concrete(
 
 def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
     """Return a copy of a layer with the same weights that computes in a dtype; the layer itself if that fails."""
-    if not isinstance(operation, keras.Layer) or hasattr(operation, "get_vocabulary"):
-        return (
-            operation  # a table of words is filled when its file is read or by `adapt`: a copy would have an empty one
-        )
+    if not isinstance(operation, keras.Layer) or isinstance(operation, keras.layers.Lambda):
+        return operation  # a copy of a user's function would not know the names around it
+    if hasattr(operation, "get_vocabulary"):
+        return operation  # a table is filled when its file is read, or by `adapt`: a copy would have an empty one
+    own = {"dtype": dtype.name} if _dtype_of(operation, dtype).is_floating else {}  # what makes integers goes on to
     try:
-        copied = type(operation).from_config({**operation.get_config(), "dtype": dtype.name, **changes})
+        copied = type(operation).from_config({**operation.get_config(), **own, **changes})
         copied.build_from_config(operation.get_build_config() or {})
         copied.set_weights(operation.get_weights())
     except Exception:  # a layer without a config that makes it again: trace the one that there is

@@ -36,15 +36,17 @@ def unfolded(scope: Scope, **changes: Any) -> tuple[Edge, ...] | None:
     copied = copy_in(use.operation, scope.dtype, **changes)
     if copied is use.operation and getattr(copied, "_layers", None):
         return None  # a call would leave its traces on the layers that it holds
-    symbols = [symbol(spec.shape, spec.dtype.name) for spec in use.specs]
-    attach_masks(use.operation, use.arguments, dict(zip(map(id, use.symbols), symbols, strict=True)))
+    edges = dict(zip(map(id, use.symbols), scope.inputs, strict=True))  # one for what is given twice
+    made = {id(each): symbol(spec.shape, spec.dtype.name) for each, spec in zip(use.symbols, use.specs, strict=True)}
+    attach_masks(use.operation, use.arguments, made)
     call = caller(use.arguments, use.symbols, scope.dtype)
-    graph = graph_of(lambda: call(copied.call, *symbols), symbols)
+    symbols = [made[id(each)] for each in use.symbols]
+    graph = graph_of(lambda: call(copied.call, *symbols), list(made.values()))
     if graph is None:
         return None
     drafts = list(scope.drafts)
     try:
-        return tuple(add_graph(scope, graph, scope.inputs))
+        return tuple(add_graph(scope, graph, list(edges.values())))
     except UnsupportedLayerError:  # an operation inside mixes rows, which the whole may well not do
         scope.drafts[:] = drafts
         return None

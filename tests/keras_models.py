@@ -338,7 +338,8 @@ def _activation_rows() -> list[Row]:
         for name, tags in VECTOR_FUNCTIONS.items()
         if name != "glu" and _in_this_keras(name)
     ]
-    return [*rows, Row("activation_glu", "Activation", _glu, ((3, 8),), frozenset(["exact"]))]
+    glu = Row("activation_glu", "Activation", _glu, ((3, 8),), frozenset(["exact"]))
+    return [*rows, *([glu] if _in_this_keras("glu") else [])]
 
 
 def _glu() -> keras.Model:
@@ -525,7 +526,7 @@ def _wrapping_rows() -> list[Row]:
             (3, 4, 2),
         ),
         ("SpectralNormalization", _around_layer("SpectralNormalization", lambda: layers.Dense(3)), (4,)),
-        ("Lambda", _around_layer("Lambda", lambda: lambda x: keras.ops.logsumexp(x, 1)), (4, 3)),
+        ("Lambda", _around_layer("Lambda", lambda: lambda x: keras.ops.logsumexp(x, (1,))), (4, 3)),
         ("Pipeline", _around_layer("Pipeline", lambda: [layers.Rescaling(0.5), layers.RandomFlip()]), (4, 4, 3)),
     ]
     return [_made(name.lower(), name, make, (shape,), "exact beyond") for name, make, shape in table]
@@ -742,5 +743,5 @@ MODEL_ROWS: tuple[Row, ...] = (
     _model_row(_xception_block, (8, 8, 3)),
     _model_row(_squeeze_excite, (6, 6, 3)),
     _model_row(_same_tensor_twice, (5,)),
-    _model_row(_inline_operations, (5,), tags="path beyond"),
+    *([_model_row(_inline_operations, (5,), tags="path beyond")] if _in_this_keras("glu") else []),
 )

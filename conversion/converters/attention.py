@@ -35,7 +35,8 @@ def dot_product_attention(operation: Any, scope: Scope) -> Edge | tuple[Edge, ..
     """softmax(scale·QKᵀ)V, head by head; queries, keys and values are (rows, positions, heads, channels)."""
     given = constants_of(scope)
     parts = dict(zip(map(id, scope.use.symbols), zip(scope.inputs, scope.shapes, strict=True), strict=True))
-    if operation.attn_logits_soft_cap or any(id(given[name]) not in parts for name in ("query", "key", "value")):
+    soft_cap = getattr(operation, "attn_logits_soft_cap", None)  # since Keras 3.11
+    if soft_cap or any(id(given[name]) not in parts for name in ("query", "key", "value")):
         return scope.path()
     (query, q_shape), (key, k_shape), (value, _) = (parts[id(given[name])] for name in ("query", "key", "value"))
     times = (q_shape[2] or 1) // (k_shape[2] or 1)

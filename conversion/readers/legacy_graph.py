@@ -10,7 +10,14 @@ from typing import Any
 
 from deeplift_tf.conversion.readers.legacy_nodes import Graph, single
 from deeplift_tf.conversion.readers.tf_operations import replaced
-from deeplift_tf.conversion.readers.vocabulary import MODELS, CustomObjects, find, layer_names, operation_module
+from deeplift_tf.conversion.readers.vocabulary import (
+    MODELS,
+    CustomObjects,
+    find,
+    layer_names,
+    operation_module,
+    takes_name,
+)
 from deeplift_tf.conversion.upgrades import (
     RENAMED_CLASSES,
     RETIRED_CLASSES,
@@ -153,7 +160,7 @@ class _Upgrader:
         except LayerRetiredError as error:
             self.retired.append(f"{layer['name']!r} ({layer['class_name']}: {error})")
             return layer
-        config = {"name": layer["name"], **settings}
+        config = {"name": layer["name"], **settings} if takes_name(name) else settings
         parts = {"class_name": name, "config": config, "registered_name": name, "inbound_nodes": calls}
         return {"module": operation_module(name), "name": layer["name"], **parts}
 

@@ -44,6 +44,12 @@ def is_operation(module: str, name: str) -> bool:
     return inspect.isclass(found) and issubclass(found, keras.Operation) and found.__module__ == module
 
 
+def takes_name(operation: str) -> bool:
+    """Whether an operation of keras.ops can be given a name, as all can since Keras 3.11."""
+    module = operation_module(operation)
+    return module is not None and "name" in inspect.signature(vars(sys.modules[module])[operation].__init__).parameters
+
+
 def is_activation(name: str) -> bool:
     """Whether keras.activations knows the function."""
     try:

@@ -12,6 +12,7 @@ from keras import layers, ops
 
 import deeplift_tf as dl
 from deeplift_tf.errors import UnsupportedLayerError
+from tests.installed import keras_version
 
 A = np.random.default_rng(5).normal(size=(4, 3)).astype("float32")
 B = np.random.default_rng(6).normal(size=(5, 4)).astype("float32")
@@ -122,6 +123,25 @@ FAMILIES: dict[str, dict[str, Operation]] = {
         "stop_gradient": lambda x, y: ops.stop_gradient(x),
         "computed_switch": lambda x, y: x * ops.cast(ops.max(x, (1, 2), keepdims=True) > 2.0, "float32"),
     },
+}
+
+SINCE = {  # in which Keras an operation came, or runs on symbols
+    "attention": (3, 11),
+    "glu": (3, 7),
+    "hypot": (3, 12),
+    "layer_normalization": (3, 11),
+    "logsumexp": (3, 11),
+    "logsumexp_keepdims": (3, 11),
+    "moments": (3, 11),
+    "rms_normalization": (3, 9),
+    "stop_gradient": (3, 6),
+    "tril": (3, 10),
+}
+FAMILIES = {
+    family: {
+        name: operation for name, operation in operations.items() if SINCE.get(name, keras_version) <= keras_version
+    }
+    for family, operations in FAMILIES.items()
 }
 
 

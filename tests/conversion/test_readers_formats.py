@@ -14,6 +14,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from tests.conversion.saved_models import assert_same, outputs, randomised, rows, small_model
+from tests.installed import since_keras
 
 
 def save_keras(model: keras.Model, folder: Path) -> Any:
@@ -96,7 +97,7 @@ LAYERS = {
         keras.layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 9.0]),
         keras.layers.Dense(4, kernel_regularizer="l2", kernel_constraint="max_norm", activity_regularizer="l1"),
         keras.layers.LayerNormalization(),
-        keras.layers.RMSNormalization(),
+        *(getattr(keras.layers, name)() for name in ["RMSNormalization"] if hasattr(keras.layers, name)),
     ],
 }
 
@@ -209,6 +210,7 @@ def test_quantised_models_become_float32_ones(mode: str, tmp_path: Path) -> None
         np.testing.assert_allclose(found, expected, atol=0.5 * np.abs(expected).max() / 127 + 1e-6)
 
 
+@since_keras(3, 12, "int4")
 def test_quantised_otherwise_is_refused(tmp_path: Path) -> None:
     original = randomised(keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="packed")]))
     quantize(original, "int4")
