@@ -121,6 +121,11 @@ class Summary(NamedTuple):
     callback=parse_targets,
     help="Several targets instead of one: 0,3 or counts,profile.",
 )
+@click.option(
+    "--control",
+    metavar="CONTROL",
+    help="DNA: what the model's other inputs hold: zeros; A.bw,B.bw, one for each track; or arrays in an .npz file.",
+)
 @click.option("--length", type=click.IntRange(min=1), help="DNA: of the windows, where the model takes any.")
 @click.option("--upper-case", is_flag=True, help="DNA: count lower-case letters as bases, not as N.")
 @click.option("--reverse-complement", is_flag=True, help="DNA: mean over both strands.")
@@ -170,7 +175,7 @@ def score(
 
         def complete(folder: Path) -> None:
             if shard.of == 1:  # else it is for `merge` to write them
-                sequences: SequenceRows = next(iter(rows.arrays.values()))  # type: ignore[assignment]
+                sequences: SequenceRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
                 Formats.of(given).write(folder, scorer.labels, sequences)
 
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}

@@ -1,4 +1,8 @@
-"""Scores of sequences in the files that other tools read: TF-MoDISco's, chrombpnet's and bpnet's."""
+"""Scores of sequences in the files that other tools read: TF-MoDISco's, chrombpnet's and bpnet's.
+
+HDF5 files are compressed by gzip and not by Blosc, as those tools themselves write them: every reader of HDF5 has gzip,
+and Blosc only those that import hdf5plugin.
+"""
 
 from __future__ import annotations
 

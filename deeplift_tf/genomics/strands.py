@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,28 @@ def both_strands(score: Callable[..., Scores]) -> Callable[..., Scores]:
     """Return a scoring function whose scores are the means over the two strands, at the positions of the one given.
 
     References are made for each strand; arrays are turned round as the sequences are. delta is the larger of the two.
+    Tracks that go beside the sequences are turned round too: both their positions and their order, that of the strands.
 
     Parameters
     ----------
     score : callable
-        A scoring function of one input of shape (N, length, 4).
+        A scoring function of an input of shape (N, length, 4), that returns the scores of this one alone.
     """
 
-    def averaged(x: np.ndarray, references: Any = None, **arguments: Any) -> Scores:
-        turned = reverse_complement(references) if np.ndim(references) > 1 else references
+    def averaged(x: Any, references: Any = None, **arguments: Any) -> Scores:
         forward = score(x, references=references, **arguments)
-        reverse = score(reverse_complement(x), references=turned, **arguments)
+        reverse = score(turned(x, x), references=turned(references, x), **arguments)
         return mean_of(forward, reverse)
 
     return averaged
+
+
+def turned(values: Any, x: Any) -> Any:
+    """Return arrays of the other strand: all axes of a row are reversed; a number, or what makes them, stays."""
+    if isinstance(x, Mapping):
+        return {name: turned(values[name] if isinstance(values, Mapping) else values, x[name]) for name in x}
+    axes = np.ndim(x) - 1
+    return values if np.ndim(values) < axes else np.flip(values, tuple(range(-axes, 0)))
 
 
 def mean_of(forward: Scores, reverse: Scores) -> Scores:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,15 +74,16 @@ def _open_npz(path: Path) -> Iterator[Mapping[str, RowArray]]:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise InputError(f"{path}: expected an .npz archive saved by numpy; {error}") from error
-    with archive:
+    with ExitStack() as stack:
+        stack.enter_context(archive)
         names = [name for name in archive.namelist() if name.endswith(".npy")]
-        yield {name.removesuffix(".npy"): _member(archive, name) for name in names}
+        yield {name.removesuffix(".npy"): _member(archive, name, stack) for name in names}
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> NpyRows:
+def _member(archive: zipfile.ZipFile, name: str, stack: ExitStack) -> NpyRows:
     where = f"{archive.filename}: array {name.removesuffix('.npy')!r}"
     try:
-        return NpyRows(archive.open(name), archive.getinfo(name).file_size, where)
+        return NpyRows(stack.enter_context(archive.open(name)), archive.getinfo(name).file_size, where)
     except zipfile.BadZipFile as error:
         raise InputError(f"{where}: damaged; {error}") from error
 
@@ -161,10 +162,24 @@ def _listed(names: Mapping[str, RowArray] | Sequence[str], most: int = 10) -> st
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of the arrays that feed a network, one array for each input."""
+    """Rows of the arrays that feed a network, one array for each input.
+
+    Attributes
+    ----------
+    path : Path
+    arrays : mapping of str to RowArray
+    held : frozenset of str
+        Inputs that are given and not scored: each is its own reference.
+    """
 
     path: Path
     arrays: Mapping[str, RowArray]
+    held: frozenset[str] = frozenset()
+
+    @property
+    def scored(self) -> list[str]:
+        """The inputs that are scored."""
+        return [name for name in self.arrays if name not in self.held]
 
     @property
     def count(self) -> int:

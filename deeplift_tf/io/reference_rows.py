@@ -135,7 +135,7 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     if not isinstance(given, Mapping):
         return ReferenceRows(given, {}, frozenset())
     try:
-        arrays = select(given, list(rows.arrays), path)
+        arrays = select(given, rows.scored, path)
     except InputError as error:
         raise ReferencesError(f"references: {error}") from error
     for name, array in arrays.items():

@@ -47,6 +47,7 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
         rows; of rank(x) with one row, the same, with N rows, one for each; of rank(x) + 1, shape (1, R, ...), a
         background for all rows, or (N, R, ...), R for each. A callable takes rows of x, in the structure of x, and
         returns any of these forms with as many rows; it is called batch by batch and has to treat every row on its own.
+        In a list or dict each part is any of these, a callable too, which then takes rows of its own input.
     x : Batch
     inputs : sequence of Input
 
@@ -60,11 +61,22 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
     if callable(references):
         return _called(references, x, inputs)
     parts = [references] * len(inputs) if _is_scalar(references) else _arranged(references, inputs)
-    arrays = [as_pairs(part, array.shape, value) for part, array, value in zip(parts, x.arrays, inputs, strict=True)]
-    rows = max(len(array) for array in arrays)
-    arrays = [np.broadcast_to(array, (rows, *array.shape[1:])) for array in arrays]
-    count = _common_count(arrays, inputs)
-    return References(count, lambda start, stop: tuple(_rows(array, start, stop) for array in arrays))
+    each = [_of_input(part, array, value) for part, array, value in zip(parts, x.arrays, inputs, strict=True)]
+
+    def take(start: int, stop: int) -> tuple[np.ndarray, ...]:
+        made = [array for one in each for array in one.take(start, stop)]
+        rows = max(len(array) for array in made)
+        return tuple(np.broadcast_to(array, (rows, *array.shape[1:])) for array in made)
+
+    return References(_common_count([one.count for one in each], inputs), take)
+
+
+def _of_input(part: Any, array: np.ndarray, value: Input) -> References:
+    """Return the references of one input."""
+    if callable(part):
+        return _called(part, Batch((array,), (value.name,), np.ndarray), [value])
+    pairs = as_pairs(part, array.shape, value)
+    return References(pairs.shape[1], lambda start, stop: (_rows(pairs, start, stop),))
 
 
 def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
@@ -120,10 +132,10 @@ def _arranged(references: Any, inputs: Sequence[Input]) -> list[Any]:
         raise ReferencesError(str(error)) from error
 
 
-def _common_count(arrays: Sequence[np.ndarray], inputs: Sequence[Input]) -> int:
-    counts = {array.shape[1] for array in arrays} - {1} or {1}
+def _common_count(each: Sequence[int], inputs: Sequence[Input]) -> int:
+    counts = {*each} - {1} or {1}
     if len(counts) > 1:
-        found = {value.name: array.shape[1] for value, array in zip(inputs, arrays, strict=True)}
+        found = {value.name: count for value, count in zip(inputs, each, strict=True)}
         raise ReferencesError(f"references: expected the same number for every input; received {found}")
     return counts.pop()
 

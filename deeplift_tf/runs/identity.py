@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FILES = ("model", "weights", "input", "references", "regions", "genome", "chrom_sizes")  # arguments that name files
+# arguments that name files
+FILES = ("model", "weights", "input", "references", "regions", "genome", "chrom_sizes", "control")
 HASHED = 2**29  # bytes; the contents of larger files are known by their size and time alone
 
 

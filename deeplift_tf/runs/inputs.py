@@ -39,13 +39,14 @@ def input_of(arguments: Mapping[str, Any]) -> RunInput:
     Parameters
     ----------
     arguments : mapping
-        input, dataset, preprocess, on_error; for DNA also regions, genome, length and upper_case. Paths may be text.
+        input, dataset, preprocess, on_error; for DNA also regions, genome, length, upper_case and control. Paths may be
+        text.
     """
     path, skip = Path(arguments["input"] or arguments["regions"]), arguments["on_error"] == "skip"
-    if arguments["input"] is None:
-        return Sequences(path, Path(arguments["genome"]), arguments["length"], arguments["upper_case"], skip)
-    if is_fasta(path):
-        return Sequences(path, None, arguments["length"], arguments["upper_case"], skip)
+    if arguments["input"] is None or is_fasta(path):
+        genome = Path(arguments["genome"]) if arguments["input"] is None else None
+        control = arguments.get("control")
+        return Sequences(path, genome, arguments["length"], arguments["upper_case"], skip, control)
     return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
 
 
@@ -105,6 +106,8 @@ class Sequences(NamedTuple):
         Count lower-case letters as bases.
     skip : bool
         Leave out sequences of another length.
+    control : str, optional
+        What the other inputs of the model hold; see `deeplift_tf.genomics.open_controls`.
     """
 
     path: Path
@@ -112,6 +115,7 @@ class Sequences(NamedTuple):
     length: int | None = None
     upper_case: bool = False
     skip: bool = False
+    control: str | None = None
 
     def check(self) -> None:
         """Look for the files."""
@@ -121,12 +125,18 @@ class Sequences(NamedTuple):
 
     @contextmanager
     def open(self, network: Network) -> Iterator[Rows]:
-        """Open the sequences for the one input of a network."""
+        """Open the sequences for the input of a network that takes them, and what the other inputs hold."""
+        from deeplift_tf.genomics import open_controls
+
         name, length = sequence_input(network)
         if length is not None and self.length not in (None, length):
             raise InputError(f"--length {self.length}: the model takes sequences of {length}")
-        with self.sequences(length or self.length) as sequences:
-            yield Rows(self.path, {name: sequences})
+        others = {each: shape for each, shape in network.input_shapes.items() if each != name}
+        with (
+            self.sequences(length or self.length) as sequences,
+            open_controls(self.control, sequences.regions, others) as held,
+        ):
+            yield Rows(self.path, {name: sequences, **held}, frozenset(held))
 
     def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows]:
         """Open the sequences, all of one length."""
@@ -140,9 +150,16 @@ class Sequences(NamedTuple):
 
 
 def sequence_input(network: Network) -> tuple[str, int | None]:
-    """Return the name of the one input, and the length that it takes."""
+    """Return the name of the input that takes sequences, and their length.
+
+    Raises
+    ------
+    InputError
+        When it is not clear which.
+    """
     shapes = network.input_shapes
-    if len(shapes) != 1 or len(next(iter(shapes.values()))) != 3 or next(iter(shapes.values()))[2] != 4:
-        raise InputError(f"sequences: expected a model of one input of shape (None, length, 4); received {shapes}")
-    ((name, shape),) = shapes.items()
-    return name, shape[1]
+    found = [name for name, shape in shapes.items() if len(shape) == 3 and shape[2] == 4]
+    found = [name for name in found if "seq" in name.lower()] if len(found) > 1 else found
+    if len(found) != 1:
+        raise InputError(f"sequences: expected a model with an input of shape (None, length, 4); received {shapes}")
+    return found[0], shapes[found[0]][1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -68,11 +68,14 @@ class Scorer:
     """
 
     def __init__(self, request: Request, network: Network | None = None) -> None:
-        from deeplift_tf.genomics import both_strands
+        from deeplift_tf.genomics.strands import both_strands
         from deeplift_tf.methods.named import scoring_function
+        from deeplift_tf.runs.inputs import sequence_input
 
         network = request.model.convert() if network is None else network
         score = scoring_function(network, request.method, request.layers)
+        self._input = sequence_input(network)[0] if request.sequences else ""
+        score = of_input(score, self._input) if request.sequences else score
         self._request, self._score = request, both_strands(score) if request.reverse_complement else score
         self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
 
@@ -94,8 +97,11 @@ class Scorer:
         -------
         dict of str to np.ndarray, shape (n, ...)
         """
-        arrays: Arrays = {"sequences": x} if self._request.sequences else {}
-        x = np.asarray(x, np.float32) if self._request.sequences else x
+        arrays: Arrays = {}
+        if self._request.sequences:
+            arrays["sequences"] = x[self._input] if isinstance(x, Mapping) else x
+            letters = np.asarray(arrays["sequences"], np.float32)
+            x = {**x, self._input: letters} if isinstance(x, Mapping) else letters
         for label, scores in self._each(x, references):
             for part in self._request.parts:
                 arrays |= named(part, label if len(self.tasks) > 1 else "", getattr(scores, part))
@@ -119,6 +125,17 @@ class Scorer:
             for index, each in enumerate(alike):
                 values: dict[str, Any] = {name: at(value, index) for name, value in scores._asdict().items()}
                 yield each.label, type(scores)(**values)
+
+
+def of_input(score: Callable[..., Scores], name: str) -> Callable[..., Scores]:
+    """Return a scoring function that keeps the scores of one of several inputs."""
+
+    def kept(x: Any, references: Any = None, **arguments: Any) -> Scores:
+        scores = score(x, references=references, **arguments)
+        parts = {part: getattr(scores, part) for part in ("contributions", "multipliers", "hypothetical")}
+        return scores._replace(**{part: each[name] for part, each in parts.items() if isinstance(each, Mapping)})
+
+    return kept
 
 
 def at(value: Any, index: int) -> Any:

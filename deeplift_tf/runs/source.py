@@ -45,7 +45,15 @@ class Source(NamedTuple):
         """Read consecutive rows."""
         x, bad = self.rows.read_good(rows) if self.skip else (self.rows.read(rows), {})
         skipped = {rows.start + row: reason for row, reason in bad.items()}
-        return Batch(rows, x, self.references.read(rows), skipped, self.rows.names(rows))
+        return Batch(rows, x, self._references(rows, x), skipped, self.rows.names(rows))
+
+    def _references(self, rows: slice, x: Any) -> Any:
+        """Return the references of rows: of the inputs that are held, what they are."""
+        read = self.references.read(rows)
+        if not self.rows.held:
+            return read
+        given = read if isinstance(read, Mapping) else dict.fromkeys(self.rows.scored, read)
+        return {**given, **{name: x[name] for name in self.rows.held}}
 
 
 class Shard(NamedTuple):

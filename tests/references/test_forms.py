@@ -291,3 +291,18 @@ def test_a_callable_whose_number_of_references_changes(score: Score) -> None:
 
     with pytest.raises(ReferencesError, match=r"expected 2 references.*received 3 from row 1 on"):
         score(X, references, batch_size=2)
+
+
+def test_each_input_has_references_of_its_own_form(double: Score) -> None:
+    rows = np.random.default_rng(26).normal(size=(R, 1, *SHAPE))
+    found = double({"x": X, "z": Z}, {"x": lambda x: np.stack([x * row[0, 0, 0] for row in rows], 1), "z": Z})
+    wanted = double({"x": X, "z": Z}, {"x": np.stack([X * row[0, 0, 0] for row in rows], 1), "z": Z})
+    assert_close_to_largest(found.contributions["x"], wanted.contributions["x"], SAME)
+    assert np.abs(found.contributions["z"]).max() == 0  # it is its own reference
+    mixed = double({"x": X, "z": Z}, {"x": lambda x: -x, "z": 0.5}, batch_size=1)
+    assert_close_to_largest(mixed.outputs, wanted.outputs, SAME)
+    assert_close_to_largest(
+        mixed.contributions["z"], double([X, Z], [-X, np.full((1, *OTHER), 0.5)]).contributions[1], SAME
+    )
+    with pytest.raises(ReferencesError, match="the same number for every input"):
+        double({"x": X, "z": Z}, {"x": lambda x: np.stack([x] * R, 1), "z": np.zeros((1, R - 1, *OTHER))})
