@@ -16,7 +16,9 @@ from deeplift_tf.graph import Edge
 from deeplift_tf.methods import WITHOUT_REFERENCES, method_named, name_of
 from deeplift_tf.methods.table import Method
 from deeplift_tf.plots import heatmap
-from deeplift_tf.plots.figure import panels
+from deeplift_tf.plots.figure import panels, titled
+from deeplift_tf.plots.heatmap import show
+from deeplift_tf.plots.maps import picture_of
 from deeplift_tf.references import as_references
 from deeplift_tf.scoring import Scores
 from deeplift_tf.target_layer import probabilities, resolve_target
@@ -72,24 +74,33 @@ class Comparison(NamedTuple):
         Returns
         -------
         fig : matplotlib.figure.Figure
-        axes : np.ndarray, shape (rows, M)
+        axes : np.ndarray, shape (rows, M), or (rows, 1 + M) of images, which are drawn first
         """
-        names, count = list(self.scores), len(self.scores)
-        shape = np.shape(self.x) if self.x is not None else ()
-        flat = len(shape) != 4
-        size = (3.0, 2.0) if flat else (2.4, 2.4)
-        fig, axes = panels(count * len(rows), count, size)
-        grid = axes.reshape(len(rows), count)
+        maps = [per_position(flat_rows(each.contributions)) for each in self.scores.values()]
+        if self.x is not None and self.x.ndim == 4:
+            return drawn_as_images(maps, self.x, list(self.scores), rows)
+        fig, axes = panels(len(maps) * len(rows), len(maps), (3.0, 2.0))
+        grid = axes.reshape(len(rows), len(maps))
         for line, row in zip(grid, rows, strict=True):
-            for panel, name in zip(line, names, strict=True):
-                values = per_position(flat_rows(self.scores[name].contributions))[row]
-                if flat:
-                    panel.bar(np.arange(values.size), values.ravel(), width=1.0, color="#b2182b")
-                    panel.set_title(name, fontsize="small")
-                else:
-                    assert self.x is not None
-                    heatmap(values, self.x[row], titles=name, colorbar=False, ax=panel)
+            for panel, values, name in zip(line, maps, self.scores, strict=True):
+                panel.bar(np.arange(values[row].size), values[row].ravel(), width=1.0, color="#b2182b")
+                titled(panel, name)
         return fig, grid
+
+
+def drawn_as_images(
+    maps: Sequence[np.ndarray], x: np.ndarray, names: Sequence[str], rows: Sequence[int]
+) -> tuple[Any, np.ndarray]:
+    """Draw images and, beside each, its maps with the edges of what they are about."""
+    columns = 1 + len(maps)
+    fig, axes = panels(columns * len(rows), columns, (2.2, 2.3))
+    grid = axes.reshape(len(rows), columns)
+    style: dict[str, Any] = {"alpha": 1.0, "edges": True, "vmax": "each", "colorbar": False, "titles": names}
+    for line, row in zip(grid, rows, strict=True):
+        heatmap([each[row] for each in maps], [x[row]] * len(maps), ax=line[1:], **style)
+        show(line[0], picture_of(x[row]))
+        titled(line[0], f"row {row}")
+    return fig, grid
 
 
 def compare(

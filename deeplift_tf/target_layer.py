@@ -91,3 +91,23 @@ def probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor | No
     if not isinstance(layer, Softmax):
         return tf.stack([values, 1 - values], -1)
     return tf.exp(values) if isinstance(layer, LogSoftmax) else values
+
+
+def log_probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor:
+    """Return the logarithms of the probabilities of classes: exact where a class is certain.
+
+    Parameters
+    ----------
+    graph : Graph
+    edge : Edge
+        Of classes; a softmax is taken where none makes it.
+    values : tf.Tensor, shape (N, ...)
+        At `before_activation` of the edge.
+
+    Returns
+    -------
+    tf.Tensor, shape (N, ..., classes)
+    """
+    if before_activation(graph, edge) == edge or isinstance(graph.node(edge.node).layer, Softmax):
+        return tf.nn.log_softmax(values)
+    return tf.math.log_sigmoid(tf.stack([values, -values], -1))

@@ -71,6 +71,8 @@ def test_references_far_from_uniform_are_named(caplog: pytest.LogCaptureFixture)
     (note,) = found.notes
     # softmax of (3, 0, 0)
     assert note.startswith("references first: their own output is up to 0.58 away from uniform (0.33)")
+    three = dl.convert(randomise(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "sigmoid")]), 3))
+    assert "uniform (0.5)" in dl.compare(three, x, ["rescale"], [20.0]).notes[0]  # each unit is a class of its own
     half = dl.convert(randomise(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")]), 3))
     assert "uniform (0.5)" in dl.compare(half, x, ["rescale"], [20.0]).notes[0]
 
@@ -80,7 +82,8 @@ def test_pictures(network: dl.Network) -> None:
 
     found = dl.compare(network, X, ["gradient", partial(methods.grad_cam, layer="conv")])
     fig, axes = found.plot(rows=(0, 2))
-    assert axes.shape == (2, 2) and axes[0, 1].get_title() == "grad_cam"
+    assert axes.shape == (2, 3) and [panel.get_title() for panel in axes[1]] == ["row 2", "gradient", "grad_cam"]
+    assert len(axes[0, 0].images) == 1  # the image first
     pyplot.close(fig)
     dense = dl.convert(keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]))
     fig, axes = dl.compare(dense, RNG.normal(size=(2, 5)), ["gradient", "rescale"]).plot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,7 @@ from deeplift_tf.graph import Edge, Graph, Input
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.references.makers import checked
 from deeplift_tf.rewriting import differentiable
-from deeplift_tf.target_layer import probabilities, resolve_target
+from deeplift_tf.target_layer import before_activation, log_probabilities, resolve_target
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -25,11 +26,25 @@ logger = logging.getLogger("deeplift_tf")
 
 DECAY = (0.9, 0.999)  # Adam's, of the means of gradients and of their squares
 
-LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-    "max_deviation": lambda p, wanted: tf.reduce_max(tf.abs(p - wanted), [1, 2]),
-    "mean_squared_error": lambda p, wanted: tf.reduce_mean((p - wanted) ** 2, [1, 2]),
-    "cross_entropy": lambda p, wanted: -tf.reduce_mean(tf.reduce_sum(wanted * tf.math.log(p + 1e-12), 2), 1),
-}
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (log p, shape (N, units, C), wanted, shape (C,)) -> shape (N,)
+
+
+def max_deviation(log_p: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """Return max |p − wanted|."""
+    return tf.reduce_max(tf.abs(tf.exp(log_p) - wanted), [1, 2])
+
+
+def mean_squared_error(log_p: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """Return the mean of (p − wanted)²."""
+    return tf.reduce_mean((tf.exp(log_p) - wanted) ** 2, [1, 2])
+
+
+def cross_entropy(log_p: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """Return −Σ wanted·log p."""
+    return -tf.reduce_mean(tf.reduce_sum(wanted * log_p, 2), 1)
+
+
+LOSSES: dict[str, Loss] = {loss.__name__: loss for loss in (max_deviation, mean_squared_error, cross_entropy)}
 
 
 class UniformOutput(NamedTuple):
@@ -65,8 +80,9 @@ def uniform_output(
 ) -> UniformOutput:
     """Change an input until the classes are equally likely: the perturbed baseline of Lerma and Lucas.
 
-    Minimised by Adam is share·L_out + (1 − share)·mean((x − start)²), for each row on its own; the step shrinks to
-    zero in half a cosine, and the best x of all steps is kept.
+    Minimised by Adam is share·L_out + (1 − share)·mean((x − start)²), for each row on its own, and the best x of all
+    steps is kept. Where a class is certain, the gradients of a softmax vanish, but for that of the cross-entropy: the
+    first half of the steps follows it, whatever L_out is. In both halves the step shrinks to zero in half a cosine.
 
     Parameters
     ----------
@@ -118,7 +134,7 @@ def uniform_output(
     search = Search(differentiable(network.graph), edge, LOSSES[loss], wanted, share, at)
     found = search.run(checked("uniform_output: steps", steps), learning_rate, as_progress(progress, "searching"))
     after = classes(network.graph, edge, found)
-    deviations = [LOSSES["max_deviation"](p, wanted).numpy() for p in (before, after)]
+    deviations = [max_deviation(log_p, wanted).numpy() for log_p in (before, after)]
     change = np.square((found - at).numpy()).reshape(len(x), -1).mean(1)
     logger.info(
         "uniform_output: largest deviation of a probability %.2g, from %.2g; mean squared change %.2g",
@@ -146,22 +162,22 @@ def filled(number: float, value: Input) -> np.ndarray:
 
 
 def classes(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
-    """Return the probabilities of the classes at x, shape (N, units, C): units are more than one of a sigmoid alone.
+    """Return the logarithms of the probabilities at x, shape (N, units, C): units are more than one of a sigmoid alone.
 
     Raises
     ------
     ReferencesError
         When the output is no distribution over classes.
     """
-    values = walk.forward(graph.ancestors([edge]), {graph.inputs[0].edge: x})[edge]
-    p = probabilities(graph, edge, values)
-    if values.shape.rank != 2 or (p is None and values.shape[1] == 1):
+    before = before_activation(graph, edge)
+    values = walk.forward(graph.ancestors([before]), {graph.inputs[0].edge: x})[before]
+    if values.shape.rank != 2 or (before == edge and values.shape[1] == 1):
         raise ReferencesError(
             "uniform_output: expected an output of probabilities, or of logits of several classes; its shape is "
             f"{values.shape}"
         )
-    p = tf.nn.softmax(values) if p is None else p
-    return p if p.shape.rank == 3 else p[:, None]
+    log_p = log_probabilities(graph, edge, values)
+    return log_p if log_p.shape.rank == 3 else log_p[:, None]
 
 
 def wanted_of(distribution: np.ndarray | Sequence[float] | None, count: int, dtype: tf.DType) -> tf.Tensor:
@@ -190,45 +206,42 @@ class Search:
     edge : Edge
         The output.
     loss : callable
-        (probabilities, wanted) -> L_out, shape (N,).
+        L_out, one of `LOSSES`.
     wanted : tf.Tensor, shape (C,)
     share : float
     start : tf.Tensor, shape (N, ...)
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        edge: Edge,
-        loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-        wanted: tf.Tensor,
-        share: float,
-        start: tf.Tensor,
-    ) -> None:
+    def __init__(self, graph: Graph, edge: Edge, loss: Loss, wanted: tf.Tensor, share: float, start: tf.Tensor) -> None:
         self.graph, self.edge, self.loss = graph, edge, loss
         self.wanted, self.share, self.start = wanted, share, start
 
-    def objective(self, x: tf.Tensor) -> tf.Tensor:
+    def objective(self, loss: Loss, x: tf.Tensor, log_p: tf.Tensor) -> tf.Tensor:
         """Return λ·L_out + (1 − λ)·mean squared change, shape (N,)."""
         change = tf.reduce_mean((x - self.start) ** 2, list(range(1, x.shape.rank)))
-        p = classes(self.graph, self.edge, x)
-        return self.share * self.loss(p, self.wanted) + (1 - self.share) * change
+        return self.share * loss(log_p, self.wanted) + (1 - self.share) * change
 
     def run(self, steps: int, rate: float, progress: Progress) -> tf.Tensor:
         """Return the best x of all steps."""
-        step = tf.function(self.step, autograph=False)
         x = best = self.start
-        mean = square = tf.zeros_like(x)
         least = tf.fill([x.shape[0]], tf.constant(np.inf, x.dtype))
-        for number in range(steps + 1):
-            size = rate * (1 + np.cos(np.pi * number / max(1, steps))) / 2
-            state = (x, mean, square, best, least)
-            x, mean, square, best, least = step(*state, tf.constant(number + 1.0, x.dtype), tf.constant(size, x.dtype))
-            progress(number, steps)
+        done = 0
+        for guide, some in ((cross_entropy, steps // 2), (self.loss, steps - steps // 2)):
+            step = tf.function(functools.partial(self.step, guide), autograph=False)
+            mean = square = tf.zeros_like(x)
+            for number in range(some):
+                progress(done + number, steps)
+                size = rate * (1 + np.cos(np.pi * number / some)) / 2
+                state = (x, mean, square, best, least)
+                x, mean, square, best, least = step(*state, *constants(x.dtype, number + 1, size))
+            done += some
+        *_, best, _ = step(x, mean, square, best, least, *constants(x.dtype, 1, 0))
+        progress(steps, steps)
         return best
 
     def step(
         self,
+        guide: Loss,
         x: tf.Tensor,
         mean: tf.Tensor,
         square: tf.Tensor,
@@ -237,11 +250,13 @@ class Search:
         number: tf.Tensor,
         size: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
-        """Keep x where it is the best so far, and take one step of Adam."""
+        """Keep x where it is the best so far, and take one step of Adam along a loss that may be another one."""
         with tf.GradientTape() as tape:
             tape.watch(x)
-            value = self.objective(x)
-        gradient = tf.convert_to_tensor(tape.gradient(value, x))
+            log_p = classes(self.graph, self.edge, x)
+            descended = self.objective(guide, x, log_p)
+        gradient = tf.convert_to_tensor(tape.gradient(descended, x))
+        value = self.objective(self.loss, x, log_p)
         better = tf.reshape(value < least, [-1, *[1] * (x.shape.rank - 1)])
         best, least = tf.where(better, x, best), tf.minimum(value, least)
         first, second = (tf.constant(decay, x.dtype) for decay in DECAY)
@@ -249,3 +264,8 @@ class Search:
         square = second * square + (1 - second) * gradient**2
         unbiased = mean / (1 - first**number), square / (1 - second**number)
         return x - size * unbiased[0] / (tf.sqrt(unbiased[1]) + 1e-8), mean, square, best, least
+
+
+def constants(dtype: tf.DType, *numbers: float) -> list[tf.Tensor]:
+    """Return numbers as tensors, so that a traced function is not traced for each."""
+    return [tf.constant(float(number), dtype) for number in numbers]

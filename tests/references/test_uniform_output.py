@@ -8,6 +8,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf.errors import ReferencesError
+from tests.keras_models import randomise
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,45 @@ def test_sigmoid_of_one_unit() -> None:
     # the least change for a logit less is along the weights
     length = np.sqrt(np.sum(found.reference**2))
     np.testing.assert_allclose(found.reference / length, np.array([-1, -2, 1]) / np.sqrt(6), atol=0.02)
+
+
+@pytest.mark.parametrize("loss", ["max_deviation", "cross_entropy"])
+def test_a_start_of_which_the_model_is_certain(network: dl.Network, loss: str) -> None:
+    """Behind logits far apart the softmax is flat: its own gradient is zero in float32."""
+    x = np.zeros((8, 8, 1))
+    x[:3, :3] = 30
+    found = dl.references.uniform_output(network, x, loss=loss, steps=400, learning_rate=1.0, share=0.9999)
+    assert found.deviation_at_start == pytest.approx(2 / 3, abs=1e-6)
+    assert found.deviation < found.deviation_at_start / 20
+
+
+def test_units_of_a_sigmoid_are_two_classes_each() -> None:
+    """Three labels, each of them as likely as not; by an output of log probabilities the same as by its softmax."""
+    layers = keras.layers
+    model = randomise(keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="sigmoid")]), 0)
+    found = dl.references.uniform_output(dl.convert(model), np.ones(4), loss="cross_entropy", steps=300, share=0.999)
+    np.testing.assert_allclose(model(found.reference[None]), [[0.5] * 3], atol=0.02)
+    weights = model.get_weights()
+    for activation in ("softmax", "log_softmax", "linear"):
+        other = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=activation)])
+        other.set_weights(weights)
+        made = dl.references.uniform_output(dl.convert(other), np.ones(4), steps=100)
+        if activation == "softmax":
+            found = made
+        np.testing.assert_allclose(made.reference, found.reference, atol=1e-4)  # float32
+        np.testing.assert_allclose(made.deviation, found.deviation, atol=1e-4)
+
+
+def test_a_number_fills_a_row(network: dl.Network) -> None:
+    numbers = (dl.references.uniform_output(network, start, steps=2) for start in (0.25, np.full((8, 8, 1), 0.25)))
+    first, second = numbers
+    np.testing.assert_array_equal(first.reference, second.reference)
+    free = dl.convert(keras.Sequential([keras.Input((None, 4)), keras.layers.GlobalMaxPooling1D()]))
+    with pytest.raises(ReferencesError, match="expected a start of known shape"):
+        dl.references.uniform_output(free, 0.0)
+    one = dl.convert(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]))
+    with pytest.raises(ReferencesError, match="or of logits of several classes"):
+        dl.references.uniform_output(one)
 
 
 def test_mistakes_are_named(network: dl.Network) -> None:
