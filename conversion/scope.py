@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.activations import layer_of
 from deeplift_tf.conversion.tracing import traced
-from deeplift_tf.conversion.unfolding import unfolded
+from deeplift_tf.conversion.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
@@ -145,7 +145,7 @@ class Scope:
 
     def path(self) -> Edge | tuple[Edge, ...]:
         """Add the whole Keras layer as one approximate layer of the Path kind."""
-        function, outputs = traced(self.use.operation, self.use.call, self.use.specs, self.dtype)
+        function, outputs = traced(self.use.operation, with_masks_attached(self.use), self.use.specs, self.dtype)
         edge = self.add(Path(function), outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
 

@@ -12,6 +12,7 @@ from deeplift_tf.conversion.arguments import caller, named_arguments
 from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import copy_in
 from deeplift_tf.conversion.traverse import traverse
+from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
 
@@ -59,6 +60,16 @@ def attach_masks(operation: Any, arguments: tuple[Any, Any], symbols: Mapping[in
         mask = given.get(f"{name}_mask")
         if id(value) in symbols and id(mask) in symbols:
             symbols[id(value)]._keras_mask = symbols[id(mask)]
+
+
+def with_masks_attached(use: Use) -> Callable[..., Any]:
+    """Return the call of a use, on tensors that carry their masks: some layers look there, not at their arguments."""
+
+    def call(operation: Any, *tensors: Any) -> Any:
+        attach_masks(use.operation, use.arguments, dict(zip(map(id, use.symbols), tensors, strict=True)))
+        return use.call(operation, *tensors)
+
+    return call
 
 
 def graph_of(make: Callable[[], Any], symbols: Sequence[Any]) -> keras.Function | None:

@@ -140,17 +140,17 @@ RENAMED_CLASSES = {
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
     "ThresholdedReLU": "ReLU",
+    **{f"LocallyConnected{n}D": f"LocallyConnected{n}DOfKeras2" for n in (1, 2)},
     "Model": "Functional",
 }
-"""Class names of old files: Keras 1, the CuDNN layers of Keras 2, tf.keras 1.13 to 2.0 (V1, V2, Unified), Model."""
+"""Class names of old files: Keras 1, the CuDNN layers of Keras 2, tf.keras 1.13 to 2.0 (V1, V2, Unified), Model;
+and those that `readers.legacy_layers` supplies."""
 
 RETIRED_CLASSES = {
     "Highway": "Keras 2 removed it",
     "MaxoutDense": "Keras 2 removed it",
     "SReLU": "Keras 2 removed it",
     "ParametricSoftplus": "Keras 2 removed it",
-    "LocallyConnected1D": "Keras 3 removed it",
-    "LocallyConnected2D": "Keras 3 removed it",
     "TensorFlowOpLayer": "a TensorFlow operation that was applied outside a layer",
     "TFOpLambda": "a TensorFlow operation that was applied outside a layer",
     "SlicingOpLambda": "a TensorFlow slice that was taken outside a layer",
@@ -169,7 +169,8 @@ MERGE_MODES = {
 """Keras 1 had one Merge layer with a mode; since Keras 2 each mode is a layer."""
 
 ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
-CONVOLUTIONS = "Conv1D Conv2D Conv3D SeparableConv2D Conv2DTranspose"
+LOCAL = "LocallyConnected1DOfKeras2 LocallyConnected2DOfKeras2"
+CONVOLUTIONS = f"Conv1D Conv2D Conv3D SeparableConv2D Conv2DTranspose {LOCAL}"
 RECURRENT = "LSTM GRU SimpleRNN ConvLSTM2D"
 
 UPGRADES = (
@@ -188,8 +189,10 @@ UPGRADES = (
     Upgrade(f"Dense {CONVOLUTIONS} {RECURRENT}", drop("input_dim input_length"), KERAS_1),
     Upgrade(f"Dense {RECURRENT}", rename("output_dim", "units"), KERAS_1),
     Upgrade(CONVOLUTIONS, rename("nb_filter", "filters"), KERAS_1),
-    Upgrade("Conv1D", rename("filter_length", "kernel_size"), KERAS_1),
-    Upgrade("Conv1D", rename("subsample_length", "strides"), KERAS_1),
+    Upgrade(f"Conv1D {LOCAL}", rename("filter_length", "kernel_size"), KERAS_1),
+    Upgrade(f"Conv1D {LOCAL}", rename("subsample_length", "strides"), KERAS_1),
+    Upgrade(LOCAL, only("padding", "valid"), "Keras 1 and 2 write it; no other padding goes with implementation 1"),
+    Upgrade(LOCAL, only("implementation", 1), "tf.keras 1.14 to 2.15; 2 and 3 store other kernels"),
     Upgrade(CONVOLUTIONS, gather("nb_row nb_col", "kernel_size"), KERAS_1),
     Upgrade("Conv3D", gather("kernel_dim1 kernel_dim2 kernel_dim3", "kernel_size"), KERAS_1),
     Upgrade(CONVOLUTIONS, rename("subsample", "strides"), KERAS_1),
@@ -270,7 +273,7 @@ def _merge(config: Config) -> tuple[str, Config]:
     if not isinstance(mode, str) or mode not in MERGE_MODES or config.get("mode_type", "raw") != "raw":
         raise LayerRetiredError(f"mode={mode!r} (known: {', '.join(MERGE_MODES)})")
     if config.get("layers"):
-        raise LayerRetiredError("branches inside a Sequential; save the model with Keras 1's functional API")
+        raise LayerRetiredError("branches elsewhere than at the start of a Sequential")
     new: Config = {"name": config.get("name")}
     if mode == "concat":
         new["axis"] = config.get("concat_axis", -1)

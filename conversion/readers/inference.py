@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from deeplift_tf.conversion.readers.legacy_layers import LEGACY_LAYERS
 from deeplift_tf.conversion.readers.vocabulary import RUNS_FOREIGN_CODE, CustomObjects, find, layer_names
 from deeplift_tf.conversion.upgrades import function_config
 
@@ -95,8 +96,12 @@ def _float32(name: Any) -> Any:
 def _layer(layer: Config, custom: CustomObjects, keep_quantized: bool) -> None:
     """Reduce one layer of Keras in place; a layer of the user's is not looked into."""
     name, inner = layer["class_name"], layer["config"]
-    if find(custom, layer.get("registered_name"), name) is not None or name not in layer_names():
+    if name in LEGACY_LAYERS:
+        kind: Any = LEGACY_LAYERS[name]
+    elif find(custom, layer.get("registered_name"), name) is not None or name not in layer_names():
         return
+    else:
+        kind = getattr(keras.layers, name)
     if name in RUNS_FOREIGN_CODE:
         if name == "Lambda" and find(custom, inner.get("name")) is not None:
             inner.update(function=function_config(inner["name"]))
@@ -104,7 +109,7 @@ def _layer(layer: Config, custom: CustomObjects, keep_quantized: bool) -> None:
         return
     for key in [key for key in inner if key.endswith((*TRAINING_ONLY, INITIALIZER))]:
         del inner[key]
-    for key in inspect.signature(getattr(keras.layers, name).__init__).parameters:
+    for key in inspect.signature(kind.__init__).parameters:
         if key.endswith(INITIALIZER):
             inner[key] = {"class_name": STORED_WEIGHT, "config": {"layer": str(inner.get("name"))}}
     if "unroll" in inner:

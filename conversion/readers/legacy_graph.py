@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deeplift_tf.conversion.readers.legacy_branches import as_functional, starts_with_branches
+from deeplift_tf.conversion.readers.legacy_layers import LEGACY_LAYERS
 from deeplift_tf.conversion.readers.legacy_nodes import Graph, single
 from deeplift_tf.conversion.readers.tf_operations import replaced
 from deeplift_tf.conversion.readers.vocabulary import (
@@ -89,6 +91,8 @@ class _Upgrader:
         if find(self.custom, layer.get("registered_name"), class_name) is not None:
             inner = self.functional(inner) if _is_functional(inner) else self.value(inner)
             return {"module": None, "registered_name": class_name, **layer, "config": inner}
+        if class_name == "Sequential" and starts_with_branches(inner if isinstance(inner, list) else None):
+            return self.branches(layer, inner)
         if class_name == "Sequential":
             return self.model(layer, "Sequential", self.sequential(inner, layer.get("name")))
         if class_name in ("Functional", "Model") and _is_functional(inner):
@@ -100,6 +104,15 @@ class _Upgrader:
     def model(self, layer: Config, class_name: str, inner: Config) -> Config:
         parts = {"module": MODELS[class_name], "class_name": class_name, "config": inner, "registered_name": None}
         return {**layer, **parts}
+
+    def branches(self, layer: Config, inner: list[Config]) -> Config:
+        """Tell a Sequential of Keras 1 whose first layer merges branches as a functional model."""
+        name = layer.get("name") or "sequential"
+        try:
+            return self.model(layer, "Functional", self.functional(as_functional(inner, name)))
+        except LayerRetiredError as error:
+            self.retired.append(f"{name!r} (Merge: {error})")
+            return layer
 
     def operation(self, layer: Config) -> Config:
         """Name the module of a keras.ops function; what is unknown is left to the safety check."""
@@ -118,7 +131,9 @@ class _Upgrader:
             except LayerRetiredError as error:
                 self.retired.append(f"{inner.get('name', class_name)!r} ({class_name}: {error})")
         inner = {key: self.activation(key, self.value(item)) for key, item in inner.items()}
-        return {"module": "keras.layers", "registered_name": None, **layer, "class_name": class_name, "config": inner}
+        own = {"class_name": class_name, "config": inner}
+        ours = {"registered_name": class_name} if class_name in LEGACY_LAYERS else {}
+        return {"module": "keras.layers", "registered_name": None, **layer, **own, **ours}
 
     def activation(self, key: str, value: Any) -> Any:
         """Mark the user's own function as one: Keras 3 looks a bare name up among its own only."""

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from deeplift_tf.conversion.readers.legacy_functions import LEGACY_FUNCTIONS
+from deeplift_tf.conversion.readers.legacy_layers import LEGACY_LAYERS
 
 MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 """Modules that Keras 3 writes for its own models."""
@@ -60,8 +61,8 @@ def is_activation(name: str) -> bool:
 
 
 def supplied(custom_objects: CustomObjects | None) -> dict[str, Any]:
-    """Give what the user supplied here or registered with Keras, and the functions of older Keras versions."""
-    return {**LEGACY_FUNCTIONS, **keras.saving.get_custom_objects(), **(custom_objects or {})}
+    """Give what the user supplied here or registered with Keras, and what older Keras versions had."""
+    return {**LEGACY_FUNCTIONS, **LEGACY_LAYERS, **keras.saving.get_custom_objects(), **(custom_objects or {})}
 
 
 def find(custom: CustomObjects, *names: object) -> Any | None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import deeplift_tf as dl
 from deeplift_tf.conversion.readers import read
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from tests.conversion.saved_models import Array, functional, inputs_named, layer, outputs, sequential, write_legacy_h5
 
 RANDOM = np.random.default_rng(11)
@@ -306,6 +307,84 @@ def test_a_state_given_as_a_tensor(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs(model, [x, h, c])[0], expected, rtol=1e-5, atol=1e-6)
 
 
+def locally_connected(x: Array, kernel: Array, size: tuple[int, int], strides: tuple[int, int]) -> Array:
+    """A kernel for each position, as Keras 1 and 2 wrote it down: the windows by rows and columns, then channels."""
+    rows, columns = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], size, strides, strict=True))
+    y = np.zeros((len(x), rows, columns, kernel.shape[-1]), "float32")
+    for i in range(rows):
+        for j in range(columns):
+            window = x[:, i * strides[0] :][:, : size[0], j * strides[1] :][:, :, : size[1]]
+            y[:, i, j] = window.reshape(len(x), -1) @ kernel[i * columns + j]
+    return y
+
+
+def test_locally_connected_2d(tmp_path: Path) -> None:
+    kernel, bias, x = array(12, 18, 4), array(4, 3, 4), array(5, 6, 7, 3)
+    local = layer("LocallyConnected2D", "local", filters=4, kernel_size=[3, 2], strides=[1, 2], padding="valid")
+    local["config"].update(activation="tanh", batch_input_shape=[None, 6, 7, 3], data_format="channels_last")
+    model = read_sequential(tmp_path, [local], {"local": [("kernel", kernel), ("bias", bias)]}, keras_version="2.1.3")
+    assert_outputs(model, x, np.tanh(locally_connected(x, kernel, (3, 2), (1, 2)) + bias))
+    network = dl.convert(model)
+    assert all(row.exact for row in network.table())
+    scores = network.compile()(x, array(6, 7, 3), target=(0, 1, 2))
+    assert scores.delta is not None
+    assert np.abs(scores.delta).max() <= 1e-5 * np.abs(scores.outputs - scores.reference_outputs).max()
+
+
+def test_locally_connected_1d_of_keras_1(tmp_path: Path) -> None:
+    kernel, bias, x = array(4, 9, 2), array(4, 2), array(5, 9, 3)
+    local = layer("LocallyConnected1D", "local", nb_filter=2, filter_length=3, subsample_length=2, bias=True)
+    local["config"].update(border_mode="valid", batch_input_shape=[None, 9, 3], init="glorot_uniform")
+    model = read_sequential(tmp_path, [local], {"local": [("W", kernel), ("b", bias)]})
+    expected = locally_connected(x[:, None], kernel, (1, 3), (1, 2))[:, 0] + bias
+    assert_outputs(model, x, expected)
+
+
+def test_locally_connected_with_channels_first(tmp_path: Path) -> None:
+    kernel, x = array(12, 18, 4), array(5, 3, 6, 7)
+    local = layer("LocallyConnected2D", "local", nb_filter=4, nb_row=3, nb_col=2, subsample=[1, 2], bias=False)
+    local["config"].update(border_mode="valid", dim_ordering="th", batch_input_shape=[None, 3, 6, 7])
+    model = read_sequential(tmp_path, [local], {"local": [("W", kernel)]})
+    by_channel = kernel.reshape(12, 3, 6, 4).transpose(0, 2, 1, 3).reshape(12, 18, 4)  # channels came first there
+    expected = locally_connected(x.transpose(0, 2, 3, 1), by_channel, (3, 2), (1, 2))
+    assert_outputs(model, x, expected.transpose(0, 3, 1, 2))
+
+
+def test_a_greedy_locally_connected_layer(tmp_path: Path) -> None:
+    local = layer("LocallyConnected1D", "greedy", filters=1 << 30, kernel_size=[3], batch_input_shape=[None, 999, 3])
+    with pytest.raises(ModelFileError, match=r"found a weight of shape .* 'greedy'"):
+        read_sequential(tmp_path, [local], {"greedy": [("W", array(2, 2))]}, keras_version="2.1.3")
+
+
+def branch(name: str, *further: dict[str, Any]) -> dict[str, Any]:
+    first = layer("Dense", f"{name}_dense", output_dim=3, batch_input_shape=[None, 4], bias=True, input_dim=4)
+    return {"class_name": "Sequential", "config": [first, *further]}
+
+
+def test_branches_of_keras_1(tmp_path: Path) -> None:
+    """Two Sequentials merged at the start of a third, one of them such a merge itself."""
+    names = ["a", "b", "c"]
+    kernels = {name: array(4, 3) for name in names}
+    top, x = array(6, 2), [array(5, 4) for _ in names]
+    inner = layer("Merge", "inner", mode="mul", layers=[branch("b"), branch("c")], mode_type="raw", concat_axis=-1)
+    nested = {"class_name": "Sequential", "config": [inner, layer("Activation", "act", activation="tanh")]}
+    outer = layer("Merge", "outer", mode="concat", layers=[branch("a"), nested], concat_axis=-1, mode_type="raw")
+    described = [outer, layer("Dense", "top", output_dim=2, bias=False)]
+    weights: dict[str, Any] = {f"{name}_dense": [("W", kernels[name]), ("b", np.ones(3, "f"))] for name in names}
+    weights |= {"act": [], "top": [("W", top)]}
+    model = read_sequential(tmp_path, described, weights)
+    a, b, c = (part @ kernels[name] + 1 for part, name in zip(x, names, strict=True))
+    expected = np.concatenate([a, np.tanh(b * c)], -1) @ top
+    np.testing.assert_allclose(outputs(model, x)[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_branches_that_are_not_known(tmp_path: Path) -> None:
+    for inner in ({"class_name": "Model", "config": {}}, {"class_name": "Sequential", "config": [layer("Dense", "d")]}):
+        merge = layer("Merge", "outer", mode="sum", layers=[inner])
+        with pytest.raises(UnsupportedLayerError, match="Merge: a branch"):
+            read_sequential(tmp_path, [merge], {})
+
+
 def test_an_architecture_of_keras_1_with_weights_in_another_file(tmp_path: Path) -> None:
     kernel, bias, x = array(4, 3), array(3), array(5, 4)
     config = sequential(layer("Dense", "dense_1", output_dim=3, batch_input_shape=[None, 4], **KERAS_1_DENSE))
@@ -318,7 +397,7 @@ def test_an_architecture_of_keras_1_with_weights_in_another_file(tmp_path: Path)
 def test_layers_that_are_gone_are_named_all_at_once(tmp_path: Path) -> None:
     layers = [
         layer("Highway", "road", batch_input_shape=[None, 4]),
-        layer("LocallyConnected1D", "local"),
+        layer("MaxoutDense", "local"),
         layer("BatchNormalization", "norm", mode=1),
     ]
     with pytest.raises(UnsupportedLayerError) as caught:
@@ -326,7 +405,7 @@ def test_layers_that_are_gone_are_named_all_at_once(tmp_path: Path) -> None:
     for part in (
         "model.h5",
         "'road' (Highway: ",
-        "'local' (LocallyConnected1D: ",
+        "'local' (MaxoutDense: ",
         "'norm' (BatchNormalization: mode=1",
     ):
         assert part in str(caught.value)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import pytest
 
+from deeplift_tf.conversion.readers.legacy_layers import LEGACY_LAYERS
 from deeplift_tf.conversion.upgrades import (
     MERGE_MODES,
     OLD_HARD_SIGMOID,
@@ -47,6 +48,13 @@ EXAMPLES: list[tuple[str, Config, str, Config]] = [
         "Conv1D",
         {"kernel_size": 5, "strides": 1, "dilation_rate": 4, "use_bias": False},
     ),
+    (
+        "LocallyConnected1D",
+        {"nb_filter": 8, "filter_length": 3, "subsample_length": 2, "border_mode": "valid", "bias": True},
+        "LocallyConnected1DOfKeras2",
+        {"filters": 8, "kernel_size": 3, "strides": 2, "use_bias": True},
+    ),
+    ("LocallyConnected2D", {"implementation": 1, "padding": "valid"}, "LocallyConnected2DOfKeras2", {}),
     ("Deconvolution2D", {"output_shape": [None, 9, 9, 3]}, "Conv2DTranspose", {}),
     ("Conv2DTranspose", {"filters": 3, "groups": 1}, "Conv2DTranspose", {"filters": 3}),
     ("DepthwiseConv2D", {"groups": 1, "depth_multiplier": 2}, "DepthwiseConv2D", {"depth_multiplier": 2}),
@@ -150,9 +158,10 @@ def test_every_row_says_what_calls_for_it() -> None:
         ("DepthwiseConv2D", {"groups": 2}, "groups=2"),
         ("Attention", {"causal": True}, "causal=True"),
         ("InputLayer", {"ragged": True}, "ragged=True"),
+        ("LocallyConnected1D", {"implementation": 3}, "implementation=3"),
         ("Merge", {"mode": "lambda"}, "mode='lambda'"),
         ("Merge", {"mode": "sum", "mode_type": "function"}, "mode='sum'"),
-        ("Merge", {"mode": "sum", "layers": [{}]}, "branches inside a Sequential"),
+        ("Merge", {"mode": "sum", "layers": [{}]}, "branches elsewhere than at the start of a Sequential"),
         *((name, {}, reason) for name, reason in RETIRED_CLASSES.items()),
     ],
 )
@@ -162,7 +171,9 @@ def test_what_is_gone_is_refused(class_name: str, config: Config, part: str) -> 
     assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("new", sorted({*RENAMED_CLASSES.values(), *MERGE_MODES.values()} - {"Functional"}))
+@pytest.mark.parametrize(
+    "new", sorted({*RENAMED_CLASSES.values(), *MERGE_MODES.values()} - {"Functional", *LEGACY_LAYERS})
+)
 def test_new_names_are_names_of_keras(new: str) -> None:
     assert issubclass(getattr(keras.layers, new), keras.layers.Layer)
 

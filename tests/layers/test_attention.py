@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import deeplift_tf as dl
 from tests.sequences import check, model_of, token_model_of
 
 MODELS: dict[str, Callable[[Any], Any]] = {
@@ -62,3 +63,15 @@ def test_masked_tokens_get_nothing(name: str) -> None:
 @pytest.mark.slow
 def test_grouped_attention_with_a_mask() -> None:
     check(token_model_of(MODELS["grouped"]))
+
+
+@pytest.mark.parametrize("name", ["heads", "grouped"])
+def test_masks_are_kept_along_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heads find the mask of the queries on the tensor itself, not among their arguments."""
+    monkeypatch.setattr("deeplift_tf.conversion.converters.attention.unfolded", lambda scope, **_: None)
+    model = token_model_of(MODELS[name])
+    network = dl.convert(model)
+    assert any(row.kind == "Path" for row in network.table())
+    tokens = np.array([[1, 2, 3, 0, 0], [2, 0, 0, 0, 0]])
+    expected = np.asarray(model(tokens))
+    np.testing.assert_allclose(network.predict(tokens), expected, atol=1e-5 * np.abs(expected).max())
