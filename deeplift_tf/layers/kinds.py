@@ -111,14 +111,13 @@ class Diagonal(Affine):
 STILL = 1e-20  # stands for a difference of zero: far below any other, and far above the smallest float32
 
 
-def not_zero(delta: tf.Tensor) -> tf.Tensor:
-    """Return a difference with `STILL` in place of zeros, so that 0/0 becomes a slope of one.
+def at_least_still(delta: tf.Tensor) -> tf.Tensor:
+    """Return |Δ| with `STILL` in place of zeros, so that 0/0 becomes a slope of one.
 
     A group that stands still may credit a unit that moves, where another unit ties with it; that unit then gets
-    STILL·m too much of a contribution, which no float notices. To add `STILL` everywhere would be cheaper, but
-    TensorFlow's graph optimiser rearranges such sums and loses it.
+    STILL·m too much of a contribution, which no float notices.
     """
-    return tf.where(tf.equal(delta, 0), tf.constant(STILL, delta.dtype), delta)
+    return tf.maximum(tf.abs(delta), tf.constant(STILL, delta.dtype))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -151,13 +150,18 @@ class Maximum(Layer):
         return (tf.add_n(parts),)
 
     def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
-        """Return Aᵀm for each input: the credit m·Δy of every group, over the Δx of the unit that it falls on."""
+        """Return Aᵀm for each input: the credit m·|Δy| of every group, over the |Δx| of the unit that it falls on.
+
+        Both differences have the same sign.
+        """
         choose = tf.maximum if self.larger else tf.minimum
         rows, (output,) = step.rows, step.outputs
         extremes = [rows.repeat(choose(value.x, value.reference)) for value in step.inputs]
-        credit = vjp(self.forward, extremes, rows.merge_targets(rows.target(multipliers) * not_zero(output.delta)))
+        credit = vjp(
+            self.forward, extremes, rows.merge_targets(rows.target(multipliers) * at_least_still(output.delta))
+        )
         return [
-            rows.merge_targets(rows.target(part) / not_zero(value.delta))
+            rows.merge_targets(rows.target(part) / at_least_still(value.delta))
             for part, value in zip(credit, step.inputs, strict=True)
         ]
 

@@ -11,14 +11,11 @@ from deeplift_tf.slopes.function import Function, differentiable, gated, piecewi
 def above(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
     """Return the share of the segment between a and b that lies above zero: the secant slope of ReLU.
 
-    p / (p - q), with p and q the ends held at or beyond zero, is exact in every branch without choosing one. At
-    a = b = 0 it is 0, and 1 with ``right``. (It is off below tiny / eps, 1e-31 in float32.)
+    (relu(a) + relu(b)) / (|a| + |b|) is exact in every branch without choosing one, and relu(a) and relu(b) are known
+    from the forward pass. At a = b = 0 it is 0, and 1 with ``right``. (It is off below tiny / eps, 1e-31 in float32.)
     """
-    if right:
-        p, q = tf.maximum(tf.maximum(a, tiny(a)), b), tf.minimum(tf.minimum(a, 0.0), b)
-    else:
-        p, q = tf.maximum(tf.nn.relu(a), b), tf.minimum(tf.minimum(a, -tiny(a)), b)  # relu(a) is known from before
-    return p / (p - q)
+    positive, size = tf.nn.relu(a), tf.abs(a) + tiny(a)
+    return ((positive + tiny(a) if right else positive) + tf.nn.relu(b)) / (size + tf.abs(b))
 
 
 def below(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
