@@ -112,11 +112,11 @@ class Difference(NamedTuple):
 
     @property
     def parts(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Δx⁺ ≥ 0 and Δx⁻ ≤ 0; rounding may not give them the wrong sign."""
+        """Δx⁺ and −Δx⁻; rounding may make neither of them negative."""
         delta = self.delta
         if self.spread is None:
-            return tf.nn.relu(delta), -tf.nn.relu(-delta)
-        return tf.nn.relu(self.spread + delta) / 2, -tf.nn.relu(self.spread - delta) / 2
+            return tf.nn.relu(delta), tf.nn.relu(-delta)
+        return tf.nn.relu(self.spread + delta) / 2, tf.nn.relu(self.spread - delta) / 2
 
     def local(self, rows: Rows) -> Difference:
         """Return the same value with x⁰ := x, as a rule without a reference sees it."""

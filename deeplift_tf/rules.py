@@ -32,10 +32,10 @@ def reveal_cancel_slopes(function: Function, value: Difference) -> Slopes:
     Where a displacement is zero, its slope is the one just to the right. Each slope is given by where it begins and
     how long it is, so that both of its ends are the same number there.
     """
-    plus, minus = value.parts
-    low, drop = value.reference + minus, -minus
-    up = function.over(value.reference, plus) + function.over(low, plus)
-    down = function.over(low, drop) + function.over(low + plus, drop)
+    rise, drop = value.parts
+    low = value.reference - drop
+    up = function.over(value.reference, rise) + function.over(low, rise)
+    down = function.over(low, drop) + function.over(value.x, drop)
     return up / 2, down / 2
 
 

@@ -6,8 +6,40 @@ import dataclasses
 
 import tensorflow as tf
 
+from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Linear
-from deeplift_tf.tensors import once
+from deeplift_tf.tensors import once, shape_of
+
+
+def product(x: tf.Tensor, kernel: tf.Tensor, axes: int = 1, back: bool = False) -> tf.Tensor:
+    """Return x W, summed over the last axes of x and the first of W, as one product of matrices; or `back`, m Wᵀ.
+
+    Parameters
+    ----------
+    x : tf.Tensor, shape (..., *first axes of W), or with `back` (..., *last axes of W)
+    kernel : tf.Tensor
+    axes : int
+        How many axes of W are its first ones.
+    back : bool
+    """
+    first, last = kernel.shape[:axes], kernel.shape[axes:]
+    summed, kept = (last, first) if back else (first, last)
+    if x.shape.rank == 2 and kernel.shape.rank == 2:
+        return tf.matmul(x, kernel, transpose_b=back)
+    matrix = tf.reshape(kernel, [first.num_elements(), last.num_elements()])
+    lead = shape_of(x)[: x.shape.rank - len(summed)]
+    y = tf.matmul(tf.reshape(x, [-1, summed.num_elements()]), matrix, transpose_b=back)
+    return tf.reshape(y, [*lead, *kept])
+
+
+def shared_axes(equation: str) -> int:
+    """Return the number of axes that an einsum sums over, where they are the last of x and the first of W; else 0."""
+    terms, y = equation.replace(" ", "").split("->")
+    x, kernel = terms.split(",")
+    for axes in range(1, len(kernel)):
+        if x.endswith(kernel[:axes]) and y == x[:-axes] + kernel[axes:] and not set(kernel[axes:]) & set(x):
+            return axes
+    return 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,8 +58,11 @@ class Dense(Linear):
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return x W."""
-        (x,) = inputs
-        return tf.matmul(x, self.kernel) if x.shape.rank == 2 else tf.tensordot(x, self.kernel, 1)
+        return product(inputs[0], self.kernel)
+
+    def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return m Wᵀ."""
+        return [product(multipliers, self.kernel, back=True)]
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return x W + b."""
@@ -66,7 +101,15 @@ class EinsumDense(Linear):
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return einsum(x, W)."""
-        return tf.einsum(self.equation, *inputs, self.kernel)
+        axes = shared_axes(self.equation)
+        return product(inputs[0], self.kernel, axes) if axes else tf.einsum(self.equation, *inputs, self.kernel)
+
+    def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return Lᵀm."""
+        axes = shared_axes(self.equation)
+        if axes:
+            return [product(multipliers, self.kernel, axes, back=True)]
+        return super().transpose(step, multipliers)
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return einsum(x, W) + b."""

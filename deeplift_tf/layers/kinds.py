@@ -200,8 +200,8 @@ class Elementwise(Layer):
         """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|."""
         (value,) = step.inputs
         up, down = step.rule.slopes(self.function, value)
-        plus, minus = value.parts
-        return (step.rows.merge_pairs(self.size(up) * plus - self.size(down) * minus),)
+        rise, drop = value.parts
+        return (step.rows.merge_pairs(self.size(up) * rise + self.size(down) * drop),)
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
         """Multiply by the slopes; see the table at the top."""
@@ -215,10 +215,10 @@ class Elementwise(Layer):
         if up is down:
             halves = None if half is None else rows.merge_targets(self.size(up) * half)
             return [Multipliers(rows.merge_targets(up * mean), halves)]
-        plus, minus = up * mean, down * mean  # m̄ₓ ± dₓ
+        plus, minus = up * (mean / 2), down * (mean / 2)  # halves of m̄ₓ ± dₓ
         if half is not None:
-            plus, minus = plus + self.size(up) * half, minus - self.size(down) * half
-        return [Multipliers(rows.merge_targets((plus + minus) / 2), rows.merge_targets((plus - minus) / 2))]
+            plus, minus = plus + self.size(up) * (half / 2), minus - self.size(down) * (half / 2)
+        return [Multipliers(rows.merge_targets(plus + minus), rows.merge_targets(plus - minus))]
 
     def size(self, slope: tf.Tensor) -> tf.Tensor:
         """Return |S|."""

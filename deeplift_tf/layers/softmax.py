@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Secant
-from deeplift_tf.slopes import exponential, relu
+from deeplift_tf.slopes import relu
+from deeplift_tf.slopes.exponentials import decay
 from deeplift_tf.tensors import vjp
 
 
@@ -28,11 +29,20 @@ class Softmax(Secant):
     axis: int
 
     def weights(self, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return L and L/ΣL, views of pairs."""
+        """Return L and L/ΣL, views of pairs. The softmax itself is known from the forward pass."""
         (value,) = step.inputs
-        ends = (tf.nn.log_softmax(each, self.axis) for each in (value.reference, value.x))
-        slope = exponential().secant(*ends)
+        y = tf.nn.softmax(value.x, self.axis)
+        if value.x is value.reference:
+            return y, y
+        before = tf.nn.softmax(value.reference, self.axis)
+        distance = tf.abs(self.logarithm(value.reference, before) - self.logarithm(value.x, y))
+        slope = tf.maximum(before, y) * decay(-distance)
         return slope, slope / tf.reduce_sum(slope, self.axis, keepdims=True)
+
+    def logarithm(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Return v, where y = exp(v) is known: at the largest x it is log y."""
+        at_largest = tf.math.log(tf.reduce_max(y, self.axis, keepdims=True))
+        return x - tf.reduce_max(x, self.axis, keepdims=True) + at_largest
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the softmax."""

@@ -131,7 +131,7 @@ def piecewise_constant(value: Value, name: str = "") -> Function:
     return Function(value, secant, name)
 
 
-def smooth(value: Value, name: str = "", width: float = 1.0) -> Function:
+def smooth(value: Value, name: str = "", width: float = 1.0, nodes: tuple[int, int] = (6, 12)) -> Function:
     """Return any differentiable function: the slow and general way, for one without a closed form.
 
     Parameters
@@ -141,9 +141,10 @@ def smooth(value: Value, name: str = "", width: float = 1.0) -> Function:
     name : str
         Its name.
     width : float
-        Ends closer than this take the mean of f' (Gauss-Legendre, 6 nodes in float32 and 12 in float64), others the
-        plain quotient, whose error is that of f divided by their distance. The mean is good to rounding where f has
-        no complex singularity within one width.
+        Ends closer than this take the mean of f' (Gauss-Legendre), others the plain quotient, whose error is that of f
+        divided by their distance. The mean is good to rounding where f has no complex singularity within one width.
+    nodes : tuple of int
+        Of the mean, in float32 and in float64.
     """
 
     def derivative(x: tf.Tensor) -> tf.Tensor:
@@ -153,8 +154,8 @@ def smooth(value: Value, name: str = "", width: float = 1.0) -> Function:
         return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def mean_derivative(lower: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:
-        nodes, weights = np.polynomial.legendre.leggauss(12 if lower.dtype == tf.float64 else 6)
-        terms = [w / 2 * derivative(lower + (1 + t) / 2 * distance) for t, w in zip(nodes, weights, strict=True)]
+        places, weights = np.polynomial.legendre.leggauss(nodes[lower.dtype == tf.float64])
+        terms = [w / 2 * derivative(lower + (1 + t) / 2 * distance) for t, w in zip(places, weights, strict=True)]
         return tf.add_n(terms)
 
     def secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
