@@ -216,8 +216,12 @@ def checked(options: Options, layer: str) -> Options:
     InputError
         When they ask for what a map does not have.
     """
-    if options.get("layers") is not None or options.get("hypothetical"):
-        raise InputError("grad_cam: expected one layer, layer=...; layers= and hypothetical= have no meaning here")
+    if options.get("layers") is not None:
+        raise InputError("grad_cam: expected one layer, layer=..., in place of layers=...")
+    if options.get("hypothetical"):
+        raise InputError(
+            "grad_cam: has no hypothetical contributions, which files of DNA, or hypothetical=True, ask for"
+        )
     return {**options, "layers": layer}
 
 

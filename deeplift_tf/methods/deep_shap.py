@@ -35,13 +35,10 @@ def deep_shap(
 ) -> Scores:
     """Deep SHAP: contributions by DeepLIFT, averaged over a background set (Lundberg and Lee, NeurIPS 2017).
 
+    Parameters are those of `deeplift`, with references in place of `data`, and
+
     Parameters
     ----------
-    network : Network
-    x, target
-        As for `Score.__call__`.
-    references
-        As for `Score.__call__`, in place of `data`.
     data : array, or list or dict of arrays, shape (R, ...)
         The background: rows that every row of x is compared to.
     ranked_outputs : int, optional
@@ -50,8 +47,6 @@ def deep_shap(
         Largest, smallest, or largest magnitude first.
     check_additivity : bool
         Whether sums that miss the difference of the outputs by more than `ADDITIVITY` are an error.
-    multiply_by_inputs, **options
-        As for `deeplift`.
 
     Raises
     ------

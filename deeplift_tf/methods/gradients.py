@@ -121,16 +121,13 @@ def deeplift(
 ) -> Scores:
     """DeepLIFT by the network's own rules: `network.compile(layers)(x, ...)`, kept compiled.
 
+    Parameters are those of `gradient`, with references as for `Score.__call__`, and
+
     Parameters
     ----------
-    network : Network
-    x, references, target
-        As for `Score.__call__`.
     rule : str, optional
         Another rule in place of the network's own.
     multiply_by_inputs : bool
         False returns the multipliers as contributions.
-    **options
-        See `Options`.
     """
     return under_rule(network, rule, x, references, target, options, multiply_by_inputs)

@@ -177,19 +177,14 @@ def expected_gradients(
 ) -> Scores:
     """Return expected gradients: Δx·∇F(x⁰ + αΔx), averaged over references and random α (Erion et al. 2021).
 
+    Parameters are those of `integrated_gradients`, with the references as the background set, and
+
     Parameters
     ----------
-    network : Network
-    x, references, target
-        As for `Score.__call__`; the references are the background set.
     samples : int
         Random α for each pair of an example and a reference.
     seed : int
         A row's α follow from the seed and what it holds, whatever batch it is in.
-    multiply_by_inputs : bool
-        False returns the mean gradients as contributions.
-    **options
-        See `Options`.
 
     Returns
     -------
@@ -233,13 +228,10 @@ def smoothgrad(
 ) -> Scores:
     """SmoothGrad: the mean gradient at x with Gaussian noise added (Smilkov et al. 2017).
 
+    Parameters are those of `gradient`, with references never read, and
+
     Parameters
     ----------
-    network : Network
-    x, target
-        As for `Score.__call__`.
-    references
-        Not read.
     samples : int
     noise : float
         Standard deviation, as a fraction of the largest minus the smallest value of each row.
@@ -247,8 +239,6 @@ def smoothgrad(
         A row's noise follows from the seed and what it holds, whatever batch it is in.
     multiply_by_inputs : bool
         True multiplies by x.
-    **options
-        See `Options`.
     """
     around = Maker(functools.partial(noisy, samples=at_least_one("samples", samples), noise=noise, seed=seed))
     call = Call(network, x, around, target, options, PathGradients, EXTRA, complete=False, settings=(True,))

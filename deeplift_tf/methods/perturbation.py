@@ -125,23 +125,25 @@ def occlusion(
 
     A position's contribution is the mean over the windows that cover it.
 
+    Parameters are those of `integrated_gradients`, with the references as what fills the windows, None: zeros, and
+
     Parameters
     ----------
-    network : Network
-    x, target
-        As for `Score.__call__`.
-    references
-        What fills the windows, as for `Score.__call__`; None: zeros.
     window, stride : int or sequence of int
         For all axes, or one for each; where channels are left out, windows cover all of them. Windows lie side by side
         unless a stride is given. Several inputs are covered one after the other.
     multiply_by_inputs : bool
         False divides by Δx.
-    **options
-        See `Options`; `hypothetical` has no meaning here.
+
+    Raises
+    ------
+    InputError
+        When hypothetical contributions are asked for, or a window does not fit.
     """
     if options.get("hypothetical"):
-        raise InputError("occlusion: hypothetical= has no meaning here")
+        raise InputError(
+            "occlusion: has no hypothetical contributions, which files of DNA, or hypothetical=True, ask for"
+        )
     call = covering(network, x, or_zero(references), target, options, 0)
     found = cover(call, 0, window, stride)
     for index in range(1, len(call.plan.scored)):

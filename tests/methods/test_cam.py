@@ -156,5 +156,7 @@ def test_channels_first() -> None:
 
 def test_what_a_map_has_not_is_refused(network: dl.Network) -> None:
     refused: Callable[..., object] = methods.grad_cam
-    with pytest.raises(InputError, match="expected one layer"):
+    with pytest.raises(InputError, match="no hypothetical contributions"):
         refused(network, stripes(1)[0], layer="last", hypothetical=True)
+    with pytest.raises(InputError, match="expected one layer"):
+        refused(network, stripes(1)[0], layer="last", layers="last")
