@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 
 from benchmarks.cases import CASES, PUBLISHED
 from benchmarks.driver import ROOT, Driver, absent, jobs
-from benchmarks.results import Results, gather
+from benchmarks.results import Results, gather, write
 
 TASKS = ("time", "memory", "growth")
 
@@ -69,7 +68,7 @@ def main(
     processes, repeats = (1, 2) if quick else (processes, repeats)
     measure(Driver(output, repeats, threads), names, tasks, processes, peers, resume)
     found = gather(output)
-    (output / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write(found, output / "results.json")
     picture.draw(Results(found), output / "results.png")
     terminal.show(Results(found))
 

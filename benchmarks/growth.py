@@ -31,9 +31,22 @@ def grown(case: Case, repeats: int) -> dict[str, Any]:
     if case.sequence:
         axes["length"] = lengths(case)
     return {
-        axis: [{"count": count, "things": interleaved(things, repeats)} for count, things in points]
+        axis: [{"count": count, "things": working(interleaved(things, repeats))} for count, things in points]
         for axis, points in axes.items()
     }
+
+
+def working(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what was found; there are no other packages here, which may refuse.
+
+    Raises
+    ------
+    RuntimeError
+        When a thing raised.
+    """
+    if failed := [each["failed"] for each in found.values() if "failed" in each]:
+        raise RuntimeError(failed[0])
+    return found
 
 
 def ours_of(case: Case) -> Ours:

@@ -89,6 +89,12 @@ def gather(folder: Path) -> dict[str, Any]:
     return found
 
 
+def write(found: dict[str, Any], path: Path) -> None:
+    """Write what was gathered as JSON, a job on each line."""
+    parts = [f'"{task}": [\n' + ",\n".join(map(json.dumps, jobs)) + "\n]" for task, jobs in found.items()]
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
 def _rounded(value: Any) -> Any:
     """Return the value with its floats to six digits, which is more than is measured."""
     if isinstance(value, float):

@@ -74,10 +74,13 @@ def miss(line: Line) -> str:
 
 
 def refusals(results: Results) -> Iterator[str]:
-    """Return a line for each refusal of another package, and for each process that did not end well."""
-    for line in results.peer_lines():
-        if line.failed:
-            yield f"{NAMES[line.model]}, {TITLES[line.thing]}, refuses: {line.failed}"
+    """Return a line for each thing that raised, and for each process that did not end well."""
+    said: dict[str, None] = {}
+    for job in results.found["time"]:
+        for thing, found in job.get("found", {}).items():
+            if "failed" in found:
+                said[f"{NAMES[job['model']]}, {TITLES.get(thing, thing)}, refuses: {found['failed']}"] = None
+    yield from said
     for task in ("time", "memory", "growth"):
         for job in results.found[task]:
             if "failed" in job:
