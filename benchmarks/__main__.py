@@ -33,7 +33,7 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
 @click.option("--models", default=",".join(PUBLISHED), show_default=True, help="Networks, with commas.")
 @click.option("--what", default=",".join(TASKS), show_default=True, help="What is measured, with commas.")
 @click.option("--processes", default=3, show_default=True, help="Processes over which medians of ratios are taken.")
-@click.option("--repeats", default=5, show_default=True, help="Repeats of each thing in a process.")
+@click.option("--repeats", default=4, show_default=True, help="Repeats of each thing in a process.")
 @click.option("--threads", default=2, show_default=True, help="Threads of each framework.")
 @click.option("--quick", is_flag=True, help="One process, two repeats: to see that it runs.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Other packages, where they are installed.")

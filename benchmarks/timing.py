@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-LONG = 8.0  # seconds of one thing after which it is not repeated more than ENOUGH
+LONG = 4.0  # seconds of one thing after which it is not repeated more than ENOUGH
 ENOUGH = 2
 
 
