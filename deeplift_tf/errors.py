@@ -50,5 +50,9 @@ class OutputFileError(DeepLiftError):
     """An output file cannot be written, or holds the results of another run."""
 
 
+class WorkerError(DeepLiftError):
+    """Workers of a distributed run cannot be started, or have died."""
+
+
 class MissingExtraError(DeepLiftError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""

@@ -44,7 +44,7 @@ MAY_IMPORT_CONVERSION = {"methods", "cli", "images", "compat", "runs"}
 DOORS = {("scoring", "serving")}  # methods of one line that a user finds where he looks for them
 KERAS = {"keras", "tf_keras"}
 OPTIONAL = {"click", "rich", "matplotlib", "logomaker", "pandas", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}
-OPTIONAL |= {"tf_keras"}
+OPTIONAL |= {"tf_keras", "ray"}
 
 
 class Import(NamedTuple):

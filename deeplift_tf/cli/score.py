@@ -19,20 +19,22 @@ from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.io.reference_rows import match_references, open_references, ready
-from deeplift_tf.runs.engine import in_this_process
+from deeplift_tf.runs.engine import engine_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import identities
 from deeplift_tf.runs.inputs import input_of, is_fasta
 from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output
-from deeplift_tf.runs.request import Request, Scorer
+from deeplift_tf.runs.request import Request
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows
+    from deeplift_tf.runs.ray_engine import Workers
 
-NOT_RECORDED = ("debug", "as_json", "overwrite", "resume")  # scores do not depend on them
+RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
+NOT_RECORDED = ("debug", "as_json", "overwrite", "resume", *RAY)  # scores do not depend on them
 
 
 class Summary(NamedTuple):
@@ -104,6 +106,15 @@ class Summary(NamedTuple):
 )
 @click.option("--shard", metavar="I/N", callback=parse_shard, help="Score one of N parts, counted from 1; then merge.")
 @click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="This process, or Ray's."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Ray: processes.")
+@click.option("--address", help="Ray: of a cluster, 'auto' for that of this machine. By default one is started here.")
+@click.option(
+    "--gpus-per-worker", type=click.FloatRange(min=0), default=0, show_default=True, help="Ray: or a part of one."
+)
+@click.option("--cpus-per-worker", type=click.IntRange(min=1), help="Ray.  [default: equal parts of this machine's]")
+@click.option(
     "--resume/--no-resume",
     " /--restart",
     default=True,
@@ -162,6 +173,7 @@ def score(
     start = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(terminable())
+        workers = workers_in(given)
         found = stack.enter_context(open_references(references, seed))
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
@@ -171,18 +183,18 @@ def score(
         part = shard.rows(rows.count, request.batch_size)
         if not source.skip:
             rows.check_values(slice(part.start, part.stop))
-        scorer = Scorer(request, network)
+        engine = stack.enter_context(engine_of(request, network, workers, None if rows.held else matched.made))
 
         def complete(folder: Path) -> None:
             if shard.of == 1:  # else it is for `merge` to write them
                 sequences: SequenceRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
-                Formats.of(given).write(folder, scorer.labels, sequences)
+                Formats.of(given).write(folder, request.labels, sequences)
 
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
         kept: Kept = stack.enter_context(output.open(len(part), metadata, complete, resume))
         resumed = kept.state.rows
         advance = stack.enter_context(progress(len(part), resumed))
-        run(source, in_this_process(scorer), kept, part, request.batch_size, advance)
+        run(source, engine, kept, part, request.batch_size, advance)
     seconds = time.monotonic() - start
     summary = Summary(len(part), seconds, kept.state.largest, str(out), resumed, len(kept.state.skipped))
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
@@ -212,6 +224,17 @@ def request_in(given: Mapping[str, Any]) -> Request:
     same = {name: given[name] for name in Request._fields if name in given and name not in ("model", "targets")}
     request = Request(saved_model(given["model"], given), given["targets"] or (given["target"],), **same)
     return request._replace(hypothetical=dna or request.hypothetical, sequences=dna)
+
+
+def workers_in(given: Mapping[str, Any]) -> Workers | None:
+    """Return the workers of Ray; None for this process."""
+    if given["engine"] != "ray":
+        return None
+    import_tensorflow()
+    from deeplift_tf.runs.ray_engine import Workers, leave_gpus
+
+    leave_gpus()
+    return Workers(given["workers"], given["address"], given["gpus_per_worker"], given["cpus_per_worker"])
 
 
 def recorded(parameters: Mapping[str, Any]) -> dict[str, Any]:

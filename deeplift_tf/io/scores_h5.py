@@ -124,7 +124,7 @@ class ScoresWriter:
         return self
 
     def append(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write the scores of the next rows; they are on the disk when this returns.
+        """Write the scores of the next rows.
 
         Parameters
         ----------
@@ -144,10 +144,14 @@ class ScoresWriter:
             for name, array in arrays.items():
                 place = self._places[name]
                 self._write(place.offset + self.written * array[:1].nbytes, array)
-            os.fdatasync(self._descriptor)
         except OSError as error:
             raise OutputFileError(f"{self.path}: writing failed after {self.written} rows; {error}") from error
         self.written += len(next(iter(arrays.values())))
+
+    def flush(self) -> None:
+        """Have all that was written reach the disk."""
+        if self._file is not None:
+            os.fdatasync(self._file)
 
     def _open(self) -> None:
         self._places = places_in(self.path)

@@ -98,16 +98,15 @@ class Journal:
         self.run = dict(run)
         self._write(self.run)
 
-    def commit(self, rows: int, largest: float | None, skipped: Mapping[int, str]) -> None:
-        """Note that rows up to some number are on the disk, and which of the last batch were skipped."""
-        self._write({"rows": rows, "largest": largest, "skipped": list(skipped.items())})
-        self.state = State(rows, largest, self.state.skipped + tuple(skipped.items()))
+    def commit(self, batch: State) -> None:
+        """Note that rows up to some number are on the disk; `skipped` are those of the last batch alone."""
+        self._write(batch._asdict())
+        self.state = batch._replace(skipped=self.state.skipped + batch.skipped)
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry).encode() + b"\n"
         if os.write(self._file, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        os.fdatasync(self._file)
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:

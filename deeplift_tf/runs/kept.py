@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from deeplift_tf.runs.request import Arrays
 
 
 class Kept:
-    """Scores on the disk, and the journal that says how many: the one is written before the other, at every batch.
+    """Scores on the disk, and the journal that says how many: the one is written before the other.
 
     Parameters
     ----------
@@ -27,6 +28,7 @@ class Kept:
 
     def __init__(self, writer: ScoresWriter, journal: Journal) -> None:
         self._writer, self._journal = writer, journal
+        self._waiting: deque[State] = deque()
 
     @property
     def state(self) -> State:
@@ -34,7 +36,7 @@ class Kept:
         return self._journal.state
 
     def append(self, arrays: Arrays, skipped: Mapping[int, str]) -> None:
-        """Write the scores of the next batch.
+        """Write the scores of the next batch; they count from the next `flush` on.
 
         Parameters
         ----------
@@ -43,7 +45,15 @@ class Kept:
             Rows that were not scored, and why.
         """
         self._writer.append(arrays)
-        self._journal.commit(self._writer.written, larger(self.state.largest, arrays), skipped)
+        before = self._waiting[-1].largest if self._waiting else self.state.largest
+        self._waiting.append(State(self._writer.written, larger(before, arrays), tuple(skipped.items())))
+
+    def flush(self) -> None:
+        """Have what was written reach the disk, and then count it."""
+        if self._waiting:
+            self._writer.flush()
+        while self._waiting:
+            self._journal.commit(self._waiting.popleft())
 
 
 @contextmanager
@@ -65,7 +75,11 @@ def scores_kept(data: Path, journal: Journal, rows: int, metadata: Mapping[str, 
         data.unlink(missing_ok=True)
         journal.begin(metadata)
     with ScoresWriter(data, rows, metadata, journal.state.rows) as writer:
-        yield Kept(writer, journal)
+        kept = Kept(writer, journal)
+        try:
+            yield kept
+        finally:
+            kept.flush()
 
 
 def check_same(journal: Journal, rows: int, metadata: Mapping[str, Any]) -> None:

@@ -34,26 +34,39 @@ def ahead(read: Callable[[Item], Read], items: Iterable[Item]) -> Generator[Read
 
 
 @contextmanager
-def behind(write: Callable[..., None]) -> Iterator[Callable[..., None]]:
+def behind(write: Callable[..., None], flush: Callable[[], None]) -> Iterator[Callable[..., None]]:
     """Yield a function that has its arguments written, in order, while the caller goes on.
 
     Everything handed over is written before this is left, after an exception of the caller's too. What writing raises
     is raised by a later call, or on leaving; nothing is written after it.
+
+    Parameters
+    ----------
+    write : callable
+    flush : callable
+        Is called whenever nothing waits to be written.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
     waiting: deque[Future[None]] = deque()
     failed = threading.Event()
+    handed = written = 0
 
     def guarded(*arguments: Any) -> None:
+        nonlocal written
         if failed.is_set():
             return
         try:
             write(*arguments)
+            written += 1
+            if written == handed:
+                flush()
         except BaseException:
             failed.set()
             raise
 
     def hand_over(*arguments: Any) -> None:
+        nonlocal handed
+        handed += 1
         waiting.append(pool.submit(guarded, *arguments))
         while len(waiting) > AHEAD or (waiting and waiting[0].done()):
             waiting.popleft().result()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deeplift_tf.runs.model import SavedModel
-from deeplift_tf.runs.targets import Target, task
+from deeplift_tf.runs.targets import Target, label_of, task
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -51,6 +51,11 @@ class Request(NamedTuple):
     sequences: bool = False
 
     @property
+    def labels(self) -> list[str]:
+        """Names of the targets."""
+        return [label_of(each) for each in self.targets]
+
+    @property
     def parts(self) -> list[str]:
         """Names of the scores that are kept."""
         optional = ["multipliers"] * self.multipliers + ["hypothetical"] * self.hypothetical
@@ -78,11 +83,6 @@ class Scorer:
         score = of_input(score, self._input) if request.sequences else score
         self._request, self._score = request, both_strands(score) if request.reverse_complement else score
         self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
-
-    @property
-    def labels(self) -> list[str]:
-        """Names of the targets."""
-        return [each.label for each in self.tasks]
 
     def __call__(self, x: Any, references: Any) -> Arrays:
         """Return what is kept of the scores of some rows, by its names in the file.

@@ -31,7 +31,7 @@ def run(
         Is told how many rows are done more.
     """
     left = range(rows.start + kept.state.rows, rows.stop)
-    with behind(kept.append) as write, closing(ahead(source.read, batches(left, batch_size))) as read:
+    with behind(kept.append, kept.flush) as write, closing(ahead(source.read, batches(left, batch_size))) as read:
         for batch, arrays in engine(read):
             scores = without(arrays, [row - batch.rows.start for row in batch.skipped])
             write({**scores, **batch.beside}, batch.skipped)

@@ -33,6 +33,7 @@ def batches(kept: Kept, stop: int) -> Iterator[int]:
     for first in range(kept.state.rows, stop, 3):
         part = ROWS[first : first + 3]
         kept.append({"delta": part}, {first: "bad"} if first == 3 else {})
+        kept.flush()
         yield first
 
 

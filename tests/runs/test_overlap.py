@@ -40,7 +40,7 @@ def test_what_reading_raises_comes_in_its_place() -> None:
 
 def test_what_was_handed_over_is_written_after_an_exception_too() -> None:
     written: list[int] = []
-    with pytest.raises(KeyError), behind(written.append) as write:
+    with pytest.raises(KeyError), behind(written.append, lambda: None) as write:
         for item in range(3):
             write(item)
         raise KeyError
@@ -59,7 +59,7 @@ def failing(written: list[int]) -> Callable[[int], None]:
 def test_nothing_is_written_after_a_failure_and_the_failure_is_raised() -> None:
     written: list[int] = []
     handed = 0
-    with pytest.raises(OSError, match="disk full"), behind(failing(written)) as write:
+    with pytest.raises(OSError, match="disk full"), behind(failing(written), lambda: None) as write:
         for item in range(1000):
             write(item)
             handed += 1
@@ -68,5 +68,20 @@ def test_nothing_is_written_after_a_failure_and_the_failure_is_raised() -> None:
 
 
 def test_a_failure_of_the_last_write_is_raised() -> None:
-    with pytest.raises(OSError, match="disk full"), behind(failing([])) as write:
+    with pytest.raises(OSError, match="disk full"), behind(failing([]), lambda: None) as write:
         write(2)
+
+
+def test_what_was_written_is_flushed_when_nothing_waits() -> None:
+    done: list[object] = []
+    go_on = threading.Event()
+
+    def write(item: int) -> None:
+        go_on.wait(10)
+        done.append(item)
+
+    with behind(write, lambda: done.append("flush")) as hand_over:
+        hand_over(1)
+        hand_over(2)
+        go_on.set()
+    assert done == [1, 2, "flush"]
