@@ -12,6 +12,8 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.audit import layer_errors
 from deeplift_tf.conversion.readers import read
+from deeplift_tf.conversion.readers.graph_model import GraphModel
+from deeplift_tf.conversion.traverse import is_graph_of_layers
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Edge
 from deeplift_tf.network import Network
@@ -50,6 +52,7 @@ def check(
     *,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
+    signature: str | None = None,
 ) -> CheckReport:
     """Compare a network with its model on random input with a random reference for each row.
 
@@ -62,14 +65,14 @@ def check(
     network : Network
     rows : int
     seed : int
-    custom_objects, safe_mode
+    custom_objects, safe_mode, signature
         As for `convert`.
 
     Returns
     -------
     CheckReport
     """
-    live = read(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
     rng = np.random.default_rng(seed)
     x, expected = sample(live, network, rows, rng)
     references = random_inputs(network, [array.shape for array in x], rng)
@@ -139,7 +142,9 @@ def relative_gap(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def first_different(model: Any, network: Network, x: Sequence[np.ndarray]) -> str | None:
-    """Return the first layer of the model whose output the network does not match."""
+    """Return the first layer of the model whose output the network does not match; None where no layers are known."""
+    if isinstance(model, GraphModel) or not is_graph_of_layers(model):
+        return None
     layers = [layer for layer in model.layers if layer.name in network.layers]
     inner = keras.Model(model.inputs, [layer.output for layer in layers])
     expected = keras.tree.flatten(inner([tf.constant(array) for array in x], training=False))

@@ -9,12 +9,15 @@ import tensorflow as tf
 
 import deeplift_tf.conversion.converters  # noqa: F401 - fills the registry
 from deeplift_tf.assignment import RuleChoice, with_rules
+from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.graphs.live import graph_of_model
+from deeplift_tf.conversion.graphs.road import operations_as_layers
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.registry import Converter, converter_of
-from deeplift_tf.conversion.scope import Draft, Scope
-from deeplift_tf.conversion.traverse import functional, model_inputs, traverse
+from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.traverse import functional, is_graph_of_layers, model_inputs, traverse
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge, Graph
@@ -29,6 +32,7 @@ def convert(
     *,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
+    signature: str | None = None,
     approximate: bool = True,
     dtype: str = "float32",
     converters: Mapping[str, Converter] | None = None,
@@ -38,8 +42,8 @@ def convert(
     Parameters
     ----------
     model : path, pair of paths, keras.Model or tf_keras.Model
-        A .keras or .h5 file of any Keras version, (architecture.json, weights.h5), a SavedModel folder of tf.keras 2,
-        or a live model.
+        A .keras or .h5 file of any Keras version, (architecture.json, weights.h5), a SavedModel folder, a live model,
+        or a live model of tf_keras.
     rule : str or mapping
         "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", or {layer name or
         Keras class name: rule, "default": rule}.
@@ -47,6 +51,9 @@ def convert(
         Classes and functions of yours that the file names.
     safe_mode : bool
         Whether code in the file is refused.
+    signature : str, optional
+        Of a SavedModel folder: what its graph computes under this name, even where the folder describes layers too.
+        By default serving_default, or the only one.
     approximate : bool
         Whether layers without exact rules are followed along a path; if not, they are refused, all in one message.
     dtype : {"float32", "float64"}
@@ -74,7 +81,7 @@ def convert(
     """
     if dtype not in DTYPES:
         raise DeepLiftError(f"dtype: expected one of {', '.join(DTYPES)}; received {dtype!r}")
-    live = read(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
     graph = Conversion(converters or {}, approximate, DTYPES[dtype]).graph_of(live)
     return Network(with_rules(graph, rule), DTYPES[dtype])
 
@@ -97,13 +104,25 @@ class Conversion:
     def graph_of(self, model: Any) -> Graph:
         """Return the graph of a live model."""
         if isinstance(model, GraphModel):
-            raise UnsupportedLayerError(f"{model.name}: holds no layers, and its operations are not converted yet")
+            return self.graph_of_operations(model)
+        if not is_graph_of_layers(model):
+            return self.graph_of_operations(graph_of_model(model))
         inner = functional(model)
         inputs = model_inputs(inner, self.dtype)
         edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype)
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
         return Graph(inputs, place(inputs, self.drafts), dict(zip(output_names(inner, edges), edges, strict=True)))
+
+    def graph_of_operations(self, model: GraphModel) -> Graph:
+        """Return the graph of a model that has no layers."""
+        road = operations_as_layers(model, self.dtype)
+        self.drafts, self.problems = road.drafts, road.problems
+        if not self.approximate:
+            self.problems += [f"{each.name} ({each.keras_class})" for each in road.drafts if not each.layer.exact]
+        if self.problems:
+            raise UnsupportedLayerError(self.complaint())
+        return Graph(road.inputs, place(road.inputs, self.drafts), road.outputs)
 
     def emit(self, name: str, use: Use) -> Sequence[Edge]:
         """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""

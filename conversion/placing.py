@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from deeplift_tf import walk
-from deeplift_tf.conversion.scope import Draft
+from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input, Node
 

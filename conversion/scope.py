@@ -11,9 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.activations import layer_of
+from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.graphs.live import graph_of_function
+from deeplift_tf.conversion.graphs.road import layers_within
 from deeplift_tf.conversion.tracing import traced
 from deeplift_tf.conversion.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.use import Use
+from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.given import Rearrangement
@@ -23,18 +27,6 @@ from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Identity
 from deeplift_tf.layers.side import Embedding, Side
 from deeplift_tf.slopes import sigmoid
-
-
-@dataclasses.dataclass
-class Draft:
-    """A node whose shapes are not known yet."""
-
-    name: str
-    layer: Layer
-    inputs: tuple[Edge, ...]
-    owner: str
-    keras_class: str
-    outputs: int = 1
 
 
 class Scope:
@@ -141,7 +133,23 @@ class Scope:
             return self.finish(converter(self.use.operation, self))
         if not any(spec.dtype.is_floating for spec in self.use.specs):
             return self.finish(self.side())
-        return self.finish(unfolded(self) or self.path())
+        return self.finish(unfolded(self) or self.walked() or self.path())
+
+    def walked(self) -> tuple[Edge, ...] | None:
+        """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed."""
+        function, _ = traced(self.use.operation, self.use.call, self.use.specs, self.dtype)
+        inputs = [f"input_{index}" for index in range(len(self.use.specs))]
+        outputs = [f"output_{index}" for index in range(len(self.use.output_shapes))]
+        try:
+            model = graph_of_function(self.name, function.function, inputs, outputs)
+            road = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
+        except (UnsupportedLayerError, ModelFileError):
+            return None
+        if road.problems:
+            return None
+        kind = type(self.use.operation).__name__
+        self.drafts.extend(dataclasses.replace(each, owner=self.name, keras_class=kind) for each in road.drafts)
+        return tuple(road.outputs.values())
 
     def path(self) -> Edge | tuple[Edge, ...]:
         """Add the whole Keras layer as one approximate layer of the Path kind."""

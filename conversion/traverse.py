@@ -25,7 +25,7 @@ def functional(model: Any) -> Any:
     Raises
     ------
     UnsupportedLayerError
-        When there is none: a model whose layers only its Python code describes, or one never given an input shape.
+        When it was never given an input shape.
     """
     if isinstance(model, keras.Sequential):
         if not model.built or model._functional is None:
@@ -33,12 +33,12 @@ def functional(model: Any) -> Any:
                 f"model {model.name!r} has no input shape yet; build it: model.build((None, ...)), or call it once"
             )
         return model._functional
-    if is_functional(model):
-        return model
-    raise UnsupportedLayerError(
-        f"model {model.name!r} ({type(model).__name__}) is defined by its Python code, not by a graph of layers; "
-        "convert the functional or Sequential model inside it"
-    )
+    return model
+
+
+def is_graph_of_layers(model: Any) -> bool:
+    """Whether a model says by itself which layers it is made of; the Python code of others alone does."""
+    return isinstance(model, keras.Sequential) or is_functional(model)
 
 
 def is_functional(operation: Any) -> bool:

@@ -35,6 +35,12 @@ MAX_GRAPH_BYTES = 1 << 31
 MAX_CALLS = 10_000
 """Calls of functions by functions in one SavedModel: a few functions that call one another twice could make 2^n."""
 
+MAX_OPERATIONS = 200_000
+"""Operations of one graph once functions and loops are laid open."""
+
+MAX_FOLDED = 1 << 29
+"""Elements of one constant that a graph computes."""
+
 
 def too_much(declared_bytes: int, stored_bytes: int) -> bool:
     """Whether so many bytes, declared by a file that stores so few, can only be meant to fill the memory."""

@@ -40,7 +40,7 @@ def checked(model: SavedModel, network: Network) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
     from deeplift_tf.conversion.check import check
 
-    report = check(model.source, network, seed=0, safe_mode=not model.unsafe)
+    report = check(model.source, network, seed=0, safe_mode=not model.unsafe, signature=model.signature)
     return {
         "prediction_error": float(report.prediction_error),
         "relative_delta": report.relative_delta,

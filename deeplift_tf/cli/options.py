@@ -55,6 +55,7 @@ def model_options(command: Command) -> Command:
         click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True),
         click.option("--unsafe", is_flag=True, help="Run code that the model file brings: only for files you trust."),
         click.option("--exact-only", is_flag=True, help="Refuse layers for which only an approximate rule exists."),
+        click.option("--signature", metavar="NAME", help="Of a SavedModel folder with several: which one."),
         click.option("--debug", is_flag=True, help="On an error, show where it came from."),
     ]
     for option in reversed(options):

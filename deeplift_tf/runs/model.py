@@ -24,6 +24,8 @@ class SavedModel(NamedTuple):
         Run code that the file brings.
     exact_only : bool
         Refuse layers for which only an approximate rule exists.
+    signature : str, optional
+        Of a SavedModel folder.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class SavedModel(NamedTuple):
     dtype: str = "float32"
     unsafe: bool = False
     exact_only: bool = False
+    signature: str | None = None
 
     @property
     def source(self) -> Path | tuple[Path, Path]:
@@ -48,4 +51,5 @@ class SavedModel(NamedTuple):
             approximate=not self.exact_only,
             dtype=self.dtype,
             safe_mode=not self.unsafe,
+            signature=self.signature,
         )

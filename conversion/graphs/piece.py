@@ -1,0 +1,107 @@
+"""A few operations as one function of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
+from deeplift_tf.conversion.graphs.running import run
+from deeplift_tf.conversion.graphs.scratch import Scratch
+from deeplift_tf.conversion.graphs.views import View, edge_of, seen
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+class Piece:
+    """What some operations make of edges, as a function of tensors of shape (rows, ...).
+
+    Parameters
+    ----------
+    scratch : Scratch
+    targets : sequence of Value
+    inputs : sequence of (Value, View)
+        Where the operations start, and how these values look at their edges.
+    arrays : mapping of Value to array
+        Values that hold for any number of rows.
+    rows : int
+        The axis of rows of the result.
+    change : callable, optional
+        What is done to constants of floats: their absolute values are |L|.
+    """
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        targets: Sequence[Value],
+        inputs: Sequence[tuple[Value, View]],
+        arrays: Mapping[Value, np.ndarray],
+        rows: int = 0,
+        change: Change | None = None,
+    ) -> None:
+        self.targets, self.inputs, self.rows = tuple(targets), tuple(inputs), rows
+        self.dtype, self.version = scratch.dtype, scratch.version
+        given = {value for value, _ in inputs}
+        self.operations = list(operations_between(targets, given | arrays.keys()))
+        self.function = tf.function(self.made, autograph=False)
+        read = [value for operation in self.operations for value in operation.inputs] + list(targets)
+        constants = [value for value in read if value.depends == Depends.NOTHING and value not in arrays]
+        scratch.fold(constants)
+        known = {**scratch.arrays, **arrays}
+        found = {value: known[value] for value in read if value in known and value not in given}
+        with tf.init_scope():
+            self.constants = {
+                value: tf.constant(change(array) if change is not None and value.is_float else array)
+                for value, array in found.items()
+            }
+
+    def __call__(self, *tensors: tf.Tensor) -> Any:
+        """Return what the operations make: as a function of its own, since a tape does not see imported operations."""
+        return self.function(*tensors)
+
+    def made(self, *tensors: tf.Tensor) -> Any:
+        """Add the operations to the graph that is being built."""
+        known = {value: tf.identity(constant) for value, constant in self.constants.items()}
+        known |= {value: seen(tensor, view) for (value, view), tensor in zip(self.inputs, tensors, strict=True)}
+        for operation in self.operations:
+            inputs = [known[value] for value in operation.inputs]
+            outputs = run(operation.node, inputs, len(operation.specs), self.dtype, self.version)
+            known |= {Value(operation, index): tensor for index, tensor in enumerate(outputs)}
+        results = tuple(edge_of(known[target], self.rows) for target in self.targets)
+        return results[0] if len(results) == 1 else results
+
+
+def operations_between(targets: Sequence[Value], given: set[Value]) -> Iterator[Operation]:
+    """Return the operations that make targets of given values, each after its inputs; constants are left out."""
+    left: list[tuple[Value, bool]] = [(value, False) for value in reversed(targets)]
+    done: set[Operation] = set()
+    while left:
+        value, ready = left.pop()
+        operation = value.operation
+        if value in given or value.depends == Depends.NOTHING or operation in done:
+            continue
+        if ready:
+            done.add(operation)
+            yield operation
+            continue
+        left.append((value, True))
+        left.extend((each, False) for each in reversed(operation.inputs))
+
+
+def leaves_of(values: Sequence[Value], given: set[Value]) -> list[Value]:
+    """Return the values whose sizes some values are computed from."""
+    found: dict[Value, None] = {}
+    left, done = list(values), set[Value]()
+    while left:
+        value = left.pop()
+        if value in done or value in given or value.depends == Depends.NOTHING:
+            continue
+        done.add(value)
+        if value.depends == Depends.INPUTS:
+            found[value] = None
+        else:
+            left.extend(value.operation.inputs)
+    return list(found)

@@ -1,0 +1,76 @@
+"""One operation run as TensorFlow runs it, in the dtype of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+FLOATS = {tf.float16, tf.bfloat16, tf.float32, tf.float64}
+
+
+def run(node: Any, inputs: Sequence[tf.Tensor], outputs: int, dtype: tf.DType, version: int) -> list[tf.Tensor]:
+    """Add one operation to the graph that is being built, and return what it makes.
+
+    Parameters
+    ----------
+    node : NodeDef
+        Its inputs do not count.
+    inputs : sequence of tf.Tensor
+    outputs : int
+        How many it has.
+    dtype : tf.DType
+        In which floats are computed; in the operation's own where TensorFlow has no such kernel.
+    version : int
+        Of the graph that the node comes from.
+
+    Raises
+    ------
+    ValueError
+        Where TensorFlow does not accept it.
+    """
+    try:
+        return _imported(in_dtype(node, dtype), inputs, outputs, version)
+    except ValueError:
+        own = _float_of(node)
+        if own is None or own == dtype:
+            raise
+        cast = [tf.cast(x, own) if x.dtype.is_floating else x for x in inputs]
+        made = _imported(node, cast, outputs, version)
+        return [tf.cast(y, dtype) if y.dtype.is_floating else y for y in made]
+
+
+def _imported(node: Any, inputs: Sequence[tf.Tensor], outputs: int, version: int) -> list[tf.Tensor]:
+    graph = tf.compat.v1.GraphDef()
+    graph.versions.producer = version
+    for index, tensor in enumerate(inputs):
+        added = graph.node.add(name=f"input_{index}", op="Placeholder")
+        added.attr["dtype"].type = tensor.dtype.as_datatype_enum
+    added = graph.node.add(name="operation", op=node.op, input=[f"input_{index}" for index in range(len(inputs))])
+    for key, value in node.attr.items():
+        if not key.startswith("_"):
+            added.attr[key].CopyFrom(value)
+    places = {f"input_{index}:0": tensor for index, tensor in enumerate(inputs)}
+    wanted = [f"operation:{index}" for index in range(outputs)]
+    return list(tf.graph_util.import_graph_def(graph, places, wanted, name=""))
+
+
+def in_dtype(node: Any, dtype: tf.DType) -> Any:
+    """Return a copy of a node that computes floats in another dtype."""
+    changed = type(node).FromString(node.SerializeToString())
+    enums = {each.as_datatype_enum for each in FLOATS}
+    for attribute in changed.attr.values():
+        if attribute.WhichOneof("value") == "type" and attribute.type in enums:
+            attribute.type = dtype.as_datatype_enum
+        types = attribute.list.type
+        for index, each in enumerate(types):
+            types[index] = dtype.as_datatype_enum if each in enums else each
+    return changed
+
+
+def _float_of(node: Any) -> tf.DType | None:
+    """Return the dtype of floats that a node names."""
+    named = [attribute.type for attribute in node.attr.values() if attribute.WhichOneof("value") == "type"]
+    found = [tf.as_dtype(each) for each in named if each]
+    return next((each for each in found if each in FLOATS), None)

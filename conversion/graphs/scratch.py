@@ -1,0 +1,190 @@
+"""A graph of TensorFlow beside the one that is read: it knows all shapes, and computes what depends on no input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
+from deeplift_tf.conversion.graphs.running import run
+from deeplift_tf.conversion.graphs.sizes import Partial, computed
+from deeplift_tf.conversion.readers.limits import MAX_FOLDED
+from deeplift_tf.errors import ModelFileError
+
+LARGE = 4096  # elements; larger constants are fed, since a graph holds two gigabytes at most
+PROBES = ((2, 24), (3, 37))
+"""Rows, and sizes of open axes, at which values that depend on sizes are computed to see whether they change."""
+
+COUNTED = {
+    "Add": np.add,
+    "AddV2": np.add,
+    "Equal": np.equal,
+    "Greater": np.greater,
+    "GreaterEqual": np.greater_equal,
+    "Less": np.less,
+    "LessEqual": np.less_equal,
+    "LogicalAnd": np.logical_and,
+    "LogicalNot": np.logical_not,
+    "LogicalOr": np.logical_or,
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
+    "Mul": np.multiply,
+    "NotEqual": np.not_equal,
+    "Sub": np.subtract,
+}
+"""What loops count with: done at once, since every run of the graph takes its time."""
+
+SHAPED = {"BroadcastTo": 1, "Fill": 0, "Reshape": 1}
+"""Operations whose output has the shape that an input says."""
+
+READ_SIZES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
+"""Operations that look at no values."""
+
+
+class Scratch:
+    """Every operation that is met, with its shapes as TensorFlow infers them.
+
+    Parameters
+    ----------
+    dtype : tf.DType
+        In which floats are computed.
+    version : int
+        Of the graph that is read.
+    """
+
+    def __init__(self, dtype: tf.DType, version: int) -> None:
+        self.dtype, self.version = dtype, version
+        self.graph = tf.Graph()
+        self.tensors: dict[Value, tf.Tensor] = {}
+        self.fed: dict[tf.Tensor, np.ndarray] = {}
+        self.arrays: dict[Value, np.ndarray] = {}
+        self.sizes: dict[Value, Partial] = {}
+        self.inputs: list[Value] = []
+
+    def place(self, name: str, spec: tf.TensorSpec) -> Value:
+        """Add an input of the model."""
+        with self.graph.as_default():
+            tensor = tf.compat.v1.placeholder(spec.dtype, spec.shape)
+        value = Value(Operation(name, "Placeholder", None, (), (spec,), Depends.INPUTS))
+        self.tensors[value] = tensor
+        self.inputs.append(value)
+        return value
+
+    def constant(self, name: str, array: Any) -> Value:
+        """Add a constant; floats become those of the network."""
+        array = np.asarray(array)
+        if tf.as_dtype(array.dtype).is_floating:
+            array = array.astype(self.dtype.as_numpy_dtype)
+        with self.graph.as_default():
+            if array.size > LARGE:
+                tensor = tf.compat.v1.placeholder(array.dtype, array.shape)
+                self.fed[tensor] = array
+            else:
+                tensor = tf.constant(array)
+        spec = tf.TensorSpec(array.shape, tensor.dtype)
+        value = Value(Operation(name, "Const", None, (), (spec,), Depends.NOTHING))
+        self.tensors[value], self.arrays[value] = tensor, array
+        return value
+
+    def add(self, name: str, node: Any, inputs: Sequence[Value], outputs: int) -> list[Value]:
+        """Add an operation; one whose value TensorFlow knows from shapes alone becomes a constant.
+
+        Raises
+        ------
+        ValueError
+            Where TensorFlow does not accept it.
+        """
+        if node.op in COUNTED and all(self.counts(value) for value in inputs):
+            return [self.constant(name, COUNTED[node.op](*(self.arrays[value] for value in inputs)))]
+        with self.graph.as_default():
+            tensors = run(node, [self.tensors[value] for value in inputs], outputs, self.dtype, self.version)
+        if node.op in SHAPED:
+            self.shape(tensors[0], self.partial(inputs[SHAPED[node.op]]))
+        depends = max((value.depends for value in inputs), default=Depends.NOTHING)
+        depends = min(depends, Depends.SIZES) if node.op in READ_SIZES else depends
+        specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
+        known = self.size(node, inputs, tensors[0]) if depends == Depends.SIZES and len(tensors) == 1 else None
+        if known is not None and None not in known.ravel().tolist():
+            return [self.constant(name, known.astype(tensors[0].dtype.as_numpy_dtype))]
+        if depends == Depends.NOTHING:
+            self.check_size(name, specs)
+        operation = Operation(name, node.op, node, tuple(inputs), specs, depends)
+        values = [Value(operation, index) for index in range(outputs)]
+        self.tensors |= zip(values, tensors, strict=True)
+        if known is not None:
+            self.sizes[values[0]] = known
+        return values
+
+    def size(self, node: Any, inputs: Sequence[Value], tensor: tf.Tensor) -> Partial | None:
+        """Return what is known of a value that depends on sizes: None in place of open ones."""
+        if not tensor.dtype.is_integer:
+            return None
+        if node.op == "Shape" and inputs[0].spec.shape.rank is not None:
+            return np.array([*inputs[0].spec.shape, None], object)[:-1]
+        found = tf.get_static_value(tensor)
+        return (
+            np.asarray(found, object) if found is not None else computed(node, [self.partial(each) for each in inputs])
+        )
+
+    @staticmethod
+    def shape(tensor: tf.Tensor, sizes: Partial | None) -> None:
+        """Tell TensorFlow what is known of the shape of a tensor."""
+        if sizes is not None and sizes.ndim == 1:
+            tensor.set_shape([None if size is None or size < 0 else size for size in sizes.tolist()])
+
+    def partial(self, value: Value) -> Partial | None:
+        """Return what is known of an integer value."""
+        if value in self.arrays and self.arrays[value].dtype.kind in "iu":
+            return self.arrays[value].astype(object)
+        return self.sizes.get(value)
+
+    def counts(self, value: Value) -> bool:
+        """Whether a value is a known integer or truth value."""
+        return value in self.arrays and self.arrays[value].ndim == 0 and not value.is_float
+
+    def check_size(self, name: str, specs: Sequence[tf.TensorSpec]) -> None:
+        """Refuse a constant that fills the memory.
+
+        Raises
+        ------
+        ModelFileError
+            Where it has more elements than any real one.
+        """
+        sizes = [spec.shape.num_elements() or 0 for spec in specs]
+        if max(sizes, default=0) > MAX_FOLDED:
+            raise ModelFileError(f"operation {name!r}: expected at most {MAX_FOLDED} elements; found {max(sizes)}")
+
+    def fold(self, values: Iterable[Value]) -> None:
+        """Compute what depends on no input, all at once."""
+        left = [value for value in dict.fromkeys(values) if value not in self.arrays]
+        self.arrays |= zip(left, self.evaluate(left), strict=True)
+
+    def array(self, value: Value) -> np.ndarray:
+        """Return a value that depends on no input."""
+        self.fold([value])
+        return self.arrays[value]
+
+    def probed(self, values: Sequence[Value]) -> list[list[np.ndarray]]:
+        """Compute values that depend on sizes alone, once for each probe; nothing where they cannot be computed."""
+        found = []
+        for rows, size in PROBES:
+            given = {}
+            for value in self.inputs:
+                shape = [rows, *(size if axis is None else axis for axis in value.spec.shape[1:])]
+                given[value] = np.zeros(shape, value.spec.dtype.as_numpy_dtype)
+            try:
+                found.append(self.evaluate(values, given))
+            except (tf.errors.OpError, ValueError):
+                return []
+        return found
+
+    def evaluate(self, values: Sequence[Value], given: Mapping[Value, np.ndarray] | None = None) -> list[np.ndarray]:
+        """Compute values, others being given."""
+        if not values:
+            return []
+        feeds = self.fed | {self.tensors[value]: array for value, array in (given or {}).items()}
+        with tf.compat.v1.Session(graph=self.graph) as session:
+            return list(session.run([self.tensors[value] for value in values], feeds))

@@ -1,0 +1,358 @@
+"""The walk through a graph that has been laid open: every operation becomes layers, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.graphs.dilated import Dilated, dilated
+from deeplift_tf.conversion.graphs.families.moving import reshaped
+from deeplift_tf.conversion.graphs.flattening import Flattening
+from deeplift_tf.conversion.graphs.fusing import Fused, Fusing
+from deeplift_tf.conversion.graphs.naming import Names
+from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
+from deeplift_tf.conversion.graphs.piece import Piece, leaves_of
+from deeplift_tf.conversion.graphs.scratch import PROBES
+from deeplift_tf.conversion.graphs.site import TABLE, Seen, Site, plain_seen
+from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, row_axis, rows_at
+from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.graph import Edge
+from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.given import Rearrangement
+from deeplift_tf.layers.path import Path
+from deeplift_tf.layers.reshaping import Permute
+from deeplift_tf.layers.side import Embedding, Side
+from deeplift_tf.tensors import vjp
+
+
+class Walk:
+    """One walk: what is known of each value of the graph.
+
+    Parameters
+    ----------
+    flat : Flattening
+    outputs : sequence of Value
+    edges : sequence of Edge
+        What enters, for each input.
+    names : Names
+    """
+
+    def __init__(self, flat: Flattening, outputs: Sequence[Value], edges: Sequence[Edge], names: Names) -> None:
+        self.flat, self.outputs, self.scratch, self.dtype = flat, tuple(outputs), flat.scratch, flat.dtype
+        self.names = names
+        self.drafts: list[Draft] = []
+        self.problems: list[str] = []
+        self.arrays: dict[Value, np.ndarray] = {}
+        self.fusing = Fusing(self.scratch)
+        self.fused: dict[Operation, Fused | Dilated | None] = {}
+        self.known = {
+            value: plain_seen(edge, tuple(value.spec.shape)) for value, edge in zip(flat.inputs, edges, strict=True)
+        }
+        self.wanted: set[Value] = set()
+        self.edges: list[Edge] = []
+
+    def run(self) -> None:
+        """Convert all that the outputs need."""
+        self.look(self.outputs)
+        order = list(self.needed(self.outputs))
+        for operation in order:
+            try:
+                self.convert(operation)
+            except UnsupportedLayerError as error:
+                self.problem(operation, str(error))
+        self.edges = [self.result(value) for value in self.outputs]
+
+    def problem(self, operation: Operation, text: str) -> None:
+        """Note an operation that cannot be converted; the walk goes on."""
+        self.problems.append(f"{operation.name} ({operation.type}): {text}")
+        for index, spec in enumerate(operation.specs):
+            shape = spec.shape if spec.shape.rank is not None else [None]
+            self.known[Value(operation, index)] = plain_seen(Edge(operation.name), tuple(shape))
+
+    def result(self, value: Value) -> Edge:
+        """Return an output of the model."""
+        if value.depends != Depends.INPUTS:
+            self.problems.append(f"{value.operation.name}: an output that does not depend on the inputs")
+            return Edge(value.operation.name)
+        return self.plain(value, value.operation).edge
+
+    def look(self, outputs: Sequence[Value]) -> None:
+        """See every operation once, in order: its regions, its constants, and what depends on sizes."""
+        every = list(everything(outputs))
+        for operation in every:
+            self.fusing.see(operation)
+        read = [value for operation in every for value in operation.inputs if operation.depends == Depends.INPUTS]
+        self.scratch.fold(value for value in read if value.depends == Depends.NOTHING)
+        self.probe(dict.fromkeys(value for value in read if value.depends == Depends.SIZES))
+
+    def probe(self, values: Iterable[Value]) -> None:
+        """Find the values that depend on sizes only as far as they have as many equal rows as the inputs."""
+        left = list(values)
+        for value, few, many in zip(left, *(self.scratch.probed(left) or [[], []]), strict=False):
+            if few.shape == many.shape and np.array_equal(few, many):
+                self.arrays[value] = few
+            elif has_equal_rows(few, many):
+                self.arrays[value] = few[:1]
+
+    def array(self, value: Value) -> np.ndarray | None:
+        """Return a value that is the same for all rows; None where it varies."""
+        if value.depends == Depends.NOTHING:
+            return self.scratch.array(value)
+        return self.arrays.get(value)
+
+    def region(self, operation: Operation) -> Fused | Dilated | None:
+        """Return what stands for the region that ends in an operation."""
+        if operation not in self.fused:
+            self.fused[operation] = dilated(operation, self.scratch) or self.fusing.found(operation)
+        return self.fused[operation]
+
+    def needs(self, operation: Operation) -> list[Value]:
+        """Return the values that an operation is converted from."""
+        region = self.region(operation)
+        if region is not None:
+            return [region.root]
+        direct = [value for value in operation.inputs if value.depends == Depends.INPUTS]
+        sized = [value for value in operation.inputs if value.depends == Depends.SIZES and value not in self.arrays]
+        return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
+
+    def needed(self, outputs: Sequence[Value]) -> Iterable[Operation]:
+        """Return the operations to convert, each after what it needs."""
+        left = [(value, False) for value in reversed(outputs) if value.depends == Depends.INPUTS]
+        done: set[Operation] = set()
+        self.wanted.update(outputs)
+        while left:
+            value, ready = left.pop()
+            self.wanted.add(value)
+            if value.operation in done or value in self.known:
+                continue
+            if ready:
+                done.add(value.operation)
+                yield value.operation
+                continue
+            left.append((value, True))
+            left.extend((each, False) for each in reversed(self.needs(value.operation)))
+
+    def add(self, operation: Operation, layer: Layer, inputs: Sequence[Edge], word: str = "") -> Edge:
+        """Add a layer for an operation; the result goes by the operation's name."""
+        name, owner = self.names.of(operation.name, word), self.names.owner(operation.name)
+        self.drafts.append(Draft(name, layer, tuple(inputs), owner, operation.type))
+        return Edge(name)
+
+    def convert(self, operation: Operation) -> None:
+        """Add the layers of one operation."""
+        region = self.region(operation)
+        if isinstance(region, Fused):
+            self.known[Value(operation)] = self.fuse(operation, region)
+            return
+        if isinstance(region, Dilated):
+            edge = self.plain(region.root, operation).edge
+            for index, layer in enumerate(region.layers):
+                edge = self.add(operation, layer, [edge], "" if index == len(region.layers) - 1 else "pad")
+            self.known[Value(operation)] = plain_seen(edge, tuple(operation.specs[0].shape))
+            return
+        for index in range(len(operation.specs)):
+            value = Value(operation, index)
+            if index == 0 or value in self.wanted:
+                self.known[value] = self.one(operation, index)
+
+    def fuse(self, operation: Operation, region: Fused) -> Seen:
+        """Add the layers of a region."""
+        start = self.known[region.root] if region.by_unit else self.plain(region.root, operation)
+        edge = start.edge
+        for index, layer in enumerate(region.layers):
+            edge = self.add(operation, layer, [edge], "" if index == len(region.layers) - 1 else region.name)
+        return start._replace(edge=edge) if region.by_unit else plain_seen(edge, tuple(operation.specs[0].shape))
+
+    def one(self, operation: Operation, index: int) -> Seen:
+        """Add the layers of one output of an operation; return how it looks."""
+        special = {"Reshape": self.reshape, "Transpose": self.transpose, "Unpack": self.unpack}.get(operation.type)
+        varying = self.needs(operation)
+        floats = any(value.is_float and value.depends == Depends.INPUTS for value in operation.inputs)
+        if not operation.specs[index].dtype.is_floating or not floats:
+            return self.side(operation, index)
+        if special is not None:
+            return special(operation, index)
+        entry = TABLE.get(operation.type)
+        if entry is not None and entry.along_last:
+            aligned = self.aligned(operation, varying)
+            if aligned is not None:
+                return aligned
+        site = self.site(operation, index, plain=entry is not None and self.first_rows(operation))
+        edge = entry.converter(site) if entry is not None else self.path(site)
+        return self.made(edge, site.shape)
+
+    def made(self, edge: Edge, shape: tuple[int | None, ...]) -> Seen:
+        """Return how the edge of a result looks, whose axis of rows is in front."""
+        place = row_axis(shape)
+        if place is None:
+            raise UnsupportedLayerError(f"mixes rows: expected an axis of rows in its output, {shape}")
+        sizes = (shape[place], *(size for axis, size in enumerate(shape) if axis != place))
+        return Seen(edge, rows_at(place, len(shape)), sizes)
+
+    def first_rows(self, operation: Operation) -> bool:
+        """Whether the axis of rows comes first in all that goes in and out."""
+        values = [value for value in self.needs(operation)]
+        return all(self.known[value].view[0] == (0,) for value in values if self.known[value].view)
+
+    def site(self, operation: Operation, index: int, plain: bool) -> Site:
+        """Return the place of an operation, its inputs as the graph sees them where they have to be."""
+        seen = {
+            value: self.plain(value, operation) if plain else self.unmerged(value, operation)
+            for value in self.needs(operation)
+        }
+        if not plain and TABLE.get(operation.type) is not None and not self.first_rows(operation):
+            from deeplift_tf.conversion.graphs.families.moving import rearranged
+
+            if TABLE[operation.type].converter is not rearranged:
+                raise UnsupportedLayerError("expected the axis of rows to come first in its inputs")
+        return Site(self, operation, index, seen)
+
+    def unmerged(self, value: Value, operation: Operation) -> Seen:
+        """Return a value whose rows are not merged with other axes."""
+        seen = self.known[value]
+        if is_merged(seen.view) and value in operation.inputs:
+            raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
+        return seen
+
+    def plain(self, value: Value, operation: Operation) -> Seen:
+        """Return a value as an edge that looks as the graph's tensor does."""
+        seen = self.known[value]
+        if is_plain(seen.view):
+            return seen
+        if is_merged(seen.view) or seen.view[0] != (0,):
+            raise UnsupportedLayerError("mixes rows: expected the axis of rows to come first, by itself")
+        edge = self.add(operation, Permute(tuple(order_of(seen.view))), [seen.edge], "order")
+        self.known[value] = plain_seen(edge, tuple(value.spec.shape))
+        return self.known[value]
+
+    def keeps_rows(self, operation: Operation, index: int) -> bool:
+        """Whether rows are no more and no fewer in the output than in the inputs, as far as shapes tell."""
+        return operation.specs[index].shape.rank is not None
+
+    def aligned(self, operation: Operation, varying: Sequence[Value]) -> Seen | None:
+        """Convert an operation along the last axis in whatever form its inputs are; None where forms differ."""
+        forms = {self.known[value].view for value in varying}
+        sizes = {len(self.known[value].sizes) for value in varying}
+        shapes = {tuple(value.spec.shape) for value in varying}
+        if len(forms) > 1 or len(sizes) > 1 or not forms:
+            return None
+        (view,) = forms
+        if is_plain(view) or view[-1] != (max(order_of(view)),) or len(shapes) > 1:
+            return None
+        last = len(order_of(view)) - 1
+        constants = [self.array(value) for value in operation.inputs if value not in varying]
+        if any(c is None or (c.size > 1 and c.ndim > (2 if "MatMul" in operation.type else 1)) for c in constants):
+            return None
+        seen = self.known[varying[0]]
+        edge = TABLE[operation.type].converter(
+            Site(self, operation, 0, {value: self.known[value] for value in varying})
+        )
+        sizes_after = (*seen.sizes[:last], operation.specs[0].shape[-1])
+        return Seen(edge, view, sizes_after)
+
+    def side(self, operation: Operation, index: int) -> Seen:
+        """Add an operation on values that have no difference, or whose result has none."""
+        site = self.site(operation, index, plain=False)
+        piece, edges, _ = site.piece()
+        tokens = operation.specs[index].dtype.is_floating and any(
+            value.spec.dtype != tf.bool and not value.is_float for value in self.needs(operation)
+        )
+        return self.made(self.add(operation, Embedding(piece) if tokens else Side(piece), edges), site.shape)
+
+    def path(self, site: Site) -> Edge:
+        """Add an operation that no table knows, along a path.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where TensorFlow has no derivative of it.
+        """
+        piece, edges, _ = site.piece()
+        self.check_derivative(piece, [self.known[value] for value in site.varying()], site)
+        return site.add(Path(piece), *edges)
+
+    def check_derivative(self, piece: Piece, inputs: Sequence[Seen], site: Site) -> None:
+        """Trace the derivative once."""
+        specs = [
+            tf.TensorSpec(seen.sizes, value.spec.dtype) for seen, value in zip(inputs, site.varying(), strict=True)
+        ]
+
+        def back(*x: tf.Tensor) -> Any:
+            y = piece(*x)
+            return vjp(piece, x, tf.ones_like(y))
+
+        try:
+            tf.function(back, input_signature=specs, autograph=False).get_concrete_function()
+        except (LookupError, ValueError, TypeError, tf.errors.OpError) as error:
+            raise UnsupportedLayerError("is not known, and TensorFlow has no derivative of it") from error
+
+    def reshape(self, operation: Operation, index: int) -> Seen:
+        """Units in other axes: a layer, or another look at the same edge where rows are merged or taken apart."""
+        seen, shape = self.known[operation.inputs[0]], tuple(operation.specs[0].shape)
+        before = seen.sizes
+        rest, after = product(before, range(1, len(before))), product(shape, range(1, len(shape)))
+        natural = order_of(seen.view) == list(range(len(before)))
+        if natural and shape[:1] == (None,) and rest is not None and rest == after:
+            if tuple(before[1:]) == shape[1:]:
+                return plain_seen(seen.edge, shape)
+            edge = reshaped(Site(self, operation, 0, {operation.inputs[0]: seen}))
+            return plain_seen(edge, shape)
+        view = regrouped(before, order_of(seen.view), shape)
+        if view is not None:
+            return Seen(seen.edge, view, before)
+        open_before = natural and is_plain(seen.view) and shape[:1] == (None,) and None in before[1:]
+        if open_before and before.count(None) == shape.count(None):
+            return plain_seen(reshaped(self.site(operation, 0, plain=True)), shape)
+        raise UnsupportedLayerError(f"mixes rows: {tuple(operation.inputs[0].spec.shape)} becomes {shape}")
+
+    def transpose(self, operation: Operation, index: int) -> Seen:
+        """Axes in another order: only another look at the same edge."""
+        seen = self.known[operation.inputs[0]]
+        order = self.array(operation.inputs[1])
+        if order is None:
+            raise UnsupportedLayerError("expected a constant order of axes")
+        view = tuple(seen.view[axis] for axis in order.tolist())
+        if is_merged(view):
+            return seen._replace(view=view)
+        edge_order = [0, *(axis for axis in order_of(view) if axis != 0)]
+        edge = seen.edge
+        if edge_order != sorted(edge_order):
+            edge = self.add(operation, Permute(tuple(edge_order)), [edge])
+        sizes = tuple(seen.sizes[axis] for axis in edge_order)
+        return Seen(edge, rows_at(view.index((0,)), len(view)), sizes)
+
+    def unpack(self, operation: Operation, index: int) -> Seen:
+        """One place along an axis."""
+        value = operation.inputs[0]
+        seen, shape = self.unmerged(value, operation), tuple(operation.specs[index].shape)
+        (axis,) = seen.view[int(operation.setting("axis") or 0) % len(seen.view)]
+        if axis == 0:
+            raise UnsupportedLayerError("mixes rows: takes them apart")
+        place = (slice(None),) * axis + (index,)
+        return self.made(self.add(operation, Rearrangement(lambda x: x[place]), [seen.edge]), shape)
+
+
+def has_equal_rows(few: np.ndarray, many: np.ndarray) -> bool:
+    """Whether two values have as many rows as the inputs at each probe, all of them the same."""
+    if not few.ndim or few.shape[1:] != many.shape[1:] or (len(few), len(many)) != (PROBES[0][0], PROBES[1][0]):
+        return False
+    return all(np.array_equal(row, few[0]) for row in (*few, *many))
+
+
+def everything(outputs: Sequence[Value]) -> Iterable[Operation]:
+    """Return all operations that outputs depend on, each after its inputs."""
+    left, done = [(value.operation, False) for value in reversed(outputs)], set[Operation]()
+    while left:
+        operation, ready = left.pop()
+        if operation in done:
+            continue
+        if ready:
+            done.add(operation)
+            yield operation
+            continue
+        left.append((operation, True))
+        left.extend((value.operation, False) for value in reversed(operation.inputs))
