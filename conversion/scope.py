@@ -136,7 +136,10 @@ class Scope:
         return self.finish(unfolded(self) or self.walked() or self.path())
 
     def walked(self) -> tuple[Edge, ...] | None:
-        """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed."""
+        """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed.
+
+        A single operation of keras.ops that stays approximate is better followed as a whole.
+        """
         function, _ = traced(self.use.operation, self.use.call, self.use.specs, self.dtype)
         inputs = [f"input_{index}" for index in range(len(self.use.specs))]
         outputs = [f"output_{index}" for index in range(len(self.use.output_shapes))]
@@ -145,7 +148,8 @@ class Scope:
             road = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
         except (UnsupportedLayerError, ModelFileError):
             return None
-        if road.problems:
+        exact = all(draft.layer.exact for draft in road.drafts)
+        if road.problems or not (exact or isinstance(self.use.operation, keras.Layer)):
             return None
         kind = type(self.use.operation).__name__
         self.drafts.extend(dataclasses.replace(each, owner=self.name, keras_class=kind) for each in road.drafts)

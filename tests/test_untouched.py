@@ -21,13 +21,14 @@ X, X0 = np.random.default_rng(41).normal(0, 1.5, (2, 6, 8, 3)).astype("float32")
 
 @keras.saving.register_keras_serializable("deeplift_tf_tests")
 class Swirl(keras.layers.Layer):
-    """A layer of TensorFlow's own operations, with a weight: it is followed along a path."""
+    """A layer of TensorFlow's own operations, complex ones among them, with a weight: it is followed along a path."""
 
     def build(self, shape: Any) -> None:
         self.w = self.add_weight(shape=(shape[-1],), name="w")
 
     def call(self, x: Any) -> Any:
-        return tf.sin(x * self.w) + tf.roll(x, 1, axis=-1)
+        angle = x * self.w + tf.roll(x, 1, axis=-1)
+        return tf.math.imag(tf.exp(tf.complex(tf.zeros_like(angle), angle)))
 
 
 def _model() -> keras.Model:

@@ -91,6 +91,22 @@ def operations_between(targets: Sequence[Value], given: set[Value]) -> Iterator[
         left.extend((each, False) for each in reversed(operation.inputs))
 
 
+def varying_inputs(operation: Operation) -> list[Value]:
+    """Return the inputs that vary, each once; in place of complex numbers the floats that they are made of."""
+    found: dict[Value, None] = {}
+    left, done = list(reversed(operation.inputs)), set[Value]()
+    while left:
+        value = left.pop()
+        if value in done or value.depends != Depends.INPUTS:
+            continue
+        done.add(value)
+        if value.spec.dtype.is_complex:
+            left.extend(reversed(value.operation.inputs))
+        else:
+            found[value] = None
+    return list(found)
+
+
 def leaves_of(values: Sequence[Value], given: set[Value]) -> list[Value]:
     """Return the values whose sizes some values are computed from."""
     found: dict[Value, None] = {}

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from deeplift_tf.conversion.readers.saved_model_safety import definition
+
 FLOATS = {tf.float16, tf.bfloat16, tf.float32, tf.float64}
 
 
@@ -33,8 +35,8 @@ def run(node: Any, inputs: Sequence[tf.Tensor], outputs: int, dtype: tf.DType, v
     try:
         return _imported(in_dtype(node, dtype), inputs, outputs, version)
     except ValueError:
-        own = _float_of(node)
-        if own is None or own == dtype:
+        own = _float_of(node) or tf.float32
+        if own == dtype:
             raise
         cast = [tf.cast(x, own) if x.dtype.is_floating else x for x in inputs]
         made = _imported(node, cast, outputs, version)
@@ -60,6 +62,9 @@ def in_dtype(node: Any, dtype: tf.DType) -> Any:
     """Return a copy of a node that computes floats in another dtype."""
     changed = type(node).FromString(node.SerializeToString())
     enums = {each.as_datatype_enum for each in FLOATS}
+    for attribute in definition(node.op).attr:  # a graph leaves out what is the default, float32 mostly
+        if attribute.type == "type" and attribute.name not in node.attr and attribute.default_value.type in enums:
+            changed.attr[attribute.name].type = dtype.as_datatype_enum
     for attribute in changed.attr.values():
         if attribute.WhichOneof("value") == "type" and attribute.type in enums:
             attribute.type = dtype.as_datatype_enum

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
-from deeplift_tf.conversion.graphs.piece import Change, Piece, leaves_of
+from deeplift_tf.conversion.graphs.piece import Change, Piece, leaves_of, varying_inputs
 from deeplift_tf.conversion.graphs.views import View, plain_view, row_axis
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
@@ -38,17 +38,20 @@ class Entry(NamedTuple):
     converter : callable
     along_last : bool
         Whether it looks along the last axis alone, or unit by unit: then it does not matter how the others look.
+    any_rows : bool
+        Whether it may be given values whose rows do not come first.
     """
 
     converter: Converter
     along_last: bool
+    any_rows: bool
 
 
 TABLE: dict[str, Entry] = {}
 """What each operation becomes: filled by `families`."""
 
 
-def converts(*kinds: str, along_last: bool = False) -> Callable[[Converter], Converter]:
+def converts(*kinds: str, along_last: bool = False, any_rows: bool = False) -> Callable[[Converter], Converter]:
     """Register how some operations are converted.
 
     Raises
@@ -61,7 +64,7 @@ def converts(*kinds: str, along_last: bool = False) -> Callable[[Converter], Con
         for kind in kinds:
             if kind in TABLE:
                 raise ValueError(f"a converter of {kind!r} is registered already")
-            TABLE[kind] = Entry(converter, along_last)
+            TABLE[kind] = Entry(converter, along_last, any_rows)
         return converter
 
     return enter
@@ -130,7 +133,7 @@ class Site:
 
     def varying(self) -> list[Value]:
         """Return the inputs that vary, then the values whose sizes are read, each once."""
-        direct = [value for value in self.inputs if value.depends == Depends.INPUTS]
+        direct = varying_inputs(self.operation)
         sized = [value for value in self.inputs if value.depends == Depends.SIZES and self.walk.array(value) is None]
         return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
 
@@ -149,9 +152,13 @@ class Site:
         views = [(value, self.seen[value].view) for value in values]
         target = Value(self.operation, self.output)
         piece = Piece(self.walk.scratch, [target], views, self.walk.arrays, place, change)
-        direct = {value for value in self.inputs if value.is_float}
+        direct = {value for value in varying_inputs(self.operation) if value.is_float}
         sides = tuple(index for index, value in enumerate(values) if value not in direct)
         return piece, [self.seen[value].edge for value in values], sides
+
+    def first_axes_differ(self) -> bool:
+        """Whether rows do not come first in an input, or in the output."""
+        return row_axis(self.shape) != 0 or any(seen.view[:1] != ((0,),) for seen in self.seen.values())
 
     def has_constants(self) -> bool:
         """Whether constants of floats are among the inputs."""

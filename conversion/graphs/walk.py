@@ -15,7 +15,7 @@ from deeplift_tf.conversion.graphs.flattening import Flattening
 from deeplift_tf.conversion.graphs.fusing import Fused, Fusing
 from deeplift_tf.conversion.graphs.naming import Names
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
-from deeplift_tf.conversion.graphs.piece import Piece, leaves_of
+from deeplift_tf.conversion.graphs.piece import Piece, leaves_of, varying_inputs
 from deeplift_tf.conversion.graphs.scratch import PROBES
 from deeplift_tf.conversion.graphs.site import TABLE, Seen, Site, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, row_axis, rows_at
@@ -115,7 +115,7 @@ class Walk:
         region = self.region(operation)
         if region is not None:
             return [region.root]
-        direct = [value for value in operation.inputs if value.depends == Depends.INPUTS]
+        direct = varying_inputs(operation)
         sized = [value for value in operation.inputs if value.depends == Depends.SIZES and value not in self.arrays]
         return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
 
@@ -171,12 +171,15 @@ class Walk:
         """Add the layers of one output of an operation; return how it looks."""
         special = {"Reshape": self.reshape, "Transpose": self.transpose, "Unpack": self.unpack}.get(operation.type)
         varying = self.needs(operation)
-        floats = any(value.is_float and value.depends == Depends.INPUTS for value in operation.inputs)
+        floats = any(value.is_float for value in varying_inputs(operation))
+        if operation.specs[index].dtype.is_complex:
+            raise UnsupportedLayerError("expected floats; its result is complex")
         if not operation.specs[index].dtype.is_floating or not floats:
             return self.side(operation, index)
         if special is not None:
             return special(operation, index)
-        entry = TABLE.get(operation.type)
+        through_complex = any(value.spec.dtype.is_complex for value in operation.inputs)
+        entry = None if through_complex else TABLE.get(operation.type)
         if entry is not None and entry.along_last:
             aligned = self.aligned(operation, varying)
             if aligned is not None:
@@ -204,11 +207,9 @@ class Walk:
             value: self.plain(value, operation) if plain else self.unmerged(value, operation)
             for value in self.needs(operation)
         }
-        if not plain and TABLE.get(operation.type) is not None and not self.first_rows(operation):
-            from deeplift_tf.conversion.graphs.families.moving import rearranged
-
-            if TABLE[operation.type].converter is not rearranged:
-                raise UnsupportedLayerError("expected the axis of rows to come first in its inputs")
+        entry = TABLE.get(operation.type)
+        if entry is not None and not entry.any_rows and not self.first_rows(operation):
+            raise UnsupportedLayerError("expected the axis of rows to come first in its inputs")
         return Site(self, operation, index, seen)
 
     def unmerged(self, value: Value, operation: Operation) -> Seen:

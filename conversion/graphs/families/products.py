@@ -11,6 +11,7 @@ from deeplift_tf.graph import Edge
 from deeplift_tf.layers.convolution import Conv, Convolution, DepthwiseConv
 from deeplift_tf.layers.dense import Dense, EinsumDense
 from deeplift_tf.layers.given import Mixture, Product
+from deeplift_tf.layers.merging import Contraction
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.reshaping import Pad
 
@@ -31,13 +32,22 @@ def matrix_product(site: Site) -> Edge:
 def einsum(site: Site) -> Edge:
     """A constant factor makes a Dense layer over some axes."""
     arrays = [site.array(index) for index in range(len(site.inputs))]
-    if len(arrays) != 2 or (arrays[0] is None) == (arrays[1] is None) or site.piece()[0].rows:
+    equation = str(site.setting("equation"))
+    if len(arrays) == 2 and None not in (site.edge(0), site.edge(1)) and keeps_rows(equation):
+        return site.add(Contraction(equation), edge_in(site), edge_in(site, 1))
+    if len(arrays) != 2 or (arrays[0] is None) == (arrays[1] is None):
         return product(site)
-    (first, second), result = parted(str(site.setting("equation")))
+    (first, second), result = parted(equation)
     equation, index = (
         (f"{first},{second}->{result}", 1) if arrays[1] is not None else (f"{second},{first}->{result}", 0)
     )
     return site.add(EinsumDense(equation, site.weight(arrays[index])), edge_in(site, 1 - index))
+
+
+def keeps_rows(equation: str) -> bool:
+    """Whether the same letter stands first in both terms and in the result."""
+    (first, second), result = parted(equation)
+    return "..." not in equation and first[:1] == second[:1] == result[:1] != ""
 
 
 def parted(equation: str) -> tuple[list[str], str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.families.moving import rearranged
 from deeplift_tf.conversion.graphs.families.scalars import edge_in
 from deeplift_tf.conversion.graphs.site import Site, converts
 from deeplift_tf.graph import Edge
-from deeplift_tf.layers.given import Choice, LeastChoice, Product
+from deeplift_tf.layers.given import Choice, LeastChoice, Product, Rearrangement
 from deeplift_tf.layers.pooling import AveragePooling, Max, MaxPooling, Mean
 
 
@@ -25,6 +26,15 @@ def mean(site: Site) -> Edge:
     """Mean over axes."""
     axes = axes_of(site)
     return rearranged(site) if 0 in axes else site.add(Mean(axes, bool(site.setting("keep_dims"))), edge_in(site))
+
+
+@converts("Sum")
+def total(site: Site) -> Edge:
+    """Sum over axes."""
+    axes, keep = axes_of(site), bool(site.setting("keep_dims"))
+    if 0 in axes:
+        return rearranged(site)
+    return site.add(Rearrangement(lambda x: tf.reduce_sum(x, axes, keepdims=keep)), edge_in(site))
 
 
 @converts("Max")
