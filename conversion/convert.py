@@ -14,6 +14,7 @@ from deeplift_tf.conversion.graphs.live import graph_of_model
 from deeplift_tf.conversion.graphs.road import operations_as_layers
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.readers import read
+from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.registry import Converter, converter_of
 from deeplift_tf.conversion.scope import Scope
@@ -104,7 +105,8 @@ class Conversion:
     def graph_of(self, model: Any) -> Graph:
         """Return the graph of a live model."""
         if isinstance(model, GraphModel):
-            return self.graph_of_operations(model)
+            with reading(model.name, "a graph of operations that TensorFlow accepts"):
+                return self.graph_of_operations(model)
         if not is_graph_of_layers(model):
             return self.graph_of_operations(graph_of_model(model))
         inner = functional(model)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check
+from deeplift_tf.conversion.graphs.site import TABLE
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from deeplift_tf.network import Network
 from deeplift_tf.scoring import Scores
@@ -193,3 +194,11 @@ def test_operations_without_a_line_follow_a_path(tmp_path: Path) -> None:
         dl.convert(tmp_path, approximate=False)
     x = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
     assert_complete(network.compile()(x, references=0.1, target=1), 1e-3)
+
+
+def test_the_page_names_every_operation() -> None:
+    page = Path(__file__).parents[2] / "docs" / "graphs.md"
+    if not page.is_file():
+        pytest.skip("an installed package has no docs")
+    named = {word for line in page.read_text(encoding="utf-8").splitlines() for word in line.split() if "|" in line}
+    assert sorted({*TABLE, "Reshape", "Transpose", "Unpack"} - named) == []

@@ -1,0 +1,154 @@
+"""SavedModels are programs: nothing in one runs, and one that asks for more than computing is refused."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+
+import deeplift_tf as dl
+from deeplift_tf.conversion.readers.saved_model_safety import is_allowed
+from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
+from tests.conversion.graph_models import Classifier
+from tests.conversion.test_readers_fuzz import DAMAGES, Damage
+
+FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class Resource(tf.saved_model.experimental.TrackableResource):
+    """A resource whose initialiser writes a file: TensorFlow runs it while it loads the model."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = str(path)
+        self.handle = self.resource_handle
+
+    def _create_resource(self) -> Any:
+        return tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+
+    def _initialize(self) -> None:
+        tf.io.write_file(self.path, "owned")
+
+
+def module_with(run: Any, **resources: Any) -> tf.Module:
+    module = Classifier()
+    for name, resource in resources.items():
+        setattr(module, name, resource)
+    spec = [tf.TensorSpec([None, 4], tf.float32)]
+    module.run = tf.function(run or (lambda x: x @ module.weights), input_signature=spec, autograph=False)
+    return module
+
+
+def saved(module: tf.Module, folder: Path) -> Path:
+    tf.saved_model.save(module, str(folder), signatures=module.run)
+    return folder
+
+
+def test_an_initialiser_that_writes_a_file_is_refused(tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    folder = saved(module_with(None, table=Resource(written)), tmp_path / "served")
+    written.unlink(missing_ok=True)
+    with pytest.raises(UnsafeModelError, match="WriteFile"):
+        dl.convert(folder)
+    assert not written.exists()
+    assert dl.convert(folder, safe_mode=False).input_shapes == {"x": (None, 4)}
+    assert not written.exists(), "initialisers do not run, whatever the mode"
+
+
+@pytest.mark.parametrize(
+    ("kind", "run"),
+    [
+        ("ReadFile", lambda x: x + tf.strings.to_number(tf.io.read_file("/dev/null"))),
+        ("EagerPyFunc", lambda x: tf.ensure_shape(tf.py_function(lambda y: y * 2, [x], tf.float32), [None, 4])),
+        ("PrintV2", lambda x: (tf.print("x"), x * 2.0)[1]),
+    ],
+)
+def test_operations_that_do_more_than_compute_are_refused(kind: str, run: Any, tmp_path: Path) -> None:
+    folder = saved(module_with(run), tmp_path / "served")
+    with pytest.raises(UnsafeModelError, match=kind):
+        dl.convert(folder)
+
+
+def test_what_is_allowed() -> None:
+    """By what TensorFlow says an operation is, not by a list of bad ones: a new one is refused until it is named."""
+    harmless = "Conv2D MatMul Softmax VarHandleOp RestoreV2 StatefulPartitionedCall HashTableV2 Einsum Const While"
+    harmful = """ReadFile WriteFile MatchingFiles PyFunc EagerPyFunc PyFuncStateless ImmutableConst DebugIdentity
+        LoadAndRemapMatrix GenerateVocabRemapping CollectiveReduce Recv IteratorV2 TextLineReaderV2 DatasetToTFRecord
+        SnapshotDataset Abort RemoteCall XlaHostCompute NoSuchOperation Copy PrintV2 TPUPartitionedCall"""
+    assert [kind for kind in harmless.split() if not is_allowed(kind)] == []
+    assert [kind for kind in harmful.split() if is_allowed(kind)] == []
+
+
+def test_random_numbers_are_no_computation(tmp_path: Path) -> None:
+    folder = saved(module_with(lambda x: x + tf.random.normal([4])), tmp_path / "served")
+    with pytest.raises(UnsupportedLayerError, match="RandomStandardNormal"):
+        dl.convert(folder)
+
+
+def test_functions_that_call_one_another_twice(tmp_path: Path) -> None:
+    """2^60 additions in a few lines: refused before they are laid out."""
+    previous = tf.function(lambda x: x + 1.0, input_signature=[tf.TensorSpec([None, 4])], autograph=False)
+    for _ in range(60):
+        previous = tf.function(
+            lambda x, f=previous: f(f(x)), input_signature=[tf.TensorSpec([None, 4])], autograph=False
+        )
+    folder = saved(module_with(previous), tmp_path / "served")
+    with pytest.raises(ModelFileError, match="operations"):
+        dl.convert(folder)
+
+
+def test_constants_of_absurd_size(tmp_path: Path) -> None:
+    folder = saved(
+        module_with(lambda x: x + tf.reduce_sum(tf.raw_ops.Fill(dims=tf.constant([1 << 20, 1 << 20]), value=1.0))),
+        tmp_path / "served",
+    )
+    with pytest.raises(ModelFileError, match="elements"):
+        dl.convert(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(module_with(None), tmp_path_factory.mktemp("whole") / "served")
+
+
+FILES = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_missing_files(name: str, whole: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "served"))
+    (folder / name).unlink()
+    with pytest.raises(ModelFileError):
+        dl.convert(folder)
+
+
+def ends_well(whole: Path, name: str, damage: Damage) -> None:
+    """A damaged file ends in a network or in one of our errors."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(shutil.copytree(whole, Path(place) / "served"))
+        (folder / name).write_bytes(damage((folder / name).read_bytes()))
+        try:
+            assert dl.convert(folder).output_names
+        except DeepLiftError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize("name", FILES)
+@FEW
+@given(damage=DAMAGES)
+def test_damaged_files(name: str, whole: Path, damage: Damage) -> None:
+    ends_well(whole, name, damage)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+@MANY
+@given(damage=DAMAGES)
+def test_many_damaged_files(name: str, whole: Path, damage: Damage) -> None:
+    ends_well(whole, name, damage)
