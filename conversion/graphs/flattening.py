@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -70,9 +70,37 @@ class Flattening:
     def __init__(self, model: GraphModel, dtype: tf.DType) -> None:
         self.model, self.dtype = model, dtype
         self.functions = {function.signature.name: function for function in model.graph.library.function}
+        self.check_size()
         self.scratch = Scratch(dtype, model.graph.versions.producer)
         self.inputs = [self.scratch.place(name, self.open_rows(spec)) for name, spec in model.inputs.items()]
         self.count = 0
+
+    def check_size(self) -> None:
+        """Count the operations before they are laid open: functions that call one another twice make 2^n of them.
+
+        Raises
+        ------
+        ModelFileError
+            Where they are more than any real model has, or a function calls itself.
+        """
+        counts: dict[str, int] = {}
+
+        def count(nodes: Iterable[Any], depth: int) -> int:
+            if depth > DEEPEST:
+                raise ModelFileError(f"{self.model.name}: expected calls at most {DEEPEST} deep; found more")
+            total = 0
+            for node in nodes:
+                names = {attribute.func.name for attribute in node.attr.values() if attribute.HasField("func")}
+                for name in (names | {node.op}) & self.functions.keys():
+                    if name not in counts:
+                        counts[name] = count(self.functions[name].node_def, depth + 1)
+                    total += counts[name]
+                total += 1
+            return total
+
+        found = count(self.model.graph.node, 0)
+        if found > MAX_OPERATIONS:
+            raise ModelFileError(f"{self.model.name}: expected at most {MAX_OPERATIONS} operations; found {found}")
 
     def open_rows(self, spec: tf.TensorSpec) -> tf.TensorSpec:
         """Return an input with any number of rows, floats in the dtype of the network."""
