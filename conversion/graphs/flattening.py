@@ -75,6 +75,10 @@ class Flattening:
         self.inputs = [self.scratch.place(name, self.open_rows(spec)) for name, spec in model.inputs.items()]
         self.count = 0
 
+    def close(self) -> None:
+        """Give back what the computation of constants took."""
+        self.scratch.close()
+
     def check_size(self) -> None:
         """Count the operations before they are laid open: functions that call one another twice make 2^n of them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -44,11 +45,11 @@ def operations_as_layers(model: GraphModel, dtype: tf.DType) -> Road:
     UnsupportedLayerError, ModelFileError
         Where the graph cannot be laid open.
     """
-    flat = Flattening(model, dtype)
-    outputs = flat.outputs()
-    specs = [value.spec for value in flat.inputs]
-    inputs = tuple(Input(name, spec.shape, spec.dtype) for name, spec in zip(model.inputs, specs, strict=True))
-    walk = walked(flat, outputs, [value.edge for value in inputs], Names(model.inputs, names_in(outputs)))
+    with closing(Flattening(model, dtype)) as flat:
+        outputs = flat.outputs()
+        specs = [value.spec for value in flat.inputs]
+        inputs = tuple(Input(name, spec.shape, spec.dtype) for name, spec in zip(model.inputs, specs, strict=True))
+        walk = walked(flat, outputs, [value.edge for value in inputs], Names(model.inputs, names_in(outputs)))
     return Road(inputs, walk.drafts, dict(zip(model.outputs, walk.edges, strict=True)), walk.problems)
 
 
@@ -64,9 +65,9 @@ def layers_within(model: GraphModel, dtype: tf.DType, edges: Sequence[Edge], pre
     prefix : str
         Put before the names of its operations.
     """
-    flat = Flattening(model, dtype)
-    outputs = flat.outputs()
-    walk = walked(flat, outputs, edges, Names([], names_in(outputs), prefix))
+    with closing(Flattening(model, dtype)) as flat:
+        outputs = flat.outputs()
+        walk = walked(flat, outputs, edges, Names([], names_in(outputs), prefix))
     return Road((), walk.drafts, dict(zip(model.outputs, walk.edges, strict=True)), walk.problems)
 
 

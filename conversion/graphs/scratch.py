@@ -62,6 +62,7 @@ class Scratch:
         self.fed: dict[tf.Tensor, np.ndarray] = {}
         self.arrays: dict[Value, np.ndarray] = {}
         self.sizes: dict[Value, Partial] = {}
+        self._session: Any = None
         self.inputs: list[Value] = []
 
     def place(self, name: str, spec: tf.TensorSpec) -> Value:
@@ -186,5 +187,12 @@ class Scratch:
         if not values:
             return []
         feeds = self.fed | {self.tensors[value]: array for value, array in (given or {}).items()}
-        with tf.compat.v1.Session(graph=self.graph) as session:
-            return list(session.run([self.tensors[value] for value in values], feeds))
+        if self._session is None:
+            self._session = tf.compat.v1.Session(graph=self.graph)
+        return list(self._session.run([self.tensors[value] for value in values], feeds))
+
+    def close(self) -> None:
+        """Give back what the computations took."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None

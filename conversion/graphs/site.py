@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.piece import Change, Piece, leaves_of, varying_inputs
-from deeplift_tf.conversion.graphs.views import View, plain_view, row_axis
+from deeplift_tf.conversion.graphs.views import View, is_merged, plain_view, row_axis
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
@@ -147,9 +147,11 @@ class Site:
         """
         values = self.varying()
         place = row_axis(self.shape)
-        if place is None or not self.walk.keeps_rows(self.operation, self.output):
+        if place is None:
             raise UnsupportedLayerError(f"mixes rows: expected an axis of rows in its output, {self.shape}")
         views = [(value, self.seen[value].view) for value in values]
+        if any(is_merged(view) for value, view in views if value in self.inputs):
+            raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
         target = Value(self.operation, self.output)
         piece = Piece(self.walk.scratch, [target], views, self.walk.arrays, place, change)
         direct = {value for value in varying_inputs(self.operation) if value.is_float}

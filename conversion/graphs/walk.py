@@ -10,19 +10,18 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.dilated import Dilated, dilated
-from deeplift_tf.conversion.graphs.families.moving import reshaped
 from deeplift_tf.conversion.graphs.flattening import Flattening
 from deeplift_tf.conversion.graphs.fusing import Fused, Fusing
+from deeplift_tf.conversion.graphs.looks import LOOKS
 from deeplift_tf.conversion.graphs.naming import Names
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.piece import Piece, leaves_of, varying_inputs
 from deeplift_tf.conversion.graphs.scratch import PROBES
 from deeplift_tf.conversion.graphs.site import TABLE, Seen, Site, plain_seen
-from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, row_axis, rows_at
+from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, row_axis, rows_at
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
-from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Permute
 from deeplift_tf.layers.side import Embedding, Side
@@ -169,15 +168,14 @@ class Walk:
 
     def one(self, operation: Operation, index: int) -> Seen:
         """Add the layers of one output of an operation; return how it looks."""
-        special = {"Reshape": self.reshape, "Transpose": self.transpose, "Unpack": self.unpack}.get(operation.type)
         varying = self.needs(operation)
         floats = any(value.is_float for value in varying_inputs(operation))
         if operation.specs[index].dtype.is_complex:
             raise UnsupportedLayerError("expected floats; its result is complex")
         if not operation.specs[index].dtype.is_floating or not floats:
             return self.side(operation, index)
-        if special is not None:
-            return special(operation, index)
+        if operation.type in LOOKS:
+            return LOOKS[operation.type](self, operation, index)
         through_complex = any(value.spec.dtype.is_complex for value in operation.inputs)
         entry = None if through_complex else TABLE.get(operation.type)
         if entry is not None and entry.along_last:
@@ -229,10 +227,6 @@ class Walk:
         edge = self.add(operation, Permute(tuple(order_of(seen.view))), [seen.edge], "order")
         self.known[value] = plain_seen(edge, tuple(value.spec.shape))
         return self.known[value]
-
-    def keeps_rows(self, operation: Operation, index: int) -> bool:
-        """Whether rows are no more and no fewer in the output than in the inputs, as far as shapes tell."""
-        return operation.specs[index].shape.rank is not None
 
     def aligned(self, operation: Operation, varying: Sequence[Value]) -> Seen | None:
         """Convert an operation along the last axis in whatever form its inputs are; None where forms differ."""
@@ -290,51 +284,6 @@ class Walk:
             tf.function(back, input_signature=specs, autograph=False).get_concrete_function()
         except (LookupError, ValueError, TypeError, tf.errors.OpError) as error:
             raise UnsupportedLayerError("is not known, and TensorFlow has no derivative of it") from error
-
-    def reshape(self, operation: Operation, index: int) -> Seen:
-        """Units in other axes: a layer, or another look at the same edge where rows are merged or taken apart."""
-        seen, shape = self.known[operation.inputs[0]], tuple(operation.specs[0].shape)
-        before = seen.sizes
-        rest, after = product(before, range(1, len(before))), product(shape, range(1, len(shape)))
-        natural = order_of(seen.view) == list(range(len(before)))
-        if natural and shape[:1] == (None,) and rest is not None and rest == after:
-            if tuple(before[1:]) == shape[1:]:
-                return plain_seen(seen.edge, shape)
-            edge = reshaped(Site(self, operation, 0, {operation.inputs[0]: seen}))
-            return plain_seen(edge, shape)
-        view = regrouped(before, order_of(seen.view), shape)
-        if view is not None:
-            return Seen(seen.edge, view, before)
-        open_before = natural and is_plain(seen.view) and shape[:1] == (None,) and None in before[1:]
-        if open_before and before.count(None) == shape.count(None):
-            return plain_seen(reshaped(self.site(operation, 0, plain=True)), shape)
-        raise UnsupportedLayerError(f"mixes rows: {tuple(operation.inputs[0].spec.shape)} becomes {shape}")
-
-    def transpose(self, operation: Operation, index: int) -> Seen:
-        """Axes in another order: only another look at the same edge."""
-        seen = self.known[operation.inputs[0]]
-        order = self.array(operation.inputs[1])
-        if order is None:
-            raise UnsupportedLayerError("expected a constant order of axes")
-        view = tuple(seen.view[axis] for axis in order.tolist())
-        if is_merged(view):
-            return seen._replace(view=view)
-        edge_order = [0, *(axis for axis in order_of(view) if axis != 0)]
-        edge = seen.edge
-        if edge_order != sorted(edge_order):
-            edge = self.add(operation, Permute(tuple(edge_order)), [edge])
-        sizes = tuple(seen.sizes[axis] for axis in edge_order)
-        return Seen(edge, rows_at(view.index((0,)), len(view)), sizes)
-
-    def unpack(self, operation: Operation, index: int) -> Seen:
-        """One place along an axis."""
-        value = operation.inputs[0]
-        seen, shape = self.unmerged(value, operation), tuple(operation.specs[index].shape)
-        (axis,) = seen.view[int(operation.setting("axis") or 0) % len(seen.view)]
-        if axis == 0:
-            raise UnsupportedLayerError("mixes rows: takes them apart")
-        place = (slice(None),) * axis + (index,)
-        return self.made(self.add(operation, Rearrangement(lambda x: x[place]), [seen.edge]), shape)
 
 
 def has_equal_rows(few: np.ndarray, many: np.ndarray) -> bool:

@@ -1,0 +1,85 @@
+"""Reshaping and transposing: often another look at the same edge, where a graph merges rows or moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from deeplift_tf.conversion.graphs.families.moving import reshaped
+from deeplift_tf.conversion.graphs.operation import Operation
+from deeplift_tf.conversion.graphs.site import Seen, Site, plain_seen
+from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, rows_at
+from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.layers.given import Rearrangement
+from deeplift_tf.layers.reshaping import Permute
+
+if TYPE_CHECKING:
+    from deeplift_tf.conversion.graphs.walk import Walk
+
+
+def reshape(walk: Walk, operation: Operation, index: int) -> Seen:
+    """Units in other axes: a layer, or another look where rows are merged with positions or taken apart again.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Where neither fits.
+    """
+    value = operation.inputs[0]
+    seen, shape = walk.known[value], tuple(operation.specs[0].shape)
+    before, order = seen.sizes, order_of(seen.view)
+    sizes = product(before, range(1, len(before))), product(shape, range(1, len(shape)))
+    natural = order == list(range(len(before))) and shape[:1] == (None,)
+    if natural and sizes[0] is not None and sizes[0] == sizes[1]:
+        if tuple(before[1:]) == shape[1:]:
+            return plain_seen(seen.edge, shape)
+        return plain_seen(reshaped(Site(walk, operation, 0, {value: seen})), shape)
+    view = regrouped(before, order, shape)
+    if view is not None:
+        return Seen(seen.edge, view, before)
+    if natural and is_plain(seen.view) and None in before[1:] and before.count(None) == shape.count(None):
+        return plain_seen(reshaped(walk.site(operation, 0, plain=True)), shape)
+    raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}")
+
+
+def transpose(walk: Walk, operation: Operation, index: int) -> Seen:
+    """Axes in another order; rows stay in front at the edge.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Where the order is no constant.
+    """
+    seen, order = walk.known[operation.inputs[0]], walk.array(operation.inputs[1])
+    if order is None:
+        raise UnsupportedLayerError("expected a constant order of axes")
+    view = tuple(seen.view[axis] for axis in order.tolist())
+    if is_merged(view):
+        return seen._replace(view=view)
+    axes, edge = [0, *(axis for axis in order_of(view) if axis != 0)], seen.edge
+    if axes != sorted(axes):
+        edge = walk.add(operation, Permute(tuple(axes)), [edge])
+    return Seen(edge, rows_at(view.index((0,)), len(view)), tuple(seen.sizes[axis] for axis in axes))
+
+
+def unpack(walk: Walk, operation: Operation, index: int) -> Seen:
+    """One place along an axis.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Where that is the axis of rows.
+    """
+    seen, shape = walk.unmerged(operation.inputs[0], operation), tuple(operation.specs[index].shape)
+    (axis,) = seen.view[int(operation.setting("axis") or 0) % len(seen.view)]
+    if axis == 0:
+        raise UnsupportedLayerError("mixes rows: takes them apart")
+    place = (slice(None),) * axis + (index,)
+    return walk.made(walk.add(operation, Rearrangement(lambda x: x[place]), [seen.edge]), shape)
+
+
+LOOKS: dict[str, Callable[[Walk, Operation, int], Seen]] = {
+    "Reshape": reshape,
+    "Transpose": transpose,
+    "Unpack": unpack,
+}
