@@ -37,6 +37,20 @@ def test_check(files: Path) -> None:
     assert "gap" not in result.stdout
 
 
+def test_a_folder_without_layers(files: Path, tmp_path: Path) -> None:
+    """A graph of operations is checked against TensorFlow's own run of it."""
+    import keras
+
+    keras.models.load_model(files / "one.keras").export(tmp_path / "served", verbose=False)
+    answer = json.loads(run("inspect", tmp_path / "served", "--json", "--check", "--signature", "serve").stdout)
+    assert {"conv_1/Relu", "head_1/Sigmoid"} <= {layer["name"] for layer in answer["layers"]}
+    assert answer["check"]["prediction_error"] < 1e-5
+    assert answer["check"]["relative_delta"] < 1e-4
+    result = run("inspect", tmp_path / "served", "--signature", "other")
+    assert result.exit_code == 2
+    assert "expected the signature 'other'; found 'serve', 'serving_default'" in result.stderr
+
+
 def test_a_gap_and_notes_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     print_report({"prediction_error": 1e-7, "relative_delta": 0.05, "worst_layer": "gate", "notes": ["seen at 16"]})
     assert (

@@ -46,7 +46,11 @@ def parts(scores: Scores) -> list[Array]:
     return [np.asarray(part) for part in keras.tree.flatten(scores.contributions)]
 
 
-@pytest.mark.parametrize("name", MODELS)
+QUICK = {"convolutions", "two_inputs", "open_length"}
+EVERY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_scores_are_those_of_the_layers(name: str, tmp_path: Path) -> None:
     """Of the same mathematics in another order of summation: float32 leaves about 1e-6."""
     model = with_random_weights(MODELS[name]())
@@ -63,7 +67,7 @@ def test_scores_are_those_of_the_layers(name: str, tmp_path: Path) -> None:
             assert_close_to_largest(parts(by_graph), parts(by_layers), 1e-4, f"{name}, {rule}")
 
 
-@pytest.mark.parametrize("name", ["convolutions", "transformer"])
+@pytest.mark.parametrize("name", ["convolutions", pytest.param("transformer", marks=pytest.mark.slow)])
 def test_float64_is_exact(name: str, tmp_path: Path) -> None:
     """What the graph rounds to float32, such as the epsilons of norms, leaves 1e-8 to the layers."""
     model = with_random_weights(MODELS[name]())
@@ -76,6 +80,7 @@ def test_float64_is_exact(name: str, tmp_path: Path) -> None:
         assert_close_to_largest(parts(by_graph), parts(by_layers), 1e-6, f"{name}, {rule}")
 
 
+@pytest.mark.slow
 def test_several_references_meet_every_row(tmp_path: Path) -> None:
     """Time before rows, rows merged with positions: each pair of a row and a reference is still its own."""
     model = with_random_weights(MODELS["recurrent"]())
