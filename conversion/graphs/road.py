@@ -14,6 +14,7 @@ from deeplift_tf.conversion.graphs.flattening import Flattening
 from deeplift_tf.conversion.graphs.naming import Names
 from deeplift_tf.conversion.graphs.operation import Depends, Value
 from deeplift_tf.conversion.graphs.rows import mixes_rows
+from deeplift_tf.conversion.graphs.tokens import with_tokens
 from deeplift_tf.conversion.graphs.walk import Walk, everything
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.graph import Edge, Input
@@ -45,7 +46,7 @@ def operations_as_layers(model: GraphModel, dtype: tf.DType) -> Road:
     UnsupportedLayerError, ModelFileError
         Where the graph cannot be laid open.
     """
-    with closing(Flattening(model, dtype)) as flat:
+    with closing(Flattening(with_tokens(model, dtype), dtype)) as flat:
         outputs = flat.outputs()
         specs = [value.spec for value in flat.inputs]
         inputs = tuple(Input(name, spec.shape, spec.dtype) for name, spec in zip(model.inputs, specs, strict=True))

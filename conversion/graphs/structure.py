@@ -75,7 +75,8 @@ def cast(flat: Flattening, frame: Frame, node: Any, inputs: list[Entry]) -> list
     target = tf.as_dtype(setting(node, "DstT"))
     if isinstance(entry, Value) and entry.is_float and target.is_floating:
         return inputs
-    return list(flat.compute(node, [flat.value(entry, node.name)]))
+    value = flat.value(entry, node.name)
+    return list(flat.new("Cast", [value], node.name, SrcT=value.spec.dtype, DstT=target))
 
 
 @handles("PartitionedCall", "StatefulPartitionedCall")

@@ -127,6 +127,20 @@ def test_modules_without_keras(tmp_path: Path) -> None:
         assert_complete(network.with_rule(rule).compile()(x, references=references, target=2), 1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_tokens_are_scored_at_their_table(dtype: str, tmp_path: Path) -> None:
+    """Keras declares inputs as floats unless told otherwise; what only a table of words reads are tokens."""
+    words = keras.Input((6,), dtype=dtype)
+    x = keras.layers.Conv1D(5, 3, activation="relu")(keras.layers.Embedding(10, 4)(words))
+    model = with_random_weights(keras.Model(words, keras.layers.Dense(2)(keras.layers.GlobalMaxPooling1D()(x))))
+    network = dl.convert(exported(model, tmp_path / "served"))
+    assert set(network.input_dtypes.values()) == {"int32"}
+    (table,) = [row.name for row in network.table() if row.kind == "Embedding"]
+    tokens, references = np.random.default_rng(0).integers(0, 10, (2, 4, 6))
+    assert_close_to_largest(network.predict(tokens), np.asarray(model(tokens)), 1e-5)
+    assert_complete(network.compile(table)(tokens, references=references, target=1), 1e-4)
+
+
 def test_signatures(tmp_path: Path) -> None:
     module = Classifier()
     signatures = {"classify": module.__call__, "head": module.head}
