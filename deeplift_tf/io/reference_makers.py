@@ -97,6 +97,8 @@ class Asked(NamedTuple):
             key: each.of(name, network, preprocess) if isinstance(each, Opened) else each
             for key, each in self.arguments.items()
         }
+        if "examples" in arguments:  # a maker keeps them, also in other processes, where this file is not open
+            arguments["examples"] = np.asarray(arguments["examples"][:])
         if "network" in inspect.signature(self.make).parameters:
             return arguments | {"network": network, "progress": sys.stderr.isatty()}
         return arguments
