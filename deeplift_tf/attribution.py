@@ -35,6 +35,8 @@ class Plan(NamedTuple):
     complete : bool
         Whether the reference is run up to the target, and the sum of the contributions compared to the difference.
         Rules without a reference do not promise that they agree, and need no such pass.
+    known_references : bool
+        Whether the compiled function takes what `compile_references` makes of the references, too.
     """
 
     scored: tuple[Edge, ...]
@@ -45,6 +47,7 @@ class Plan(NamedTuple):
     mean_normalised: bool = False
     hypothetical: bool = False
     complete: bool = True
+    known_references: bool = False
 
 
 def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
@@ -60,22 +63,52 @@ def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
     -------
     tf.function
         Its arguments: tuples of x, shape (N, ...), and of references, shape (1 or N, R, ...) or, for a single one,
-        (1 or N, ...), one for each input; and weights, shape (K, 1 or N, ...) or (1 or N, ...). Its results: a dict of
+        (1 or N, ...), one for each input; weights, shape (K, 1 or N, ...) or (1 or N, ...); and with
+        `known_references` the tuple that `compile_references` makes of the references. Its results: a dict of
         `contributions`, `multipliers` and `hypothetical` for each scored value, shape (K, N, ...), each the sum over
         references, and `outputs`, shape (K, N); with `complete` also `reference_outputs` (the sum over references) and
         `delta` (the worst of them).
     """
-    lead = [None] if plan.several_references else []
     x = tuple(tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs)
-    references = tuple(tf.TensorSpec([None, *lead, *value.shape[1:]], value.dtype) for value in graph.inputs)
     output = graph.shape(plan.target)[1:]
     several = [None] if plan.several_targets else []
     weights = tf.TensorSpec([*several, None, *output], dtype)
+    signature = (x, reference_signature(graph, plan), weights)
 
     def attribute(x: Any, references: Any, weights: Any) -> dict[str, Any]:
         return Attribution(graph, plan).run(x, references, weights)
 
-    return tf.function(attribute, input_signature=(x, references, weights), autograph=False)
+    def attribute_to_known(x: Any, references: Any, weights: Any, known: Any) -> dict[str, Any]:
+        return Attribution(graph, plan, known=known).run(x, references, weights)
+
+    if not plan.known_references:
+        return tf.function(attribute, input_signature=signature, autograph=False)
+    made = compile_references(graph, plan).structured_outputs
+    known = tuple(tf.TensorSpec(y.shape, y.dtype) for y in made)
+    return tf.function(attribute_to_known, input_signature=(*signature, known), autograph=False)
+
+
+def reference_signature(graph: Graph, plan: Plan) -> tuple[tf.TensorSpec, ...]:
+    """Return shapes and dtypes of the references, one for each input."""
+    lead = [None] if plan.several_references else []
+    return tuple(tf.TensorSpec([None, *lead, *value.shape[1:]], value.dtype) for value in graph.inputs)
+
+
+def compile_references(graph: Graph, plan: Plan) -> Any:
+    """Return the function references -> the values that the network makes of them, for references of all rows.
+
+    So that they are run once for all batches.
+    """
+
+    def run(references: Any) -> tuple[tf.Tensor, ...]:
+        attribution = Attribution(graph, plan)
+        rows = attribution.rows(references)
+        given = {edge: rows.merge_pairs(y) for edge, y in zip(attribution.inputs, references, strict=True)}
+        values = walk.forward(attribution.nodes, given)
+        return tuple(values[edge] for edge in attribution.made)
+
+    signature = [reference_signature(graph, plan)]
+    return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
 
 
 class Attribution:
@@ -85,20 +118,35 @@ class Attribution:
     ----------
     graph : Graph
     plan : Plan
+    known : sequence of tf.Tensor
+        What `compile_references` makes, where the references are not to be run here.
     """
 
-    def __init__(self, graph: Graph, plan: Plan) -> None:
-        self.graph, self.plan = graph, plan
+    def __init__(self, graph: Graph, plan: Plan, *, known: Sequence[tf.Tensor] = ()) -> None:
+        self.graph, self.plan, self.known = graph, plan, known
         self.nodes = graph.ancestors([plan.target, *plan.scored])
         self.inputs = tuple(value.edge for value in graph.inputs)
+
+    @property
+    def made(self) -> list[Edge]:
+        """Everything that the nodes make."""
+        return [Edge(node.name, index) for node in self.nodes for index in range(len(node.shapes))]
+
+    def rows(self, references: Sequence[tf.Tensor]) -> Rows:
+        """Return how rows pair up, for a single target."""
+        return Rows(tf.shape(references[0])[1] if self.plan.several_references else None)
 
     def run(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[str, Any]:
         """Return the results of a batch; see `compile_plan`."""
         plan = self.plan
         values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
-        rows = Rows(tf.shape(references[0])[1] if plan.several_references else None)
+        rows = self.rows(references)
         held = held_at_x(self.inputs, self.nodes, plan.scored, plan.target, values)
-        reference_values = walk.forward(self.nodes, self._reference_rows(values, held, references, rows))
+        given = self._reference_rows(values, held, references, rows)
+        if self.known and not held:
+            reference_values = given | dict(zip(self.made, self.known, strict=True))
+        else:
+            reference_values = walk.forward(self.nodes, given)
         views = walk.differences(self.nodes, values, reference_values, rows)
 
         weights = self._weights(weights, values[plan.target])

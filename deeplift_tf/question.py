@@ -84,6 +84,11 @@ class Question(NamedTuple):
     weights: np.ndarray
     several_targets: bool
 
+    def repeats_references(self, size: int) -> bool:
+        """Whether several batches of a size have the same references, all of them in each."""
+        rows, count = len(self.x), self.references.count
+        return self.references.shared and count <= size < rows * count
+
     def batches(self, size: int, progress: Progress) -> Iterator[Part]:
         """Cut the question into batches, all references of an example together where they fit.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
-from deeplift_tf.attribution import Plan, compile_plan
+from deeplift_tf.attribution import Plan, compile_plan, compile_references
 from deeplift_tf.errors import InputError, TargetError
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
@@ -103,7 +103,7 @@ class Score:
         self.network, self.layers = network, layers
         names = [layers] if isinstance(layers, str) else list(layers or ())
         self.scored = tuple(network.edge(name) for name in names) or network.float_inputs
-        self._compiled: dict[Plan, Any] = {}
+        self._compiled: dict[Any, Any] = {}
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
@@ -164,12 +164,16 @@ class Score:
             hypothetical=hypothetical,
             complete=any(node.rule.reference for node in self.network.graph.nodes),
         )
+        plan = plan._replace(known_references=plan.complete and question.repeats_references(batch_size))
         totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
+        known: tuple[Any, ...] = ()
         for part in question.batches(batch_size, as_progress(progress)):
             arguments = part.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
             )
-            totals.add(part.rows, self.compiled(plan)(*arguments))
+            if plan.known_references:
+                known = known or (self.reference_pass(plan)(arguments[1]),)
+            totals.add(part.rows, self.compiled(plan)(*arguments, *known))
         return self._scores(plan, question.x, totals)
 
     def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
@@ -217,12 +221,19 @@ class Score:
 
     def compiled(self, plan: Plan) -> Any:
         """Return the compiled function of a plan; each is traced once."""
+        return self._once(
+            plan, lambda graph: compile_plan(graph, plan, self.network.dtype).get_concrete_function(), plan
+        )
+
+    def reference_pass(self, plan: Plan) -> Any:
+        """Return the compiled forward pass of the references of a plan."""
+        return self._once(("references", plan), lambda graph: compile_references(graph, plan), plan)
+
+    def _once(self, key: Any, make: Callable[[Graph], Any], plan: Plan) -> Any:
         with self._lock:
-            if plan not in self._compiled:
-                graph = simplify(self.network.graph, [plan.target, *plan.scored])
-                function = compile_plan(graph, plan, self.network.dtype)
-                self._compiled[plan] = function.get_concrete_function()
-            return self._compiled[plan]
+            if key not in self._compiled:
+                self._compiled[key] = make(simplify(self.network.graph, [plan.target, *plan.scored]))
+            return self._compiled[key]
 
     def _scores(self, plan: Plan, x: Batch, totals: Totals) -> Scores:
         means = totals.means()

@@ -31,10 +31,13 @@ class References:
         R, references for each example.
     take : callable
         (first row, end row) -> for each input an array, shape (1 or rows, R, ...).
+    shared : bool
+        Whether they are the same ones for all rows.
     """
 
     count: int
     take: Take
+    shared: bool = False
 
 
 def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> References:
@@ -68,7 +71,7 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
         rows = max(len(array) for array in made)
         return tuple(np.broadcast_to(array, (rows, *array.shape[1:])) for array in made)
 
-    return References(_common_count([one.count for one in each], inputs), take)
+    return References(_common_count([one.count for one in each], inputs), take, all(one.shared for one in each))
 
 
 def _of_input(part: Any, array: np.ndarray, value: Input) -> References:
@@ -76,7 +79,7 @@ def _of_input(part: Any, array: np.ndarray, value: Input) -> References:
     if callable(part):
         return _called(part, Batch((array,), (value.name,), np.ndarray), [value])
     pairs = as_pairs(part, array.shape, value)
-    return References(pairs.shape[1], lambda start, stop: (_rows(pairs, start, stop),))
+    return References(pairs.shape[1], lambda start, stop: (_rows(pairs, start, stop),), len(pairs) == 1)
 
 
 def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:

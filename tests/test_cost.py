@@ -1,0 +1,135 @@
+"""What is computed: passes over the weights, counted in the traced graph against the cost model.
+
+In units of a forward pass F and a backward pass B: a reference costs F + B, and a forward pass of its own; RevealCancel
+another F and B by the absolute weights for each layer whose spread is read; rules without a reference run none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import deeplift_tf as dl
+from deeplift_tf.attribution import Plan
+from tests.keras_models import randomise
+
+N, R, K = 3, 4, 5
+CONVOLUTIONS, DENSE = 3, 2
+PASSES = ("Conv2D", "Conv2DBackpropInput", "MatMul")
+
+
+def _model() -> keras.Model:
+    return randomise(
+        keras.Sequential(
+            [
+                keras.Input((40, 6)),
+                layers.Conv1D(8, 5, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+                layers.MaxPooling1D(2),
+                layers.Conv1D(8, 3, dilation_rate=2, activation="relu"),
+                layers.Conv1D(8, 3, activation="relu"),
+                layers.Flatten(),
+                layers.Dense(7, activation="relu"),
+                layers.Dense(K),
+            ]
+        ),
+        seed=0,
+    )
+
+
+X = np.random.default_rng(0).normal(size=(N, 40, 6))
+X0 = np.random.default_rng(1).normal(size=(N, R, 40, 6))
+
+
+@pytest.fixture(scope="module")
+def network() -> dl.Network:
+    return dl.convert(_model())
+
+
+def passes(network: dl.Network, references: Any, targets: int = 0, **settings: Any) -> Counter[str]:
+    """Return how many operations that read weights the results of the compiled function depend on."""
+    score = network.compile()
+    question = score.ask(X, references, targets=list(range(targets)) or None)
+    several = question.references.count > 1
+    plan = Plan(score.scored, question.target, question.selectors, several, question.several_targets, **settings)
+    function = score.compiled(plan)
+    reached: dict[str, tf.Operation] = {}
+    waiting = [tensor.op for tensor in function.outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in reached:
+            reached[operation.name] = operation
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return Counter(operation.type for operation in reached.values() if operation.type in PASSES)
+
+
+def linear(passes: Counter[str]) -> tuple[int, int]:
+    """Return the number of convolutions, transposed ones included, and of products of matrices."""
+    return passes["Conv2D"] + passes["Conv2DBackpropInput"], passes["MatMul"]
+
+
+@pytest.mark.parametrize("references", [X0[0, 0], X0[:, 0], X0])
+def test_rescale_runs_examples_and_references_forward_and_walks_back_once(
+    network: dl.Network, references: np.ndarray
+) -> None:
+    assert linear(passes(network, references)) == (3 * CONVOLUTIONS, 3 * DENSE)
+
+
+def test_targets_share_the_passes(network: dl.Network) -> None:
+    assert passes(network, X0[0, 0], targets=K) == passes(network, X0[0, 0])
+
+
+def test_references_that_are_known_are_not_run(network: dl.Network) -> None:
+    known = passes(network, X0[0, 0], known_references=True)
+    assert linear(known) == (2 * CONVOLUTIONS, 2 * DENSE)
+
+
+def test_rules_without_a_reference_run_none(network: dl.Network) -> None:
+    assert linear(passes(network.with_rule("gradient"), None, complete=False)) == (2 * CONVOLUTIONS, 2 * DENSE)
+
+
+def test_reveal_cancel_runs_the_absolute_weights_where_a_spread_is_read(network: dl.Network) -> None:
+    # the last layer is followed by no nonlinearity: nobody reads its spread, and it gets no half-difference
+    found = linear(passes(network.with_rule("reveal_cancel"), X0[0, 0]))
+    assert found == (5 * CONVOLUTIONS, 3 * DENSE + 2 * (DENSE - 1))
+
+
+def test_the_genomics_default_runs_them_in_dense_layers_only(network: dl.Network) -> None:
+    found = linear(passes(network.with_rule("genomics_default"), X0[0, 0]))
+    assert found == (3 * CONVOLUTIONS, 3 * DENSE + 2 * (DENSE - 1))
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+@pytest.mark.parametrize("references", [X0[0, 0], X0[:1]])
+def test_references_of_all_rows_are_run_once_and_change_nothing(
+    rule: str, references: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = dl.convert(_model(), rule=rule, dtype="float64")
+    score, ran = network.compile(), []
+    whole, reference_pass = score(X, references, batch_size=N * R), score.reference_pass
+
+    def counted(plan: Plan) -> Any:
+        ran.append(plan)
+        return reference_pass(plan)
+
+    monkeypatch.setattr(score, "reference_pass", counted)
+    parts = score(X, references, batch_size=1 if references.ndim == 2 else R)
+    assert len(ran) == 1
+    for found, expected in zip(parts[:5], whole[:5], strict=True):
+        largest = np.abs(whole.contributions).max()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * largest)  # float64
+
+
+def test_no_batch_is_traced_anew(network: dl.Network) -> None:
+    score = network.compile()
+    score(X, X0[0, 0], batch_size=2)
+    before = dict(score._compiled)
+    score(X[:2], X0[1, 0], batch_size=1)
+    assert score._compiled == before
