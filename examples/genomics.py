@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +42,26 @@ def pwm(name: str) -> np.ndarray:
 
 
 def simulate(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return sequences, their labels for each task, and which bases were planted.
+    """Return sequences, their labels for each task, and what was planted where.
 
     Returns
     -------
     x : np.ndarray, shape (count, LENGTH, 4)
     labels : np.ndarray, shape (count, 3)
-    planted : np.ndarray, shape (count, LENGTH), bool
+    planted : np.ndarray, shape (count, LENGTH), int
+        1 and 2 for the bases of the two motifs, 0 for the others.
     """
     codes = rng.choice(4, (count, LENGTH), p=(0.3, 0.2, 0.2, 0.3))
-    planted = np.zeros((count, LENGTH), bool)
+    planted = np.zeros((count, LENGTH), int)
     present = rng.random((count, 2)) < 0.5
     for row in range(count):
         slots = list(rng.permutation(LENGTH // 10 - 1))
-        for name, there in zip(CONSENSUS, present[row], strict=True):
+        for motif, (name, there) in enumerate(zip(CONSENSUS, present[row], strict=True), 1):
             for _ in range(rng.integers(1, 4) if there else 0):
                 start = 10 * slots.pop() + rng.integers(0, 3)
                 site = [rng.choice(4, p=frequencies) for frequencies in pwm(name)]
                 codes[row, start : start + len(site)] = site
-                planted[row, start : start + len(site)] = True
+                planted[row, start : start + len(site)] = motif
     labels = np.column_stack([present.all(1), present])
     return np.eye(4, dtype=np.float32)[codes], labels.astype(np.float32), planted
 
@@ -132,13 +134,13 @@ def table(scores: dict[str, np.ndarray], planted: np.ndarray) -> str:
 
 
 def draw(path: Path, scores: dict[str, np.ndarray], x: np.ndarray, planted: np.ndarray) -> None:
-    """Draw one sequence by every method, the planted sites on a coloured ground."""
+    """Draw one sequence by every method, the planted sites on a coloured ground under the names of their motifs."""
     from deeplift_tf import plots
 
-    edges = np.flatnonzero(np.diff(np.r_[0, planted.astype(int), 0]))
-    sites = [(int(start), int(end), "planted") for start, end in edges.reshape(-1, 2)]
+    names, edges = ("", *CONSENSUS), np.flatnonzero(np.diff(np.r_[0, planted, 0]))
+    sites = [(int(start), int(end), names[planted[start]]) for start, end in pairwise(edges) if planted[start]]
     tracks = {name.replace("_", "\n", 1): values[:, None] * x for name, values in scores.items()}
-    fig, _ = plots.logo(tracks, highlight=sites, title="contributions to the logit of 'both'")
+    fig, _ = plots.logo(tracks, highlight=sites, title="contributions to the logit of 'both', by method")
     fig.savefig(path, dpi=90)
 
 
@@ -158,13 +160,14 @@ def main() -> None:
     x, planted = x[both], planted[both]
     write_fasta(folder / "sequences.fa", x)
     scores = score_all(folder / "model.h5", x)
-    text = table(scores, planted)
+    text = table(scores, planted > 0)
     (folder / "ranking.txt").write_text(text + "\n")
     print(f"\n{len(both)} sequences with both motifs, contributions to the task 'both':\n{text}")
     draw(folder / "logos.png", {name: values[0] for name, values in scores.items()}, x[0], planted[0])
     print(f"\nlook at {folder / 'logos.png'}; files for TF-MoDISco:")
     print(f"deeplift-tf score -m {folder}/model.h5 -i {folder}/sequences.fa --references dinucleotide-shuffle:20 \\")
     print(f"    --rule genomics_default --targets 0,1,2 --pre-activation -o {folder}/out")
+    print(f"deeplift-tf plot {folder}/out/scores.h5 -o {folder}/targets.png --rows 0:3")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def train(folder: Path, x: np.ndarray, labels: np.ndarray) -> None:
             keras.Input((SIZE, SIZE, 3), name="image"),
             layers.Conv2D(12, 5, activation="relu", name="colours"),
             layers.BatchNormalization(name="normalised"),
-            layers.MaxPooling2D(2, name="pool"),
+            layers.AveragePooling2D(2, name="pool"),
             layers.Conv2D(24, 3, activation="relu", name="textures"),
             layers.Conv2D(24, 3, activation="relu", name="parts"),
             layers.GlobalAveragePooling2D(name="average"),
@@ -79,7 +79,8 @@ def main() -> None:
     x, labels = crops(rng, 1200, 0, 160)
     train(folder, x, labels)
     shown, of = crops(rng, 40, 160, 240)
-    chosen = [*np.flatnonzero(of == 0)[:2], *np.flatnonzero(of == 1)[:2]]
+    most = np.argsort(-shown.std((1, 2, 3)))  # of each photograph the two crops with the most to see
+    chosen = [*most[of[most] == 0][:2], *most[of[most] == 1][:2]]
     shown, of = shown[chosen], of[chosen]
     others = [dl.references.background_sample(x[labels != label], 8)[0] for label in of]
     references = {
@@ -89,17 +90,24 @@ def main() -> None:
         "other images": np.stack(others),
     }
     score = dl.convert(folder / "model.keras").compile()
-    fig, axes = pyplot().subplots(len(shown), 1 + len(references), figsize=(9.5, 8), layout="constrained")
-    for ax, image, label in zip(axes[:, 0], shown, of, strict=True):
+    rows = len(shown)
+    heights = [*[1] * rows, 0.05]  # below each column its scale of colours
+    fig, axes = pyplot().subplots(
+        rows + 1, 1 + len(references), figsize=(9.5, 8.6), layout="constrained", height_ratios=heights
+    )
+    axes[rows, 0].set_axis_off()
+    for ax, image, label in zip(axes[:rows, 0], shown, of, strict=True):
         ax.imshow(image)
         ax.set(xticks=[], yticks=[], ylabel=CLASSES[label])
     for column, (name, reference) in enumerate(references.items(), 1):
         scores = score(shown, reference, target=of, pre_activation=True, mean_normalised=True)
         assert scores.delta is not None
         print(f"{name:<14}largest delta {np.abs(scores.delta).max():.1e}")
-        dl.plots.heatmap(scores.contributions, shown, alpha=0.8, percentile=98, colorbar=False, ax=axes[:, column])
-        axes[0, column].set_title(name)
-    fig.suptitle("What speaks for the photograph (red) and against it (blue), by reference; one scale to a column")
+        panels = axes[:rows, column]
+        dl.plots.heatmap(scores.contributions, shown, alpha=0.8, percentile=98, colorbar=False, ax=panels)
+        fig.colorbar(panels[0].images[-1], cax=axes[rows, column], orientation="horizontal", label="contribution")
+        panels[0].set_title(name)
+    fig.suptitle("What speaks for the photograph (red) and against it (blue), by reference")
     fig.savefig(folder / "references.png", dpi=100)
     print(f"look at {folder / 'references.png'}")
 

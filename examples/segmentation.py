@@ -91,7 +91,7 @@ def main() -> None:
     for place, scores in enumerate(found):
         relative = np.abs(scores.delta / (scores.outputs - scores.reference_outputs)).max()
         print(f"disc {place + 1}: largest delta {relative:.1e} of the difference")
-    fig, axes = pyplot().subplots(3, 4, figsize=(10, 7.6), layout="constrained")
+    fig, axes = pyplot().subplots(3, 4, figsize=(10, 8.4), layout="constrained")
     for ax, image, marked in zip(axes[:, 0], shown, marks, strict=False):
         ax.imshow(image[..., 0], cmap="gray")
         ax.contour(marked[..., 0], levels=[0.5], colors="tab:green")
@@ -99,6 +99,7 @@ def main() -> None:
     axes[0, 0].set_title("marked as discs")
     maps = np.concatenate([scores.contributions for scores in found])
     dl.plots.heatmap(maps, np.tile(shown, (2, 1, 1, 1)), alpha=0.8, colorbar=False, ax=axes[:, 1:3].T)
+    fig.colorbar(axes[0, 1].images[-1], ax=axes[:, 1:3], location="bottom", shrink=0.6, label="contribution")
     for place in (0, 1):
         axes[0, 1 + place].set_title(f"why disc {place + 1}")
         for row in range(3):

@@ -5,7 +5,7 @@
 Sentences about films are made from a small grammar, with "not" turning a word's meaning round. Words are numbered by
 TextVectorization; numbers have no difference from a reference, so the scores are those of the embedding's output,
 against that of the padding, summed over its width. What is left in the folder text/:
-model.keras, sentences.html and sentence.png.
+model.keras, sentences.html, sentence.png, and tokens.npy and words.txt for the command line.
 """
 
 from __future__ import annotations
@@ -92,10 +92,15 @@ def main() -> None:
         paragraphs.append(f"<p>logit {output:+.2f}</p>" + dl.plots.text_html(words, tokens[: len(words)]))
         print(f"{output:+.2f}  " + "  ".join(f"{w} {s:+.2f}" for w, s in zip(words, tokens, strict=False)))
     (folder / "sentences.html").write_text("<!doctype html><meta charset=utf-8>" + "\n".join(paragraphs))
+    np.save(folder / "tokens.npy", np.asarray(vectorize(list(SHOWN)), np.int32))
+    (folder / "words.txt").write_text("\n".join(vectorize.get_vocabulary()) + "\n")
     words = SHOWN[0].split()
     fig, _ = dl.plots.text(words, scores.per_token()[0][: len(words)], title="red: praise; blue: blame")
     fig.savefig(folder / "sentence.png", dpi=150)
-    print(f"look at {folder / 'sentences.html'} and {folder / 'sentence.png'}")
+    print(f"look at {folder / 'sentences.html'} and {folder / 'sentence.png'}; the same from the command line:")
+    print(f"deeplift-tf score -m {folder}/model.keras -i {folder}/tokens.npy --layers words --pre-activation \\")
+    print(f"    -o {folder}/scores.h5")
+    print(f"deeplift-tf plot {folder}/scores.h5 --words {folder}/words.txt -o {folder}/plot.html")
 
 
 if __name__ == "__main__":

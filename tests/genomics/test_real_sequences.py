@@ -1,10 +1,11 @@
-"""2,000 real sequences from FASTA to every file, with progress and in bounded memory."""
+"""Real sequences and peaks to every file; 2,000 sequences with progress and in bounded memory."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
+from tests.cli.running import run
+from tests.genomics.conftest import letters_in, one_hot_slowly
 
 FASTA = Path(__file__).resolve().parents[2] / "../shared/data/input/sequences.fa"
 SOME = 200
@@ -67,3 +71,41 @@ def test_two_thousand_sequences(model: Path, tmp_path: Path) -> None:
     with np.load(tmp_path / "all" / "ohe.npz") as file:
         assert file["arr_0"].shape == (2000, 4, 1000)
         assert file["arr_0"].sum(1).max() == 1
+
+
+PEAKS = FASTA.with_name("tangermeme_test2.bed10")
+
+
+def test_real_narrow_peaks(tmp_path: Path) -> None:
+    import keras
+
+    genome = FASTA.with_name("tangermeme_test.fa")
+    pytest.importorskip("pyfaidx")
+    if not PEAKS.is_file() or not genome.is_file():
+        pytest.skip(f"needs {PEAKS.name} and {genome.name} of the shared data")
+    shutil.copy(genome, tmp_path / "genome.fa")
+    layers = keras.layers
+    x = keras.Input((100, 4), name="sequence")
+    y = layers.GlobalMaxPooling1D()(layers.Conv1D(4, 9, activation="relu")(x))
+    keras.Model(x, layers.Dense(1)(y)).save(tmp_path / "model.keras")
+    regions = ("-r", PEAKS, "-g", tmp_path / "genome.fa", "-c", f"{genome}.fai", "--upper-case")
+    result = run("score", "-m", tmp_path / "model.keras", *regions, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    letters = letters_in(genome)
+    kept, dropped = [], []
+    for line in PEAKS.read_text().splitlines():
+        chrom, start, *_, summit = line.split("\t")
+        first = int(start) + int(summit) - 50
+        (kept if 0 <= first <= len(letters[chrom]) - 100 else dropped).append((line, chrom, first))
+    assert kept and dropped
+    assert (tmp_path / "out" / "interpreted_regions.bed").read_text().splitlines() == [line for line, *_ in kept]
+    assert (tmp_path / "out" / "dropped_regions.bed").read_text().splitlines() == [line for line, *_ in dropped]
+    with h5py.File(tmp_path / "out" / "scores.h5") as file:
+        expected = [one_hot_slowly(letters[chrom][first : first + 100].upper()) for _, chrom, first in kept]
+        np.testing.assert_array_equal(file["sequences"][:], expected)
+        at = file["contributions"][:].sum(-1)
+    with pytest.importorskip("pyBigWig").open(str(tmp_path / "out" / "target_0.bw")) as track:
+        assert list(track.chroms()) == list(letters)
+        alone = next(row for row, (_, chrom, _) in enumerate(kept) if [each[1] for each in kept].count(chrom) == 1)
+        _, chrom, first = kept[alone]
+        np.testing.assert_array_equal(track.values(chrom, first, first + 100), at[alone])

@@ -25,15 +25,14 @@ def dinuc_shuffle(seq: Any, num_shufs: int | None = None, rng: Any = None) -> An
     str or np.ndarray, or a list of str, or np.ndarray of shape (num_shufs, length, letters)
     """
     random = np.random.RandomState() if rng is None else rng
+    each = np.array(list(seq)) if isinstance(seq, str) else np.asarray(seq)
     if isinstance(seq, str):
-        letters, codes = np.unique(list(seq), return_inverse=True)
-        width = len(letters)
+        looks, codes = np.unique(each, return_inverse=True)  # of every letter
     else:
-        codes, width = letter_codes(np.asarray(seq)[None])[0], np.shape(seq)[1] + 1
+        codes = letter_codes(each[None])[0]
+        looks = np.zeros((each.shape[1] + 1, each.shape[1]), each.dtype)
+        looks[codes] = each
     count = 1 if num_shufs is None else num_shufs
-    orders = dinucleotide_orders(codes[None].astype(np.uint8), width, count, int(random.randint(2**31 - 1)))[0]
-    if isinstance(seq, str):
-        shuffled: Any = ["".join(np.array(list(seq))[order]) for order in orders]
-    else:
-        shuffled = np.stack([np.asarray(seq)[order] for order in orders])
+    orders = dinucleotide_orders(codes[None].astype(np.uint8), len(looks), count, int(random.randint(2**31 - 1)))[0]
+    shuffled = ["".join(looks[order]) for order in orders] if isinstance(seq, str) else looks[orders]
     return shuffled[0] if num_shufs is None else shuffled
