@@ -92,7 +92,8 @@ def test_real_narrow_peaks(tmp_path: Path) -> None:
     result = run("score", "-m", tmp_path / "model.keras", *regions, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     letters = letters_in(genome)
-    kept, dropped = [], []
+    kept: list[tuple[str, str, int]] = []
+    dropped: list[tuple[str, str, int]] = []
     for line in PEAKS.read_text().splitlines():
         chrom, start, *_, summit = line.split("\t")
         first = int(start) + int(summit) - 50
