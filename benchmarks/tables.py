@@ -94,4 +94,5 @@ def measured_on(results: Results) -> str:
         versions |= fact["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     where = {f"{fact['processor']}, {fact['threads']} threads": None for fact in results.found["facts"]}
-    return f"Measured on {' and '.join(where)}; {packages}; medians of {results.processes} processes."
+    spoken = f"medians of {results.processes} processes" if results.processes > 1 else "in one process, so roughly"
+    return f"Measured on {' and '.join(where)}; {packages}; {spoken}."

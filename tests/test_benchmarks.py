@@ -55,7 +55,7 @@ def test_tables_for_the_pages_come_from_the_file(folder: Path, tmp_path: Path) -
     assert line
     text = page.read_text(encoding="utf-8")
     assert f"| Rescale, shared reference | {line.ratio:.2f} |" in text
-    assert re.fullmatch(r"before\n<!-- speed -->\n\n\|.*processes\.\n\n<!-- /speed -->\nafter\n", text, re.DOTALL)
+    assert re.fullmatch(r"before\n<!-- speed -->\n\n\|.*roughly\.\n\n<!-- /speed -->\nafter\n", text, re.DOTALL)
     with pytest.raises(ValueError, match="expected one <!-- other -->"):
         pages.write_between(page, "other", "")
 
