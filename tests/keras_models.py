@@ -21,6 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tests.installed import keras_version
+
 Shape = tuple[int, ...]
 
 
@@ -494,7 +496,7 @@ def _beyond_rows() -> list[Row]:
         _row("randomcrop", "RandomCrop", (4, 3, 2), "path beyond", height=4, width=3),
         _row("solarization", "Solarization", (4, 4, 2), "path beyond", value_range=(-9, 9)),
         *_wrapping_rows(),
-        *[_beside(name.lower(), name, options) for name, options in SIDES.items()],
+        *[_beside(name.lower(), name, options) for name, options in SIDES.items() if keras_version >= (3, 12)],
         _beside("reversibleembedding", "ReversibleEmbedding", {"input_dim": 5, "output_dim": 3}),
     ]
 
@@ -532,6 +534,7 @@ def _wrapping_rows() -> list[Row]:
     return [_made(name.lower(), name, make, (shape,), "exact beyond") for name, make, shape in table]
 
 
+# Before Keras 3.12 its Discretization, which makes the integers, cuts floats off inside of a tf.function.
 SIDES: dict[str, dict[str, Any]] = {
     "Embedding": {"input_dim": 5, "output_dim": 3},
     "CategoryEncoding": {"num_tokens": 5},

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.registry import REGISTRY
+from tests.installed import since_keras
 from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
 
 ROWS = {row.id: row for row in LAYER_ROWS}
@@ -128,6 +129,7 @@ def test_every_option(row_id: str) -> None:
     check(ROWS[row_id])
 
 
+@since_keras(3, 12, "rows for layers of integers")
 def test_every_converter_has_a_row() -> None:
     without = {name for name in REGISTRY if not name.startswith("ops.")} - {row.layer_class for row in LAYER_ROWS}
     assert not {name for name in without if hasattr(keras.layers, name)}

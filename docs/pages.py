@@ -1,0 +1,100 @@
+"""Pages of the documentation that are made from other files: README, examples, reference. A hook of mkdocs.yml."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "deeplift_tf"
+FIRST = ("mathematics", "methods", "serving", "coming_from", "coverage", "properties")
+WHOLE = {
+    "README": "index",
+    "benchmarks/README": "benchmarks/README",
+    "CHANGELOG": "changelog",
+    "CONTRIBUTING": "contributing",
+}
+
+
+def on_config(config: Any) -> Any:
+    """Put all pages in order: those of docs/ first, whatever else is there after the ones that are named."""
+    there = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
+    order = [*(name for name in FIRST if name in there), *(name for name in there if name not in FIRST)]
+    config.nav = [
+        {"Home": "index.md"},
+        *(f"{name}.md" for name in order),
+        "benchmarks/README.md",
+        {"Examples": [f"examples/{path.stem}.md" for path in examples()]},
+        {"Reference": [f"reference/{name}.md" for name in ("main", *modules())]},
+        {"Project": ["changelog.md", "contributing.md"]},
+    ]
+    return config
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made, and the pictures of the benchmarks."""
+    for name, page in made().items():
+        files.append(File.generated(config, name, content=page))
+    for picture in (ROOT / "benchmarks").rglob("*.png"):
+        name = picture.relative_to(ROOT).as_posix()
+        files.append(File.generated(config, name, abs_src_path=str(picture)))
+    return files
+
+
+def made() -> dict[str, str]:
+    """Return the text of every page that is made, by its place."""
+    pages = {f"{page}.md": from_the_root((ROOT / f"{name}.md").read_text("utf-8")) for name, page in WHOLE.items()}
+    pages |= {f"examples/{path.stem}.md": example(path) for path in examples()}
+    pages["reference/main.md"] = reference("dl", PACKAGE / "__init__.py")
+    return pages | {f"reference/{name}.md": reference(f"dl.{name}", path) for name, path in modules().items()}
+
+
+def from_the_root(text: str) -> str:
+    """Return a page of the root with links as they are from docs/."""
+    return text.replace("](docs/", "](").replace("[LICENSE](LICENSE)", "LICENSE")
+
+
+def examples() -> list[Path]:
+    """Return the scripts that are examples."""
+    return sorted((ROOT / "examples").glob("*.py"))
+
+
+def example(path: Path) -> str:
+    """Return a page about a script: what it says of itself, and the script."""
+    code = path.read_text("utf-8")
+    title, _, rest = (ast.get_docstring(ast.parse(code)) or "").partition("\n")
+    return f"# {title.rstrip('.')}\n\n{rest}\n\n```python\n{code}```\n"
+
+
+def modules() -> dict[str, Path]:
+    """Return the modules that `import deeplift_tf as dl` gives, and the file of each; `serving` goes with them."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    found = [name for module, name in imported(tree) if module == PACKAGE.name]
+    return {name: file_of(name) for name in sorted([*found, "serving"])}
+
+
+def file_of(name: str) -> Path:
+    """Return the file of a module of the package."""
+    folder = PACKAGE / name / "__init__.py"
+    return folder if folder.exists() else PACKAGE / f"{name}.py"
+
+
+def reference(lead: str, path: Path) -> str:
+    """Return a page with everything public in a module, as its docstrings tell it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    here = ".".join([PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
+    elsewhere = (PACKAGE.name, f"{PACKAGE.name}.errors")  # modules, and errors, have pages of their own
+    found = {name: f"{module}.{name}" for module, name in imported(tree) if module not in elsewhere}
+    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    found |= {name: f"{here}.{name}" for name in defined if not name.startswith("_")}
+    entries = [f"::: {place}\n    options:\n      heading: {lead}.{name}\n" for name, place in found.items()]
+    return "\n".join([f"# {lead}\n\n{ast.get_docstring(tree) or ''}\n", *entries])
+
+
+def imported(tree: ast.Module) -> list[tuple[str, str]]:
+    """Return (module, name) of what a module hands on: ``from module import name as name``."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return [(str(node.module), alias.name) for node in nodes for alias in node.names if alias.asname == alias.name]
