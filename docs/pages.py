@@ -27,7 +27,7 @@ def on_config(config: Any) -> Any:
         {"Home": "index.md"},
         *(f"{name}.md" for name in order),
         "benchmarks/README.md",
-        {"Examples": [f"examples/{path.stem}.md" for path in examples()]},
+        {"Examples": [{path.stem: f"examples/{path.stem}.md"} for path in examples()]},
         {"Reference": [f"reference/{name}.md" for name in ("main", *modules())]},
         {"Project": ["changelog.md", "contributing.md"]},
     ]
@@ -65,8 +65,10 @@ def examples() -> list[Path]:
 def example(path: Path) -> str:
     """Return a page about a script: what it says of itself, and the script."""
     code = path.read_text("utf-8")
-    title, _, rest = (ast.get_docstring(ast.parse(code)) or "").partition("\n")
-    return f"# {title.rstrip('.')}\n\n{rest}\n\n```python\n{code}```\n"
+    tree = ast.parse(code)
+    title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
+    script = "\n".join(code.splitlines()[tree.body[0].end_lineno :]).strip()
+    return f"# {title.rstrip('.')}\n\n{rest}\n\n```python\n{script}\n```\n"
 
 
 def modules() -> dict[str, Path]:

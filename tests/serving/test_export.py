@@ -70,8 +70,8 @@ def test_references_baked_in(score: Score, tmp_path: Path, baked: Any, in_python
 @pytest.mark.parametrize("target", [1, "predicted", np.array([1.0, -1.0, 0.0]), lambda y: tf.nn.softmax(y)])
 def test_targets_baked_in(free: Score, tmp_path: Path, target: Any) -> None:
     path = free.export(tmp_path / "1", 0, target)
-    for length in (9, 14):
-        x = models.one_hot(4, length)
+    for rows, length in ((4, 9), (7, 14)):
+        x = models.one_hot(rows, length)
         close(answer(path, dna=tf.constant(x))["contributions"], free(x, 0, target).contributions)
 
 
@@ -132,6 +132,7 @@ def test_dinucleotide_shuffles_keep_pairs_and_are_uniform() -> None:
 
 def test_a_bad_request_fails(score: Score, tmp_path: Path) -> None:
     served = load(score.export(tmp_path / "1"))
+    assert served.structured_input_signature[1]["target"].dtype == tf.int32
     x = tf.constant(X)
     for target, references in (([3], x), ([-4], x), ([0, 1], x), ([0], x[:2])):
         with pytest.raises(tf.errors.InvalidArgumentError):
@@ -197,6 +198,12 @@ def test_the_command(score: Score, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     expected = score(X, BACKGROUND[None], 1).contributions
     close(answer(out, dna=tf.constant(X))["contributions"], expected)
+    hidden = run(*common, tmp_path / "3", "--references", "zeros", "--layers", "conv,hidden", "--rule", "reveal_cancel")
+    assert hidden.exit_code == 0, hidden.output
+    found = answer(tmp_path / "3", dna=tf.constant(X), target=tf.constant([1]))
+    expected = score.network.with_rule("reveal_cancel").compile(["conv", "hidden"])(X, 0, 1).contributions
+    for name, value in expected.items():
+        close(found[f"contributions_{name}"], value)
     again = run(*common, out)
     assert again.exit_code == 2 and "exists already" in again.output
     assert run(*common, tmp_path / "2", "--references", "blurred:3").exit_code == 2
@@ -207,6 +214,9 @@ def test_the_requests_in_the_docs(score: Score, tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
     row, columnar = (json.loads(part.split("```")[0]) for part in text.split("```json\n")[1:3])
     assert row["signature_name"] == columnar["signature_name"] == "score"
+    columns = columnar["inputs"]
+    built = [{"x": x, "references": columns["references"][0], "target": columns["target"][0]} for x in columns["x"]]
+    assert row["instances"] == json.loads(json.dumps(built))
     stacked = {name: [each[name] for each in row["instances"]] for name in row["instances"][0]}
     x = keras.Input((3,), name="x")
     model = keras.Model(x, keras.layers.Dense(2, activation="relu")(x))
@@ -214,7 +224,9 @@ def test_the_requests_in_the_docs(score: Score, tmp_path: Path) -> None:
     types = {name: spec.dtype for name, spec in served.structured_input_signature[1].items()}
     answers = [
         served(**{name: tf.constant(value, types[name]) for name, value in request.items()})
-        for request in (stacked, columnar["inputs"])
+        for request in (stacked, columns)
     ]
     for name, value in answers[0].items():
         np.testing.assert_array_equal(value, answers[1][name])
+    x = np.array(columns["x"])
+    np.testing.assert_array_equal(answers[0]["contributions"], x * answers[0]["multipliers"])
