@@ -58,6 +58,11 @@ def as_target(target: Any, shape: tuple[int, ...], rows: int) -> Target:
     )
 
 
+def indices_of(size: int) -> str:
+    """Return the indices of an axis in words."""
+    return f"0 to {size - 1}" if size > 1 else "0"
+
+
 def _one_hot(position: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
     position = () if not shape and position == (0,) else position
     if len(position) != len(shape):
@@ -66,7 +71,7 @@ def _one_hot(position: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
             "For a sum over positions give an array of weights"
         )
     if not all(-size <= index < size for index, size in zip(position, shape, strict=True)):
-        ranges = ", ".join(f"0 to {size - 1}" for size in shape)
+        ranges = ", ".join(map(indices_of, shape))
         raise TargetError(f"target: expected a position in {ranges} of the output's shape {shape}; received {position}")
     weights = np.zeros(shape, np.float32)
     weights[position] = 1

@@ -15,6 +15,7 @@ import deeplift_tf as dl
 from deeplift_tf.errors import LayerNameError, TargetError
 from deeplift_tf.network import Network
 from deeplift_tf.scoring import Score
+from deeplift_tf.targets import as_target
 from tests.checks import assert_close_to_largest, assert_complete
 from tests.keras_models import MODEL_ROWS, randomise
 
@@ -299,6 +300,11 @@ def test_targets_that_do_not_fit(classifier: Score, x: np.ndarray, mistake: str)
     target, message = MISTAKES[mistake]
     with pytest.raises(TargetError, match=message):
         classifier(x, target=target)
+
+
+def test_an_output_of_one_position() -> None:
+    with pytest.raises(TargetError, match=r"expected a position in 0 of the output's shape \(1,\); received \(7,\)"):
+        as_target(7, (1,), 2)
 
 
 CALLABLES: dict[str, tuple[Callable[[Any], Any], str]] = {

@@ -10,8 +10,8 @@ import click
 import numpy as np
 
 from deeplift_tf.cli.help import EXPORTED_REFERENCES
-from deeplift_tf.cli.options import model_options, opened, saved_model
-from deeplift_tf.cli.parsing import parse_layers, parse_target
+from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
+from deeplift_tf.cli.parsing import parse_target
 from deeplift_tf.io.inputs import one_or_all, select
 from deeplift_tf.io.reference_rows import open_references, ready
 from deeplift_tf.runs.targets import task
@@ -34,16 +34,7 @@ if TYPE_CHECKING:
     callback=lambda context, option, given: None if given is None else parse_target(context, option, given),
     help="Baked in: 3; 3,0; 'predicted'; 'counts' or 'profile'. By default an index comes with each request.",
 )
-@click.option("--output", metavar="NAME", help="Model output, or layer, that the target is in.")
-@click.option(
-    "--layers",
-    metavar="A,B,...",
-    default="",
-    callback=parse_layers,
-    help="Hidden layers to score instead of the inputs.",
-)
-@click.option("--pre-activation", is_flag=True, help="Look through a final softmax or sigmoid.")
-@click.option("--mean-normalised", is_flag=True, help="Subtract the mean over classes.")
+@target_options
 @click.option("--hypothetical", is_flag=True, help="Return hypothetical contributions too.")
 @model_options
 def export(

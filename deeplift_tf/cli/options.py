@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from deeplift_tf.cli.parsing import parse_layers
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.runs.model import SavedModel
 
@@ -40,10 +41,28 @@ def opened(model: SavedModel) -> Network:
     return model.convert()
 
 
+def target_options(command: Command) -> Command:
+    """Add the options that say where the target is, and what is scored."""
+    return with_options(
+        command,
+        click.option("--output", metavar="NAME", help="Model output, or layer, that the target is in."),
+        click.option(
+            "--layers",
+            metavar="A,B,...",
+            default="",
+            callback=parse_layers,
+            help="Hidden layers to score instead of the inputs.",
+        ),
+        click.option("--pre-activation", is_flag=True, help="Look through a final softmax or sigmoid."),
+        click.option("--mean-normalised", is_flag=True, help="Subtract the mean over classes."),
+    )
+
+
 def model_options(command: Command) -> Command:
     """Add the options of a `SavedModel`, and ``--debug``, to a command."""
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    options = [
+    return with_options(
+        command,
         click.option("--weights", type=file, help="Weights, for a model that is a JSON architecture."),
         click.option(
             "--rule",
@@ -57,7 +76,11 @@ def model_options(command: Command) -> Command:
         click.option("--exact-only", is_flag=True, help="Refuse layers for which only an approximate rule exists."),
         click.option("--signature", metavar="NAME", help="Of a SavedModel folder with several: which one."),
         click.option("--debug", is_flag=True, help="On an error, show where it came from."),
-    ]
+    )
+
+
+def with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Add options to a command, in the order in which its help lists them."""
     for option in reversed(options):
         command = option(command)
     return command

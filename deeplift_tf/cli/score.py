@@ -13,8 +13,8 @@ import click
 
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
-from deeplift_tf.cli.options import model_options, opened, saved_model
-from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_layers, parse_shard, parse_target, parse_targets
+from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
+from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
@@ -84,17 +84,8 @@ class Summary(NamedTuple):
     callback=parse_target,
     help="3; 3,0 for one position; 'predicted'; or 'counts' or 'profile' for the head of that name.",
 )
-@click.option("--output", metavar="NAME", help="Model output, or layer, that the target is in.")
-@click.option(
-    "--layers",
-    metavar="A,B,...",
-    default="",
-    callback=parse_layers,
-    help="Hidden layers to score instead of the inputs.",
-)
+@target_options
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--pre-activation", is_flag=True, help="Look through a final softmax or sigmoid.")
-@click.option("--mean-normalised", is_flag=True, help="Subtract the mean over classes.")
 @click.option("--hypothetical", is_flag=True, help="Write hypothetical contributions too.")
 @click.option("--multipliers", is_flag=True, help="Write the multipliers too.")
 @click.option(

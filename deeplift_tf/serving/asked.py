@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.errors import TargetError
-from deeplift_tf.targets import Selector, as_target
+from deeplift_tf.targets import Selector, as_target, indices_of
 
 
 class Asked(NamedTuple):
@@ -66,7 +66,7 @@ def as_asked(target: Any, shape: tf.TensorShape, dtype: tf.DType) -> Asked:
 def one_hot(index: Any, size: int, dtype: tf.DType) -> tf.Tensor:
     """Return the weights of indices, shape (1 or N,), which fail when one is out of range."""
     fits = tf.reduce_all((index >= -size) & (index < size))
-    message = [f"target: expected an index from 0 to {size - 1}; received", index]
+    message = [f"target: expected an index, {indices_of(size)}; received", index]
     with tf.control_dependencies([tf.debugging.Assert(fits, message)]):
         return tf.one_hot(tf.where(index < 0, index + size, index), size, dtype=dtype)
 
