@@ -91,14 +91,43 @@ def test_random_numbers_are_no_computation(tmp_path: Path) -> None:
         dl.convert(folder)
 
 
+def doubling(folder: Path, depth: int) -> None:
+    """Let the signature call a function that calls another twice, and so on."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    file = folder / "saved_model.pb"
+    model = SavedModel.FromString(file.read_bytes())
+    graph = model.meta_graphs[0].graph_def
+    for level in range(depth):
+        function = graph.library.function.add()
+        function.signature.name = f"level_{level}"
+        function.signature.input_arg.add(name="x", type=tf.float32.as_datatype_enum)
+        function.signature.output_arg.add(name="y", type=tf.float32.as_datatype_enum)
+        before = "x"
+        for name in ("first", "second"):
+            node = function.node_def.add(name=name, op="PartitionedCall" if level else "Neg", input=[before])
+            if not level:
+                node.attr["T"].type = tf.float32.as_datatype_enum
+            else:
+                node.attr["f"].func.name = f"level_{level - 1}"
+                for types in ("Tin", "Tout"):
+                    node.attr[types].list.type.append(tf.float32.as_datatype_enum)
+            before = f"{name}:output:0" if level else f"{name}:y:0"
+        function.ret["y"] = before
+    called = next(node for node in graph.node if node.name == "StatefulPartitionedCall")
+    called.attr["f"].func.name = f"level_{depth - 1}"
+    del called.input[1:]
+    file.write_bytes(model.SerializeToString())
+
+
 def test_functions_that_call_one_another_twice(tmp_path: Path) -> None:
-    """2^60 additions in a few lines: refused before they are laid out."""
-    previous = tf.function(lambda x: x + 1.0, input_signature=[tf.TensorSpec([None, 4])], autograph=False)
-    for _ in range(60):
-        previous = tf.function(
-            lambda x, f=previous: f(f(x)), input_signature=[tf.TensorSpec([None, 4])], autograph=False
-        )
-    folder = saved(module_with(previous), tmp_path / "served")
+    """2^60 operations in a small file: counted, not laid out."""
+    folder = saved(module_with(None), tmp_path / "served")
+    doubling(folder, 4)
+    network = dl.convert(folder)
+    assert sum(row.keras_class == "Neg" for row in network.table()) == 16
+    folder = saved(module_with(None), tmp_path / "deep")
+    doubling(folder, 60)
     with pytest.raises(ModelFileError, match="operations"):
         dl.convert(folder)
 
