@@ -61,7 +61,7 @@ def two_inputs() -> keras.Model:
 
 
 def recurrent() -> keras.Model:
-    sequence = keras.Input((5, 4), name="sequence")
+    sequence = keras.Input((3, 4), name="sequence")
     x = L.Bidirectional(L.GRU(3))(L.LSTM(4, return_sequences=True)(sequence))
     return keras.Model(sequence, L.Dense(2)(x))
 
