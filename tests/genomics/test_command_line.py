@@ -166,3 +166,14 @@ def test_sequences_of_another_length_are_skipped_where_that_is_wanted(data: Path
     assert (tmp_path / "out" / "dropped_regions.bed").read_text() == "short\t0\t4\n"
     with h5py.File(tmp_path / "out" / "scores.h5") as file:
         assert file["contributions"].shape == (40, LENGTH, 4)
+
+
+def test_the_same_seed_gives_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    shuffles = ("--references", "dinucleotide-shuffle:3", "--target", "profile", "--formats", "")
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        of_regions(data, tmp_path / name, *shuffles, "--seed", seed)
+    found = {}
+    for name in "abc":
+        with h5py.File(tmp_path / name / "scores.h5") as file:
+            found[name] = file["contributions"][:].tobytes()
+    assert found["a"] == found["b"] != found["c"]
