@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
@@ -114,6 +115,9 @@ def plot(
         chosen = [row % count for row in rows if -count <= row < count]
         if not chosen:
             raise click.UsageError(f"{scores} has {count} rows, and none of those asked for")
+        chosen = scored_rows(files[0], chosen)
+        if not chosen:
+            raise click.UsageError(f"{scores}: all of these rows were skipped; {scores}.skipped.tsv says why")
         if kind == "auto":
             kind = "text" if known else kind_of(files[0].contributions.shape)
         require_one(files, kind, scores)
@@ -125,6 +129,12 @@ def plot(
             save(out, lambda partial: fig.savefig(partial, dpi=150))
             pyplot().close(fig)
     click.echo(str(out))
+
+
+def scored_rows(file: ScoresFile, rows: list[int]) -> list[int]:
+    """Return those rows that were not skipped: of these the outputs are NaN."""
+    outputs = file.rows("outputs", rows)
+    return rows if outputs is None else [row for row, value in zip(rows, outputs, strict=True) if not np.isnan(value)]
 
 
 def require_one(files: list[ScoresFile], kind: str, path: Path) -> None:

@@ -48,7 +48,7 @@ def write_report(
         arguments=table(("argument", "value"), sorted(plain(file.metadata.get("arguments", {})).items()), "arguments"),
         versions=table(("package", "version"), sorted(plain(file.metadata.get("versions", {})).items()), "versions"),
         layers=layer_table(layers),
-        delta=deltas(values["delta"]),
+        delta=deltas(of_scored(values)),
         examples=examples(file, rows, values, words),
         scales="".join(f'<option value="{index}">{html.escape(name)}</option>' for index, name in enumerate(SCALES)),
     )
@@ -62,12 +62,19 @@ def everything(file: ScoresFile, name: str) -> np.ndarray | None:
 
 
 def largest(values: dict[str, np.ndarray | None], count: int, most: int) -> list[int]:
-    """Return the rows whose outputs differ most from their references, the largest first."""
+    """Return the rows whose outputs differ most from their references, the largest first; not those skipped."""
     outputs, references = values["outputs"], values["reference_outputs"]
     if outputs is None:
         return list(range(min(count, most)))
     difference = np.abs(outputs if references is None else outputs - references)
-    return [int(row) for row in np.argsort(-difference, kind="stable")[:most]]
+    order = np.argsort(-difference, kind="stable")
+    return [int(row) for row in order if not np.isnan(difference[row])][:most]
+
+
+def of_scored(values: dict[str, np.ndarray | None]) -> np.ndarray | None:
+    """Return the delta of the rows that were not skipped."""
+    delta, outputs = values["delta"], values["outputs"]
+    return delta if delta is None or outputs is None else delta[~np.isnan(outputs)]
 
 
 def plain(arguments: dict[str, Any]) -> dict[str, str]:
@@ -95,8 +102,8 @@ def summary(file: ScoresFile, values: dict[str, np.ndarray | None]) -> str:
     """Return the figures of the run in one sentence."""
     shape = " × ".join(map(str, file.contributions.shape[1:])) or "one number"
     text = f"{file.count} rows of {shape}" + (f", {file.name}" if file.name else "")
-    delta = values["delta"]
-    if delta is not None:
+    delta = of_scored(values)
+    if delta is not None and len(delta):
         text += f"; largest sum-to-delta error {np.abs(delta).max():.2g}"
     return html.escape(text)
 
@@ -111,7 +118,7 @@ def layer_table(layers: Sequence[Sequence[Any]]) -> str:
 
 def deltas(delta: np.ndarray | None) -> str:
     """Return the distribution of the sum-to-delta error as a picture and in words."""
-    if delta is None:
+    if delta is None or not len(delta):
         return (
             "<p>These scores have no delta: the rule has no reference, or the scored layers do not cut every path.</p>"
         )

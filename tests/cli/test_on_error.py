@@ -42,6 +42,15 @@ def test_bad_rows_are_skipped_listed_and_counted(files: Path, tmp_path: Path, da
     assert summary["largest_delta"] < 1e-5
 
 
+def test_skipped_rows_are_not_drawn(files: Path, tmp_path: Path, damaged: Path) -> None:
+    out = tmp_path / "s.h5"
+    command = ("score", "-m", files / "one.keras", "-i", damaged, "-o", out, "--on-error", "skip")
+    assert run(*command).exit_code == 0
+    assert run("report", out, "-o", tmp_path / "r.html", "--top", 3).exit_code == 0
+    assert run("plot", out, "-o", tmp_path / "p.png", "--rows", "2:5").exit_code == 0
+    assert "all of these rows were skipped" in run("plot", out, "-o", tmp_path / "q.png", "--rows", "3,4").stderr
+
+
 def test_a_list_of_skipped_rows_survives_shards(files: Path, tmp_path: Path, damaged: Path) -> None:
     command = ("score", "-m", files / "one.keras", "-i", damaged, "--batch-size", 8, "--on-error", "skip")
     for shard in (1, 2):
