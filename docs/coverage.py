@@ -44,6 +44,17 @@ REASONS = {
 }
 
 
+WHY_APPROXIMATE = {
+    "AutoContrast": "the range of the whole image, a quotient",
+    "ContrastLimitedAdaptiveHistogramEqualization": "a histogram, which has steps",
+    "MelSpectrogram": "the largest value of all rows takes part",
+    "RandomCrop": "a linear map, so that any path is right",
+    "STFTSpectrogram": "logarithms of powers, clipped at 1e-7",
+    "Solarization": "a threshold",
+}
+"""What it is in a layer that no exact rule is for."""
+
+
 class Line(NamedTuple):
     """One line of the table."""
 
@@ -74,7 +85,8 @@ def measured(name: str, model: Any, x: Any, references: Any, expected: Iterable[
     own = [node for node in network.graph.nodes if node.owner == "layer"] or network.graph.nodes
     kinds = sorted({node.layer.kind for node in own})
     exact = all(node.layer.exact for node in network.graph.nodes)
-    return Line(name, ", ".join(kinds), "exact" if exact else "approximate", f"{difference:.0e}", f"{delta:.0e}")
+    sums = "exact" if exact else f"approximate: {WHY_APPROXIMATE[name]}" if name in WHY_APPROXIMATE else "approximate"
+    return Line(name, ", ".join(kinds), sums, f"{difference:.0e}", f"{delta:.0e}")
 
 
 def of_row(name: str, row: Row) -> Line:

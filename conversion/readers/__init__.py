@@ -94,6 +94,10 @@ def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: b
 
 def _read_two(first: Any, weights: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:
     weights_path = _file(weights, HDF5_MAGIC, "weights in HDF5")
+    if is_keras2(first):
+        model = read_live_keras2(first, custom_objects, safe_mode)  # a copy already
+        load_weights(model, weights_path)
+        return model
     if not isinstance(first, keras.Model):
         return read_pair(_file(first, b"", "an architecture in JSON"), weights_path, custom_objects, safe_mode)
     with reading(weights_path, "weights for a model that can be copied"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +14,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.readers import keras2_saved_model, read
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
 from tests.conversion.saved_models import outputs, rows
+from tests.conversion.test_readers_fuzz import DAMAGES, FEW, MANY
 
 tf_keras = pytest.importorskip("tf_keras", reason="needs tf_keras: pip install 'deeplift-tf[legacy]'")
 RTOL = 1e-5  # float32; the two versions of Keras may add up in another order
@@ -125,6 +131,15 @@ def test_saved_and_live_models(build: Callable[[], Any], tmp_path: Path) -> None
         assert [layer.name for layer in model.layers if layer.weights] == names
 
 
+def test_weights_for_a_live_model(tmp_path: Path) -> None:
+    original, other = randomised(functional()), functional()
+    original.save_weights(tmp_path / "weights.h5")
+    before = other.get_weights()
+    same_outputs(read((other, tmp_path / "weights.h5")), original)
+    for kept, own in zip(other.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(kept, own)
+
+
 def test_optimizer_slots_that_tensorflow_refuses_are_left_alone(tmp_path: Path) -> None:
     original = functional()
     original.compile(tf_keras.optimizers.legacy.Adam(), "mse")
@@ -212,6 +227,36 @@ def test_damaged_folders(name: str, tmp_path: Path) -> None:
         (folder / name).write_bytes(content)
         with pytest.raises(DeepLiftError, match="saved"):
             read(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(unshaped(), tmp_path_factory.mktemp("whole"))
+
+
+PARTS = ("saved_model.pb", "keras_metadata.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+
+
+@FEW
+@given(name=st.sampled_from(PARTS), change=DAMAGES)
+def test_damaged_bytes(whole: Path, name: str, change: Any) -> None:
+    damaged(whole, name, change)
+
+
+@pytest.mark.slow
+@MANY
+@given(name=st.sampled_from(PARTS), change=DAMAGES)
+def test_damaged_bytes_at_length(whole: Path, name: str, change: Any) -> None:
+    damaged(whole, name, change)
+
+
+def damaged(whole: Path, name: str, change: Any) -> None:
+    """Read a copy with changed bytes: it ends in a model, in a graph or in a DeepLiftError."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copytree(whole, Path(folder) / "copy"))
+        (copy / name).write_bytes(change((copy / name).read_bytes()))
+        with contextlib.suppress(DeepLiftError):
+            assert isinstance(read(copy), keras.Model | GraphModel)
 
 
 def test_arrays_that_are_missing(tmp_path: Path) -> None:
