@@ -31,7 +31,7 @@ class CheckReport(NamedTuple):
         Largest difference to the model's own predictions, over the largest prediction.
     relative_delta : float or None
         Largest sum-to-delta error, over the largest difference of the target from its reference. None under rules
-        without a reference, which promise no sum.
+        without a reference, which promise no sum, and where outputs do not differ from those of the references.
     worst_layer : str or None
         The layer in which the larger gap arises, where one is above 1e-4.
     notes : tuple of str
@@ -89,7 +89,12 @@ def check(
         worst = first_different(live, network, x)
     elif relative_delta is not None and relative_delta > GAP:
         worst = max(errors, key=lambda name: errors[name])
-    return CheckReport(prediction_error, relative_delta, worst, notes_on(network, x))
+    notes = notes_on(network, x)
+    if not promised:
+        notes = ("rules without a reference promise no sum of contributions", *notes)
+    elif not difference:
+        notes = ("outputs do not differ on random input, as of a saturated sigmoid: no sum could be tried", *notes)
+    return CheckReport(prediction_error, relative_delta, worst, notes)
 
 
 def sample(

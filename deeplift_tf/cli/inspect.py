@@ -76,7 +76,7 @@ def print_report(report: dict[str, Any]) -> None:
     click.echo("on random input, with a random reference for each row:")
     click.echo(f"largest difference to the model's own predictions, relative: {report['prediction_error']:.2g}")
     if report["relative_delta"] is None:
-        click.echo("sum-to-delta error: none is promised under rules without a reference")
+        click.echo("sum-to-delta error: not measured")
     else:
         click.echo(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
     if report["worst_layer"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -70,6 +71,17 @@ def test_rules_without_a_reference_are_not_blamed_for_a_sum(model: keras.Model) 
     assert report.prediction_error < 1e-6
     assert report.relative_delta is None
     assert report.worst_layer is None
+    assert report.notes[0].startswith("rules without a reference promise no sum")
+
+
+def test_outputs_that_do_not_differ_are_not_taken_for_a_rule() -> None:
+    x = keras.Input((5,))
+    dense = keras.layers.Dense(1, activation="sigmoid", name="output")
+    model = keras.Model(x, dense(x))
+    dense.set_weights([np.zeros((5, 1)), np.array([200.0])])  # saturated: 1 for every input
+    report = check(model, dl.convert(model))
+    assert report.relative_delta is None
+    assert report.notes[0].startswith("outputs do not differ on random input")
 
 
 def test_the_way_back_ends_at_embeddings() -> None:
