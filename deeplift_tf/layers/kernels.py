@@ -39,7 +39,8 @@ def differentiable_convolution(
     x: tf.Tensor, kernel: tf.Tensor, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
 ) -> tf.Tensor:
     """Return a convolution of (rows, ..., channels) whose derivative runs on any device."""
-    return tf.nn.convolution(x, kernel, strides=list(strides), padding=padding, dilations=list(dilation))
+    form = ("NWC", "NHWC", "NDHWC")[len(strides) - 1]  # eager derivatives of three dimensions need it said
+    return tf.nn.convolution(x, kernel, list(strides), padding, form, list(dilation))
 
 
 def transposed_convolution(

@@ -92,3 +92,12 @@ def test_the_way_back_ends_at_embeddings() -> None:
     report = check(model, dl.convert(model))
     assert report.prediction_error < 1e-6
     assert report.worst_layer is None
+
+
+def test_convolutions_in_three_dimensions() -> None:
+    """Their derivative outside a compiled function needs the data format said."""
+    x = keras.Input((4, 4, 4, 2))
+    model = keras.Model(x, keras.layers.Conv3D(3, 2, activation="relu")(x))
+    report = check(model, dl.convert(model))
+    assert report.prediction_error < 1e-5
+    assert report.relative_delta is not None and report.relative_delta < 1e-4
