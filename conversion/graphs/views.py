@@ -94,7 +94,7 @@ def regrouped(sizes: Shape, order: Sequence[int], wanted: Shape) -> View | None:
     """
     if not wanted:
         return None if order else ()
-    for count in range(1, len(order) + 1):
+    for count in range(len(order), 0, -1):  # axes of one unit belong to what stands before them
         if product(sizes, order[:count]) == wanted[0]:
             rest = regrouped(sizes, order[count:], wanted[1:])
             if rest is not None:

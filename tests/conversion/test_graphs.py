@@ -13,6 +13,7 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check
 from deeplift_tf.conversion.graphs.site import TABLE
+from deeplift_tf.conversion.graphs.views import regrouped
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from deeplift_tf.network import Network
 from deeplift_tf.scoring import Scores
@@ -213,6 +214,19 @@ def test_operations_without_a_line_follow_a_path(tmp_path: Path) -> None:
         dl.convert(tmp_path, approximate=False)
     x = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
     assert_complete(network.compile()(x, references=0.1, target=1), 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted", "view"),
+    [
+        ((None, 10, 8), (None, 8), ((0, 1), (2,))),
+        ((None, 2, 1, 4), (None, 4), ((0, 1, 2), (3,))),
+        ((None, None, 8), (None, None, 8), ((0,), (1,), (2,))),
+        ((None, 10, 8), (None, 7), None),
+    ],
+)
+def test_rows_merged_with_positions(sizes: Any, wanted: Any, view: Any) -> None:
+    assert regrouped(sizes, range(len(sizes)), wanted) == view
 
 
 def test_the_page_names_every_operation() -> None:
