@@ -52,9 +52,13 @@ def slopes_off(patch: pytest.MonkeyPatch) -> None:
 
 
 def linear_off(patch: pytest.MonkeyPatch) -> None:
-    """Lᵀ wrong by 0.1 %."""
-    right = kinds.Linear.transpose
-    patch.setattr(kinds.Linear, "transpose", lambda self, step, m: [1.001 * part for part in right(self, step, m)])
+    """Lᵀ wrong by 0.1 %, in every layer that states its own."""
+    layers_of_kind: list[Any] = [kinds.Linear]
+    for layer in layers_of_kind:  # which grows
+        layers_of_kind += layer.__subclasses__()
+        if "transpose" in vars(layer):
+            wrong = lambda *given, right=layer.transpose: [1.001 * part for part in right(*given)]  # noqa: E731
+            patch.setattr(layer, "transpose", wrong)
 
 
 def gradient_of_max(patch: pytest.MonkeyPatch) -> None:
