@@ -71,18 +71,19 @@ def _open_npy(path: Path) -> Iterator[Mapping[str, RowArray]]:
 @contextmanager
 def _open_npz(path: Path) -> Iterator[Mapping[str, RowArray]]:
     try:
-        archive = zipfile.ZipFile(path)
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
     except zipfile.BadZipFile as error:
         raise InputError(f"{path}: expected an .npz archive saved by numpy; {error}") from error
     with ExitStack() as stack:
-        stack.enter_context(archive)
-        names = [name for name in archive.namelist() if name.endswith(".npy")]
-        yield {name.removesuffix(".npy"): _member(archive, name, stack) for name in names}
+        yield {name.removesuffix(".npy"): _member(path, name, stack) for name in names}
 
 
-def _member(archive: zipfile.ZipFile, name: str, stack: ExitStack) -> NpyRows:
-    where = f"{archive.filename}: array {name.removesuffix('.npy')!r}"
+def _member(path: Path, name: str, stack: ExitStack) -> NpyRows:
+    """Open an array through an archive of its own: where several share one, Python 3.13 seeks from another's place."""
+    where = f"{path}: array {name.removesuffix('.npy')!r}"
     try:
+        archive = stack.enter_context(zipfile.ZipFile(path))
         return NpyRows(stack.enter_context(archive.open(name)), archive.getinfo(name).file_size, where)
     except zipfile.BadZipFile as error:
         raise InputError(f"{where}: damaged; {error}") from error

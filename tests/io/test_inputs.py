@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -36,6 +37,18 @@ def test_slices_are_those_of_the_array(tmp_path: Path, ending: str) -> None:
         assert array.dtype == X.dtype
         for rows in (slice(0, 7), slice(7, 14), slice(21, 28), slice(3, 5), slice(23, 30)):  # also back to the start
             np.testing.assert_array_equal(array[rows], X[rows])
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_rows_of_several_arrays_are_read_in_any_order(tmp_path: Path, save: Callable[..., None]) -> None:
+    """As a shard or a run that goes on reads them; the rows are longer than what is read ahead."""
+    x = np.arange(4 * 50_000, dtype=np.float32).reshape(4, -1)
+    save(tmp_path / "x.npz", a=x, b=-x[:, :3], c=x + 1)
+    with open_arrays(tmp_path / "x.npz") as arrays:
+        for row in (2, 3, 0, 1, 3):
+            np.testing.assert_array_equal(arrays["a"][row : row + 1], x[row : row + 1])
+            np.testing.assert_array_equal(arrays["b"][row : row + 1], -x[row : row + 1, :3])
+            np.testing.assert_array_equal(arrays["c"][row : row + 1], x[row : row + 1] + 1)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "bool", "float16", ">f8", "int64"])
