@@ -61,14 +61,16 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[st
     """
     was, its = _settled(before), _settled(now)
     files = {*was["files"], *its["files"]}
+    paths = {name for name in files if all("bytes" in each["files"].get(name, {}) for each in (was, its))}
+    names = {*was["arguments"], *its["arguments"]} - paths - {*but}  # of a path alone it counts what lies there
+    changed = {name for name in names if was["arguments"].get(name) != its["arguments"].get(name)}
     found = [
         f"--{name.replace('_', '-')} was {_shown(was['arguments'].get(name))}, is {_shown(its['arguments'].get(name))}"
-        for name in sorted({*was["arguments"], *its["arguments"]} - files - {*but})
-        if was["arguments"].get(name) != its["arguments"].get(name)
+        for name in sorted(changed)
     ]
     found += [
         f"{its['arguments'].get(name) or was['arguments'].get(name)} is not the file that it was"
-        for name in sorted(files)
+        for name in sorted(files - changed)
         if was["files"].get(name) != its["files"].get(name)
     ]
     return found + [
