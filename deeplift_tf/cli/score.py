@@ -21,7 +21,7 @@ from deeplift_tf.cli.versions import versions
 from deeplift_tf.io.reference_rows import match_references, open_references, ready
 from deeplift_tf.runs.engine import engine_of
 from deeplift_tf.runs.formats import Formats
-from deeplift_tf.runs.identity import identities
+from deeplift_tf.runs.identity import files_in, identities
 from deeplift_tf.runs.inputs import input_of, is_fasta
 from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output
@@ -155,7 +155,7 @@ def score(
     DNA, a FASTA file or regions of a genome, is scored into a folder: scores.h5, and the files that TF-MoDISco,
     chrombpnet's and bpnet's tools and genome browsers read.
     """
-    check_arguments(given, out)
+    check_arguments(given | {"references": references}, out)
     request, input, output = request_in(given), input_of(given), Output(out, is_dna(given), overwrite)
     output.check()
     input.check()
@@ -205,8 +205,10 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         raise click.UsageError("regions (-r) and a genome (-g) go together")
     if is_dna(given) and given["layers"]:
         raise click.UsageError("--layers: scores of DNA are those of the model's input")
-    if path is not None and out.resolve() == path.resolve():
-        raise click.UsageError(f"the output would replace the input: {out}")
+    for name, files in files_in(given).items():
+        for file in files:
+            if out.resolve() in (file.resolve(), *file.resolve().parents):
+                raise click.UsageError(f"the output would replace the {name.replace('_', '-')}: {file}")
 
 
 def request_in(given: Mapping[str, Any]) -> Request:

@@ -36,17 +36,26 @@ def identity(path: Path) -> dict[str, Any]:
 
 
 def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the identity of every file that arguments name, by the name of the argument."""
-    paths = {name: Path(value) for name, value in arguments.items() if name in FILES and value is not None}
-    return {name: known for name, path in paths.items() if (known := _known(path))}
+    """Return the identity of every file that arguments name, by the name of the argument.
+
+    Where a value is more than a path, references by name for one, those of its files by their paths.
+    """
+    return {
+        name: identity(files[0]) if files == [Path(arguments[name])] else {str(each): identity(each) for each in files}
+        for name, files in files_in(arguments).items()
+    }
 
 
-def _known(path: Path) -> dict[str, Any]:
-    """Return the identity of a file; where it is none but a name of references, that of the files that it holds."""
-    if path.exists():
-        return identity(path)
-    pieces = [Path(piece) for piece in re.split("[:,=]", str(path)) if piece]
-    return {str(piece): identity(piece) for piece in pieces if piece.is_file()}
+def files_in(arguments: Mapping[str, Any]) -> dict[str, list[Path]]:
+    """Return the files and folders that arguments name, by the name of the argument; those that are there."""
+    values = {name: Path(arguments[name]) for name in FILES if arguments.get(name) is not None}
+    found = {name: [path] if path.exists() else pieces(path) for name, path in values.items()}
+    return {name: files for name, files in found.items() if files}
+
+
+def pieces(path: Path) -> list[Path]:
+    """Return the files and folders in NAME:FIRST,KEY=VALUE or in FIRST,SECOND."""
+    return [Path(piece) for piece in re.split("[:,=]", str(path)) if piece and Path(piece).exists()]
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[str, ...] = ("out",)) -> list[str]:

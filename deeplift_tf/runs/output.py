@@ -52,12 +52,15 @@ class Output(NamedTuple):
         Raises
         ------
         OutputFileError
-            It exists already, has another ending than .h5, or its folder is missing or not writable.
+            It exists already, has another ending than .h5, or its folder is missing or not writable; or it is a folder
+            of other things.
         """
         check_folder_name(self.path) if self.folder else check_file_name(self.path)
         there = any(self.path.iterdir()) if self.path.is_dir() else self.path.exists()
         if there and not self.overwrite:
             raise OutputFileError(f"{self.path}: exists already; choose another name, or --overwrite to replace it")
+        if there and self.folder and not (self.path / SCORES).is_file():
+            raise OutputFileError(f"{self.path}: holds files but no {SCORES}, and is not replaced; choose another name")
         if not self.path.parent.is_dir():
             raise OutputFileError(f"{self.path}: its folder does not exist; make it first")
         if not os.access(self.path.parent, os.W_OK):
@@ -95,6 +98,7 @@ class Output(NamedTuple):
                 check_same(journal, rows, metadata)
             else:
                 journal.forget()
+                self._remove()
             try:
                 if self.folder:
                     self.partial.mkdir(exist_ok=True)
@@ -115,6 +119,10 @@ class Output(NamedTuple):
     def _clear(self, journal: Journal) -> None:
         """Remove what is of no use."""
         journal.path.unlink(missing_ok=True)
+        self._remove()
+
+    def _remove(self) -> None:
+        """Remove what an earlier run has left, the files of other tools included."""
         if self.folder:
             shutil.rmtree(self.partial, ignore_errors=True)
         else:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+AT_LEAST = 16  # batches after which what was written is flushed, where writing takes longer than scoring
 AHEAD = 2  # batches that are read, or wait to be written, while one is scored
 
 Item = TypeVar("Item")
@@ -44,7 +45,7 @@ def behind(write: Callable[..., None], flush: Callable[[], None]) -> Iterator[Ca
     ----------
     write : callable
     flush : callable
-        Is called whenever nothing waits to be written.
+        Is called whenever nothing waits to be written, and after every few items.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
     waiting: deque[Future[None]] = deque()
@@ -58,7 +59,7 @@ def behind(write: Callable[..., None], flush: Callable[[], None]) -> Iterator[Ca
         try:
             write(*arguments)
             written += 1
-            if written == handed:
+            if written == handed or written % AT_LEAST == 0:
                 flush()
         except BaseException:
             failed.set()

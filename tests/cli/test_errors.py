@@ -77,7 +77,6 @@ def test_a_warning_is_one_line() -> None:
         (["inspect"], "Missing argument 'MODEL'"),
         (["inspect", "none.keras"], "'none.keras' does not exist"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5"], "x.npy: no such file"),
-        (["score", "-m", ".", "-i", "x.npy", "-o", "x.npy"], "the output would replace the input"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.npz"], "expected an output file ending in .h5"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--target", "a"], "expected an index like 3"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--rule", "lrp"], "'lrp' is no rule; choose from rescale"),
@@ -96,3 +95,21 @@ def test_mistakes_that_are_seen_before_a_model_is_read(
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("x.h5", "the output would replace the input: x.h5"),
+        ("./m.h5", "the output would replace the model: m.h5"),
+        ("r.h5", "the output would replace the references: r.h5"),
+        (".", "the output would replace the model: m.h5"),
+    ],
+)
+def test_what_is_read_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.h5", "x.h5", "r.h5"):
+        Path(name).write_text(name)
+    result = run("score", "-m", "m.h5", "-i", "x.h5", "--references", "mean:r.h5", "-o", out, "--overwrite")
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {n: n for n in ("m.h5", "x.h5", "r.h5")}

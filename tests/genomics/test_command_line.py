@@ -125,7 +125,10 @@ def test_an_output_that_is_there_is_kept_unless_told_otherwise(data: Path, tmp_p
     command = ("score", "-m", data / "tasks.keras", "-i", data / "sequences.fa", "-o", out, "--formats", "")
     refused = run(*command)
     assert (refused.exit_code, "exists already" in refused.stderr) == (2, True)
+    refused = run(*command, "--overwrite")
+    assert (refused.exit_code, "holds files but no scores.h5" in refused.stderr) == (2, True)
     assert (out / "mine.txt").read_text() == "keep"
+    (out / "scores.h5").touch()  # as an earlier run leaves it
     assert run(*command, "--overwrite").exit_code == 0
     assert {path.name for path in out.iterdir()} == ALWAYS
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -177,6 +177,28 @@ def test_a_folder_that_could_not_be_completed_is_completed_later(tmp_path: Path)
     check(output)
 
 
+def test_files_of_a_run_before_do_not_stay_after_a_new_start(tmp_path: Path) -> None:
+    output = Output(tmp_path / "out", folder=True)
+
+    def failing(folder: Path) -> None:
+        (folder / "more.txt").touch()
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        write(output, complete=failing)
+    assert write(output, resume=False) == [0, 3, 6, 9]
+    assert not (output.path / "more.txt").exists()
+    check(output)
+
+
+def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "peaks.bed").touch()
+    with pytest.raises(OutputFileError, match=r"holds files but no scores\.h5, and is not replaced"):
+        Output(tmp_path / "out", folder=True, overwrite=True).check()
+    assert (tmp_path / "out" / "peaks.bed").exists()
+
+
 def test_nothing_is_kept_where_that_is_wanted(output: Output) -> None:
     with pytest.raises(StoppedError):
         write(output, 6, keep=False)

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from deeplift_tf.runs.overlap import AHEAD, ahead, behind
+from deeplift_tf.runs.overlap import AHEAD, AT_LEAST, ahead, behind
 
 
 def test_items_come_in_order_and_no_more_than_a_few_are_read_ahead() -> None:
@@ -85,3 +85,23 @@ def test_what_was_written_is_flushed_when_nothing_waits() -> None:
         hand_over(2)
         go_on.set()
     assert done == [1, 2, "flush"]
+
+
+def test_what_was_written_is_flushed_now_and_then_where_something_always_waits() -> None:
+    done: list[object] = []
+    another_waits = threading.Semaphore(0)
+
+    def write(item: int) -> None:
+        assert another_waits.acquire(timeout=10)
+        done.append(item)
+
+    count = 2 * AT_LEAST + 1
+    with behind(write, lambda: done.append("flush")) as hand_over:
+        for item in range(count):
+            hand_over(item)
+            if item:
+                another_waits.release()
+        assert "flush" in done
+        another_waits.release()
+    first, second = range(AT_LEAST), range(AT_LEAST, 2 * AT_LEAST)
+    assert done == [*first, "flush", *second, "flush", count - 1, "flush"]
