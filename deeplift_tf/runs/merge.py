@@ -13,7 +13,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import SLICE_BYTES
 from deeplift_tf.io.scores_file import metadata_of
 from deeplift_tf.runs.formats import Formats
-from deeplift_tf.runs.identity import differences
+from deeplift_tf.runs.identity import differences, identities
 from deeplift_tf.runs.inputs import Sequences, input_of
 from deeplift_tf.runs.output import SCORES, Output
 from deeplift_tf.runs.request import Arrays
@@ -83,7 +83,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     Raises
     ------
     InputError
-        A shard is missing or there twice, is not whole, or is of another run.
+        A shard is missing or there twice, is not whole, or is of another run; or the regions or sequences have changed.
     OutputFileError
         The output cannot be written.
     """
@@ -93,6 +93,8 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     arguments = whole["arguments"] | {"shard": str(Shard(1, 1)), "out": str(out)}
     count = whole["rows"][2]
     output = Output(out, parts[0].path.is_dir(), overwrite)
+    if output.folder:
+        check_files(whole)
 
     def complete(folder: Path) -> None:
         write_files(folder, arguments)
@@ -153,6 +155,16 @@ def check_rows(parts: Sequence[Part]) -> None:
         expected = part.rows.stop
     if expected != parts[0].metadata["rows"][2]:
         raise InputError(f"{parts[-1].path}: expected rows up to {parts[0].metadata['rows'][2]}; it ends at {expected}")
+
+
+def check_files(metadata: Mapping[str, Any]) -> None:
+    """Refuse regions and sequences that are not those that the shards have read: names and places come from them."""
+    arguments = {name: metadata["arguments"].get(name) for name in ("input", "regions", "genome", "chrom_sizes")}
+    input_of(metadata["arguments"]).check()
+    was, its = (timeless({"files": files})["files"] for files in (metadata["files"], identities(arguments)))
+    for name, known in its.items():
+        if known != was.get(name):
+            raise InputError(f"{arguments[name]}: is not the file that the shards have read")
 
 
 def timeless(metadata: Mapping[str, Any]) -> dict[str, Any]:

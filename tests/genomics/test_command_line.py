@@ -158,6 +158,21 @@ def test_merged_shards_are_the_folder_of_the_run_in_one_piece(data: Path, tmp_pa
             assert whole[name].read_bytes() == merged[name].read_bytes()
 
 
+def test_shards_are_not_merged_with_regions_that_have_changed(data: Path, tmp_path: Path) -> None:
+    peaks, parts = tmp_path / "peaks.narrowPeak", [tmp_path / "part.1", tmp_path / "part.2"]
+    lines = (data / "peaks.narrowPeak").read_text()
+    peaks.write_text(lines)
+    for index, part in enumerate(parts, 1):
+        source = ("-m", data / "tasks.keras", "-r", peaks, "-g", data / "genome.fa", "-o", part)
+        assert run("score", *source, "--formats", "", "--batch-size", 2, "--shard", f"{index}/2").exit_code == 0
+    peaks.write_text(lines.replace("\t100\t140", "\t101\t141"))
+    result = run("merge", tmp_path / "out", *parts)
+    assert (result.exit_code, "peaks.narrowPeak: is not the file that the shards" in result.stderr) == (2, True)
+    peaks.unlink()
+    assert "peaks.narrowPeak: no such file" in run("merge", tmp_path / "out", *parts).stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_sequences_of_another_length_are_skipped_where_that_is_wanted(data: Path, tmp_path: Path) -> None:
     mixed = tmp_path / "mixed.fa"
     mixed.write_text((data / "sequences.fa").read_text() + ">short\nACGT\n")
