@@ -177,8 +177,9 @@ def score(
         engine = stack.enter_context(engine_of(request, network, workers, None if rows.held else matched.made))
 
         def complete(folder: Path) -> None:
+            sequences: SequenceRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
+            sequences.warn()
             if shard.of == 1:  # else it is for `merge` to write them
-                sequences: SequenceRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
                 Formats.of(given).write(folder, request.labels, sequences)
 
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}

@@ -59,6 +59,11 @@ class SequenceRows:
         self.lower_case += sum(sequence.count(letter) for sequence in sequences for letter in "acgt")
         return one_hot(sequences, self.upper_case)
 
+    def warn(self) -> None:
+        """Say so where letters were read that do not count as bases."""
+        if self.lower_case and not self.upper_case:
+            logger.warning("%d lower-case letters were scored as N; --upper-case counts them as bases", self.lower_case)
+
     def names(self, rows: slice) -> np.ndarray:
         """Return the names of consecutive rows, as bytes of one length for all."""
         if self._longest is None:

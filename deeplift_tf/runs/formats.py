@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,8 +12,6 @@ from deeplift_tf.runs.output import SCORES
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows
-
-logger = logging.getLogger("deeplift_tf")
 
 
 class Formats(NamedTuple):
@@ -52,10 +49,6 @@ class Formats(NamedTuple):
         from deeplift_tf.genomics.folder import write_formats
         from deeplift_tf.genomics.regions import read_sizes
 
-        if sequences.lower_case and not sequences.upper_case:
-            logger.warning(
-                "%d lower-case letters were scored as N; --upper-case counts them as bases", sequences.lower_case
-            )
         sizes = sequences.fasta.sizes if self.chrom_sizes is None else read_sizes(self.chrom_sizes)
         with h5py.File(folder / SCORES, "r") as scores:
             write_formats(folder, scores, labels, sequences, self.names, sizes)

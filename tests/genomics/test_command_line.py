@@ -134,12 +134,15 @@ def test_an_output_that_is_there_is_kept_unless_told_otherwise(data: Path, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_merged_shards_are_the_folder_of_the_run_in_one_piece(data: Path, tmp_path: Path) -> None:
+def test_merged_shards_are_the_folder_of_the_run_in_one_piece(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shuffles = ("--references", "dinucleotide-shuffle:3", "--targets", "counts,profile", "--batch-size", 1)
     of_regions(data, tmp_path / "whole", *shuffles)
     for index in (1, 2):
         of_regions(data, tmp_path / f"part.{index}", *shuffles, "--shard", f"{index}/2")
         assert {path.name for path in (tmp_path / f"part.{index}").iterdir()} == {"scores.h5", "scores.h5.json"}
+    assert caplog.text.count("4 lower-case letters were scored as N") == 2  # by the whole run, and by one shard
     result = run("merge", tmp_path / "out", tmp_path / "part.1", tmp_path / "part.2")
     assert result.exit_code == 0, result.stderr
     whole, merged = ({path.name: path for path in (tmp_path / name).iterdir()} for name in ("whole", "out"))
