@@ -125,10 +125,11 @@ class Scratch:
             return None
         if node.op == "Shape" and inputs[0].spec.shape.rank is not None:
             return np.array([*inputs[0].spec.shape, None], object)[:-1]
-        found = tf.get_static_value(tensor)
-        return (
-            np.asarray(found, object) if found is not None else computed(node, [self.partial(each) for each in inputs])
-        )
+        static = tf.get_static_value(tensor)
+        if static is not None:
+            return np.asarray(static, object)
+        found = computed(node, [self.partial(each) for each in inputs])
+        return found if found is not None and tensor.shape.is_compatible_with(found.shape) else None
 
     @staticmethod
     def shape(tensor: tf.Tensor, sizes: Partial | None) -> None:

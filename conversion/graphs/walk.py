@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.dilated import Dilated, dilated
 from deeplift_tf.conversion.graphs.flattening import Flattening
-from deeplift_tf.conversion.graphs.fusing import Fused, Fusing
+from deeplift_tf.conversion.graphs.fusing import UNIT_BY_UNIT, Fused, Fusing
 from deeplift_tf.conversion.graphs.looks import LOOKS
 from deeplift_tf.conversion.graphs.naming import Names
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
@@ -26,6 +26,9 @@ from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Permute
 from deeplift_tf.layers.side import Embedding, Side
 from deeplift_tf.tensors import vjp
+
+BROADCASTING = (UNIT_BY_UNIT | {"BatchMatMulV2", "BatchMatMulV3"}) - {"Select"}
+"""Operations for which one row may stand for as many equal ones."""
 
 
 class Walk:
@@ -86,15 +89,19 @@ class Walk:
             self.fusing.see(operation)
         read = [value for operation in every for value in operation.inputs if operation.depends == Depends.INPUTS]
         self.scratch.fold(value for value in read if value.depends == Depends.NOTHING)
-        self.probe(dict.fromkeys(value for value in read if value.depends == Depends.SIZES))
+        whole = {value for operation in every if operation.type not in BROADCASTING for value in operation.inputs}
+        self.probe(dict.fromkeys(value for value in read if value.depends == Depends.SIZES), whole)
 
-    def probe(self, values: Iterable[Value]) -> None:
-        """Find the values that depend on sizes only as far as they have as many equal rows as the inputs."""
+    def probe(self, values: Iterable[Value], whole: Collection[Value]) -> None:
+        """Find the values that depend on sizes only as far as they have as many equal rows as the inputs.
+
+        One such row stands for all, unless some operation needs the value as a whole.
+        """
         left = list(values)
         for value, few, many in zip(left, *(self.scratch.probed(left) or [[], []]), strict=False):
             if few.shape == many.shape and np.array_equal(few, many):
                 self.arrays[value] = few
-            elif has_equal_rows(few, many):
+            elif value not in whole and has_equal_rows(few, many):
                 self.arrays[value] = few[:1]
 
     def array(self, value: Value) -> np.ndarray | None:

@@ -131,35 +131,43 @@ def subtract_within(site: Site) -> Edge:
 
 @converts("Pow", along_last=True)
 def power(site: Site) -> Edge:
-    """x^c by its slope; c^x and u^v as exponentials."""
+    """x^c by its slope; c^x and u^v as exponentials; an array of exponents by quotients, as x may be negative."""
     u, v = operands(site)
+    if isinstance(u, Edge) and not isinstance(v, Edge) and v.size > 1:
+        return of_one_value(site)
     if not isinstance(u, Edge):
         exponent = affine(site, v, np.log(u), 0.0, word="exponent")  # type: ignore[arg-type]
     elif isinstance(v, Edge):
         logarithm = apply(site, slopes.log(), u, partial=True, word="log")
         exponent = site.add(Multiply(), logarithm, v, word="exponent")
-    elif v.size == 1:
+    else:
         number = float(v.ravel()[0])
         function = POWERS[number]() if number in POWERS else slopes.power(number)
         return apply(site, function, u, partial=number != 2.0)
-    else:
-        exponent = affine(site, apply(site, slopes.log(), u, partial=True, word="log"), v, 0.0, word="exponent")
     return apply(site, slopes.exponential(), exponent)
 
 
 @converts("Maximum", "Minimum", along_last=True)
 def extreme(site: Site) -> Edge:
-    """The larger or smaller of two; max(x, c) = c + relu(x − c), min(x, c) = c − relu(c − x)."""
+    """The larger or smaller of two; for an array max(x, c) = c + relu(x − c), min(x, c) = c − relu(c − x)."""
     u, v = operands(site)
     larger = site.operation.type == "Maximum"
     if isinstance(u, Edge) and isinstance(v, Edge):
         return site.add(Largest() if larger else Smallest(), u, v)
     value, limit = (u, v) if isinstance(u, Edge) else (v, u)
-    if larger and not np.any(limit):
-        return apply(site, slopes.relu(), value)  # type: ignore[arg-type]
+    if limit.size == 1:  # type: ignore[union-attr]
+        return apply(site, one_sided(site, float(limit.ravel()[0]), larger), value)  # type: ignore[arg-type, union-attr]
     sign = 1.0 if larger else -1.0
     above = affine(site, value, sign, -sign * limit, word="above")  # type: ignore[arg-type, operator]
     return affine(site, apply(site, slopes.relu(), above, word="relu"), sign, limit)
+
+
+def one_sided(site: Site, limit: float, larger: bool) -> slopes.Function:
+    """Return max(x, limit) or min(x, limit), which a large limit does not round: −1e9 + relu(x + 1e9) would be."""
+    lowest, highest = site.dtype.min / 4, site.dtype.max / 4  # of which slopes can take differences
+    if larger and limit == 0:
+        return slopes.relu()
+    return slopes.clip(max(limit, lowest), highest) if larger else slopes.clip(lowest, min(limit, highest))
 
 
 @converts("ClipByValue")

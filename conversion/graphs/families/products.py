@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.families.scalars import edge_in
 from deeplift_tf.conversion.graphs.site import Site, converts
+from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.convolution import Conv, Convolution, DepthwiseConv
 from deeplift_tf.layers.dense import Dense, EinsumDense
@@ -38,6 +39,8 @@ def einsum(site: Site) -> Edge:
     if len(arrays) != 2 or (arrays[0] is None) == (arrays[1] is None):
         return product(site)
     (first, second), result = parted(equation)
+    if (first if arrays[0] is None else second)[:1] != result[:1]:  # rows do not stay in front
+        return product(site)
     equation, index = (
         (f"{first},{second}->{result}", 1) if arrays[1] is not None else (f"{second},{first}->{result}", 0)
     )
@@ -88,7 +91,15 @@ def convolution(site: Site) -> Edge:
 
 @converts("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 def batch_norm(site: Site) -> Edge:
-    """At inference a scale and a shift for each channel."""
+    """At inference a scale and a shift for each channel.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Where it takes the statistics from the rows at hand.
+    """
+    if site.setting("is_training"):
+        raise UnsupportedLayerError("mixes rows: normalises by the statistics of the batch, as in training")
     gamma, beta, mean, variance = (site.constant(index).astype("float64") for index in range(1, 5))
     scale = gamma / np.sqrt(variance + site.setting("epsilon"))
     shift = beta - mean * scale

@@ -1,0 +1,67 @@
+"""Corners of the walk through a graph: large limits, rows that are repeated or moved, statistics of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import deeplift_tf as dl
+from deeplift_tf.conversion.graphs.rows import differs
+from deeplift_tf.errors import UnsupportedLayerError
+from tests.checks import assert_close_to_largest, assert_complete
+
+rng = np.random.default_rng(0)
+KERNEL = rng.normal(size=(4, 6)).astype("float32")
+TOKEN = rng.normal(size=(1, 1, 4)).astype("float32")
+EXPONENTS = np.array([1, 2, 3, 2, 1, 3], "float32")
+ROW, ROWS = (4,), (3, 4)
+
+CORNERS: dict[str, tuple[Sequence[int], Callable[[Any], Any]]] = {
+    "max with -1e9": (ROW, lambda x: tf.maximum(x @ KERNEL, -1e9)),
+    "min with 1e9": (ROW, lambda x: tf.minimum(x @ KERNEL, 1e9)),
+    "max with the lowest float": (ROW, lambda x: tf.maximum(x @ KERNEL, tf.float32.min)),
+    "clip to infinity": (ROW, lambda x: tf.clip_by_value(x @ KERNEL, 0.1, np.inf)),
+    "max with more zeros": (ROW, lambda x: tf.reduce_sum(tf.maximum(x[:, None], tf.zeros([1, 3, 4])), 1)),
+    "an array of exponents": (ROW, lambda x: tf.pow(x @ KERNEL, EXPONENTS)),
+    "a token for every row": (ROWS, lambda x: tf.concat([tf.tile(TOKEN, [tf.shape(x)[0], 1, 1]), x], 1)[:, :2, 0]),
+    "stacked with ones": (ROW, lambda x: tf.reduce_sum(tf.stack([x, tf.ones_like(x)], 1) ** 2, 1)),
+    "rows moved by einsum": (ROWS, lambda x: tf.transpose(tf.einsum("btd,df->tbf", x, KERNEL), [1, 0, 2])[:, 2]),
+}
+
+
+def converted(run: Callable[[Any], Any], shape: Sequence[int], folder: Path) -> tuple[dl.Network, Any]:
+    module = tf.Module()
+    spec = [tf.TensorSpec([None, *shape], tf.float32)]
+    module.run = tf.function(run, input_signature=spec, autograph=False)
+    tf.saved_model.save(module, str(folder), signatures=module.run)
+    return dl.convert(str(folder)), module.run
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_corners_are_exact(name: str, tmp_path: Path) -> None:
+    shape, run = CORNERS[name]
+    network, model = converted(run, shape, tmp_path)
+    rows = np.random.default_rng(1)
+    x, references = (rows.normal(size=(5, *shape)).astype("float32") for _ in range(2))
+    assert_close_to_largest([network.predict(x)], [model(tf.constant(x)).numpy()], 1e-5, name)
+    assert_complete(network.compile()(x, references=references, target=1), 1e-4)
+
+
+def test_statistics_of_the_batch_are_refused(tmp_path: Path) -> None:
+    def run(x: Any) -> Any:
+        return tf.compat.v1.nn.fused_batch_norm(x, [1.0, 2.0], [0.0, 0.0], is_training=True)[0]
+
+    with pytest.raises(UnsupportedLayerError, match="statistics of the batch"):
+        converted(run, (3, 3, 2), tmp_path)
+
+
+def test_rows_that_are_truth_values_or_not_numbers_are_compared() -> None:
+    yes, no = np.array([True, False]), np.array([False, False])
+    assert differs(yes, no) and not differs(yes, yes)
+    nan, other = np.array([np.nan, 1.0]), np.array([np.nan, 2.0])
+    assert differs(nan, other) and not differs(nan, nan)
