@@ -53,7 +53,8 @@ class Kept:
         if self._waiting:
             self._writer.flush()
         while self._waiting:
-            self._journal.commit(self._waiting.popleft())
+            self._journal.commit(self._waiting[0])  # one that fails waits on: what it has skipped is not to be lost
+            self._waiting.popleft()
 
 
 @contextmanager

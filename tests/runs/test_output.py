@@ -163,6 +163,23 @@ def test_a_full_disk_keeps_what_is_done(output: Output, monkeypatch: pytest.Monk
     check(output)
 
 
+def test_a_line_that_cannot_be_written_is_not_passed_over(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk has no room for the journal at the batch with a skipped row, and has some again a moment later."""
+    write_all = os.write
+
+    def once_full(file: int, line: bytes) -> int:
+        if b"bad" in line:
+            monkeypatch.undo()
+            raise OSError("No space left on device")
+        return write_all(file, line)
+
+    monkeypatch.setattr(os, "write", once_full)
+    with pytest.raises(OSError, match="No space"):
+        write(output)
+    assert write(output) == [6, 9]
+    check(output)
+
+
 def test_a_folder_that_could_not_be_completed_is_completed_later(tmp_path: Path) -> None:
     output = Output(tmp_path / "out", folder=True)
 
