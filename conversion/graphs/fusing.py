@@ -40,6 +40,7 @@ REDUCING = frozenset(REDUCTIONS.split())
 """What else stands in softmax and in norms."""
 
 FARTHEST = 24  # steps that a region may reach back
+MOST_AXES = 5  # of TensorFlow's softmax on a processor with oneDNN
 OPEN_SIZE = 5  # at which open axes are tried
 TOLERANCE = 2e-5  # of float32; a wrong candidate misses by far more
 SIZES_OF_X = (0.01, 1.0, 8.0)  # at which vector functions are tried: a wrong epsilon shows at the first
@@ -148,7 +149,7 @@ class Fusing:
     def vector_function(self, value: Value) -> Fused | None:
         """Return softmax, log-softmax, log-sum-exp or a norm with its scale and shift, where a region is one."""
         for root in reversed(self.chains[value][1:]):
-            if not root.is_float or root.spec.shape.rank is None:
+            if not root.is_float or root.spec.shape.rank is None or root.spec.shape.rank > MOST_AXES:
                 continue
             operations = list(operations_between([value], {root}))
             axes = {reduced_axes(self.scratch, each) for each in operations if each.type in ("Max", "Mean", "Sum")}

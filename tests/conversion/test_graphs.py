@@ -189,6 +189,19 @@ def test_rows_that_look_at_one_another_are_refused(tmp_path: Path) -> None:
         dl.convert(tmp_path)
 
 
+def test_reductions_over_more_axes_than_a_softmax_takes(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.run = tf.function(
+        lambda x: tf.exp(x - tf.reduce_max(x, -1, keepdims=True)),
+        input_signature=[tf.TensorSpec([None, 2, 1, 2, 1, 3], tf.float32)],
+    )
+    tf.saved_model.save(module, str(tmp_path), signatures=module.run)
+    network = dl.convert(tmp_path)
+    x, references = np.random.default_rng(0).normal(size=(2, 4, 2, 1, 2, 1, 3)).astype("float32")
+    assert_close_to_largest(network.predict(x), module.run(x).numpy(), 1e-6)
+    assert_complete(network.compile()(x, references=references, target=(1, 0, 1, 0, 2)), 1e-5)
+
+
 def test_all_unknown_operations_are_named_at_once(tmp_path: Path) -> None:
     def run(x: tf.Tensor) -> tf.Tensor:
         redder = tf.raw_ops.AdjustHue(images=x, delta=tf.constant(0.1))
