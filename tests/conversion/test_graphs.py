@@ -189,10 +189,18 @@ def test_rows_that_look_at_one_another_are_refused(tmp_path: Path) -> None:
         dl.convert(tmp_path)
 
 
-def test_reductions_over_more_axes_than_a_softmax_takes(tmp_path: Path) -> None:
+def test_reductions_over_more_axes_than_a_softmax_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    softmax = tf.nn.softmax
+
+    def as_with_onednn(x: tf.Tensor, axis: int) -> tf.Tensor:  # these tests run without it
+        if x.shape.rank > 5:
+            raise tf.errors.AbortedError(None, None, "Input dims must be <= 5 and >=1")
+        return softmax(x, axis)
+
+    monkeypatch.setattr(tf.nn, "softmax", as_with_onednn)
     module = tf.Module()
     module.run = tf.function(
-        lambda x: tf.exp(x - tf.reduce_max(x, -1, keepdims=True)),
+        lambda x: x / (1 + tf.reduce_sum(tf.abs(x), -1, keepdims=True)),
         input_signature=[tf.TensorSpec([None, 2, 1, 2, 1, 3], tf.float32)],
     )
     tf.saved_model.save(module, str(tmp_path), signatures=module.run)
