@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from deeplift_tf.errors import DeepLiftError
+from deeplift_tf.errors import DeepLiftError, UnsafeModelError
 
 MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -75,6 +75,8 @@ def _described(error: BaseException) -> tuple[str, int]:
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):
         return _one_line(error.format_message()), MISTAKE
+    if isinstance(error, UnsafeModelError):
+        return f"{_one_line(str(error))}; on the command line that is --unsafe", MISTAKE
     if isinstance(error, DeepLiftError | OSError):
         return _one_line(str(error)), MISTAKE
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's

@@ -26,6 +26,7 @@ from deeplift_tf.runs.model import SavedModel
     help="Text: what the tokens stand for, one word a line.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Examples to show.")
+@click.option("--unsafe", is_flag=True, help="Run code that the model file brings: only for files you trust.")
 @click.option("--overwrite", is_flag=True, help="Replace a page that is there already.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
 def report(
@@ -36,6 +37,7 @@ def report(
     name: str | None,
     words: Path | None,
     top: int,
+    unsafe: bool,
     overwrite: bool,
     debug: bool,
 ) -> None:
@@ -52,19 +54,19 @@ def report(
     try:
         with open_scores(scores, name, input) as file:
             known = [] if words is None else read_words(words)
-            write_report(partial, file, layers_of(file, model), top, known)
+            write_report(partial, file, layers_of(file, model, unsafe), top, known)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
     click.echo(str(out))
 
 
-def layers_of(file: ScoresFile, model: Path | None) -> list[Any]:
+def layers_of(file: ScoresFile, model: Path | None, unsafe: bool = False) -> list[Any]:
     """Return the table of layers of the model of the run, empty where its file is not there any more."""
     arguments = file.metadata.get("arguments", {})
     path = model or Path(arguments.get("model") or "")
     if not path.is_file() and not (path.is_dir() and path != Path()):
         return []
-    weights = arguments.get("weights")
-    rule, dtype = arguments.get("rule", "rescale"), arguments.get("dtype", "float32")
-    return list(opened(SavedModel(path, Path(weights) if weights else None, rule, dtype)).table())
+    read = {name: arguments[name] for name in ("rule", "dtype", "signature") if arguments.get(name) is not None}
+    weights = Path(arguments["weights"]) if arguments.get("weights") else None
+    return list(opened(SavedModel(path, weights, unsafe=unsafe, **read)).table())

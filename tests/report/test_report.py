@@ -96,6 +96,23 @@ def test_the_layers_of_the_model(files: Path, tmp_path: Path) -> None:
     assert "50 rows of 12 × 4" in " ".join(words)
 
 
+def test_the_model_is_read_as_it_was_for_the_run(scored: Path) -> None:
+    import keras
+
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).export(scored.parent / "served", verbose=False)
+    lambdas = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: 2 * x)])
+    lambdas.save(scored.parent / "lambda.keras")
+    with h5py.File(scored, "a") as file:
+        file.attrs["arguments"] = json.dumps({"model": str(scored.parent / "served"), "signature": "other"})
+    result = run("report", scored, "-o", scored.parent / "r.html")
+    assert (result.exit_code, "expected the signature 'other'" in result.stderr) == (2, True)
+    with h5py.File(scored, "a") as file:
+        file.attrs["arguments"] = json.dumps({"model": str(scored.parent / "lambda.keras"), "unsafe": True})
+    result = run("report", scored, "-o", scored.parent / "r.html")
+    assert (result.exit_code, "; on the command line that is --unsafe" in result.stderr) == (2, True), result.stderr
+    assert "Lambda" in Page(page_of(scored, "--unsafe")).words
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [(["-o", "r.txt"], "expected a page ending in .html"), (["-o", "no/r.html"], "its folder does not exist")],
