@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deeplift_tf.runs.ray_engine import Workers
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
+OF_DNA = ("chrom_sizes", "control", "length", "upper_case", "reverse_complement", "formats")
 NOT_RECORDED = ("debug", "as_json", "overwrite", "resume", *RAY)  # scores do not depend on them
 
 
@@ -156,6 +157,7 @@ def score(
     chrombpnet's and bpnet's tools and genome browsers read.
     """
     check_arguments(given | {"references": references}, out)
+    check_used(given)
     request, input, output = request_in(given), input_of(given), Output(out, is_dna(given), overwrite)
     output.check()
     input.check()
@@ -202,7 +204,7 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
     path, regions, genome = given["input"], given["regions"], given["genome"]
     if (path is None) == (regions is None):
         raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
-    if regions is not None and genome is None:
+    if (regions is None) != (genome is None):
         raise click.UsageError("regions (-r) and a genome (-g) go together")
     if is_dna(given) and given["layers"]:
         raise click.UsageError("--layers: scores of DNA are those of the model's input")
@@ -210,6 +212,19 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         for file in files:
             if out.resolve() in (file.resolve(), *file.resolve().parents):
                 raise click.UsageError(f"the output would replace the {name.replace('_', '-')}: {file}")
+
+
+def check_used(given: Mapping[str, Any]) -> None:
+    """Refuse options that would be passed over in silence."""
+    source = click.get_current_context().get_parameter_source
+    parts = {
+        "--engine ray": (RAY[1:], given["engine"] == "ray"),
+        "DNA, a FASTA file or regions": (OF_DNA, is_dna(given)),
+    }
+    for what, (names, meant) in parts.items():
+        for name in names:
+            if not meant and source(name) is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"--{name.replace('_', '-')} is for {what}")
 
 
 def request_in(given: Mapping[str, Any]) -> Request:

@@ -88,11 +88,12 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
         The output cannot be written.
     """
     parts = sorted((read_part(path) for path in paths), key=lambda part: part.shard)
+    output = Output(out, parts[0].path.is_dir(), overwrite)
+    output.check()
     check_parts(parts)
     whole = parts[0].metadata
     arguments = whole["arguments"] | {"shard": str(Shard(1, 1)), "out": str(out)}
     count = whole["rows"][2]
-    output = Output(out, parts[0].path.is_dir(), overwrite)
     if output.folder:
         check_files(whole)
 

@@ -78,6 +78,11 @@ def test_what_is_no_complete_set_of_shards(files: Path, tmp_path: Path, shards: 
     assert "foreign.h5: expected a shard that" in refused(out, first, tmp_path / "foreign.h5", third)
 
 
+def test_a_shard_in_the_place_of_the_output_is_kept(shards: list[Path]) -> None:
+    result = run("merge", *shards)
+    assert (result.exit_code, "s1.h5: exists already; choose another name" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("shard", "message"),
     [
