@@ -273,9 +273,11 @@ def test_one_trace_for_each_signature() -> None:
         return Counting.calls - before
 
     assert traced(references=0.0) > 0
+    assert traced(references=0.0, batch_size=4) > 0  # several batches share what was made of the reference
     again: list[dict[str, Any]] = [
         {"references": 0.0},
         {"references": 0.0, "batch_size": 4},  # the last batch is ragged
+        {"references": 0.0, "batch_size": 3},
         {"references": 0.0, "rows": 1},
         {"references": 0.0, "target": 2},
         {"references": 0.0, "target": np.arange(10) % 3},
@@ -288,12 +290,20 @@ def test_one_trace_for_each_signature() -> None:
         assert traced(**options) == 0, options
     several = np.zeros((1, 5, 4))
     assert traced(references=several) > 0
-    for options in ({"references": several, "batch_size": 3}, {"references": several[:, :2], "batch_size": 1}):
+    assert traced(references=several, batch_size=3) > 0  # a batch does not hold all references
+    again = [
+        {"references": several, "batch_size": 20},
+        {"references": several[:, :2]},
+        {"references": several, "batch_size": 4},
+        {"references": several[:, :2], "batch_size": 1},
+    ]
+    for options in again:
         assert traced(**options) == 0, options
     assert traced(references=0.0, targets=[0, 1]) > 0
     assert traced(references=0.0, targets=[2, 1, 0, 1]) == 0
     assert traced(references=0.0, target="predicted") > 0
-    assert traced(references=0.0, target="predicted", batch_size=4) == 0
+    assert traced(references=0.0, target="predicted", batch_size=4) > 0
+    assert traced(references=0.0, target="predicted", batch_size=3) == 0
 
 
 # --------------------------------------------------------------------------------------------------- order of nodes
