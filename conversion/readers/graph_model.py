@@ -21,7 +21,7 @@ class GraphModel:
     name : str
         For messages.
     graph : GraphDef
-        With its library of functions; the nodes alone that the outputs need.
+        The nodes alone that the outputs need, and the functions that they call.
     inputs : dict of str to tf.TensorSpec
         By name; each spec is named after the node that stands for the input.
     outputs : dict of str to str
@@ -75,7 +75,9 @@ def assign(variable: tf.Tensor, value: Any, session: Any) -> None:
 
 
 def needed(graph: GraphDef, tensors: Iterable[str]) -> GraphDef:
-    """Return the nodes that some tensors are computed from, in their order; what merely has to run before is left out.
+    """Return the nodes that some tensors are computed from, in their order, and the functions that these call.
+
+    What merely has to run before is left out.
 
     Parameters
     ----------
@@ -90,14 +92,28 @@ def needed(graph: GraphDef, tensors: Iterable[str]) -> GraphDef:
         if name not in wanted and name in nodes:
             wanted.add(name)
             left.extend(node_of(ref) for ref in nodes[name].input if not ref.startswith("^"))
-    kept = type(graph)(library=graph.library, versions=graph.versions)
+    kept = type(graph)(versions=graph.versions)
     for node in graph.node:
         if node.name in wanted:
             added = kept.node.add()
             added.CopyFrom(node)
             del added.input[:]
             added.input.extend(ref for ref in node.input if not ref.startswith("^"))
+    kept.library.function.extend(called(kept.node, graph.library))
     return kept
+
+
+def called(nodes: Iterable[Any], library: Any) -> list[Any]:
+    """Return the functions of a library that nodes call, and those that these call."""
+    functions = {function.signature.name: function for function in library.function}
+    left, found = list(nodes), dict[str, Any]()
+    while left:
+        node = left.pop()
+        given = [each for attribute in node.attr.values() for each in (attribute.func, *attribute.list.func)]
+        for name in {node.op, *(each.name for each in given)} & functions.keys() - found.keys():
+            found[name] = functions[name]
+            left.extend(functions[name].node_def)
+    return list(found.values())
 
 
 def node_of(tensor: str) -> str:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
 from deeplift_tf.conversion.readers.limits import MAX_GRAPH_BYTES
-from deeplift_tf.conversion.readers.saved_model_safety import check_operations
+from deeplift_tf.conversion.readers.saved_model_safety import FILES, check_operations
 from deeplift_tf.conversion.readers.saved_variables import SavedVariables, keys_of
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
@@ -52,6 +52,8 @@ def read_saved_model(path: Path, safe_mode: bool, signature: str | None) -> Grap
         name, wanted = chosen_signature(meta, signature, path)
         inputs, outputs = _ordered_inputs(meta, wanted, path), _outputs(wanted, path)
         graph = needed(meta.graph_def, outputs.values())
+        if safe_mode:
+            check_operations([graph], path, apart_from=FILES)
         return GraphModel(f"{path} ({name})", graph, inputs, outputs, SavedVariables(path, keys_of(meta)))
 
 

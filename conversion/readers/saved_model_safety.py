@@ -8,7 +8,7 @@ that is named here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from deeplift_tf.errors import UnsafeModelError
@@ -30,6 +30,9 @@ TABLES = """
 CHECKPOINTS = """
     CheckpointHasKey MergeV2Checkpoints RestoreSlice RestoreV2 Save SaveV2 ShardedFilename ShardedFilespec Restore
 """
+FILES = frozenset(["InitializeTableFromTextFile", "InitializeTableFromTextFileV2", *CHECKPOINTS.split()])
+"""What a folder holds to save and restore itself: of any path, so that what a signature runs must be free of it."""
+
 LISTS = ("TensorList", "TensorArray", "Ragged", "EmptyTensorList")
 RANDOM = """
     Multinomial ParameterizedTruncatedNormal RandomGamma RandomPoisson RandomPoissonV2 RandomShuffle
@@ -79,7 +82,7 @@ def _is_free(attribute: Any) -> bool:
     return is_text or attribute.type in ("func", "list(func)")
 
 
-def check_operations(graphs: Iterable[Any], path: object) -> None:
+def check_operations(graphs: Iterable[Any], path: object, apart_from: Container[str] = ()) -> None:
     """Refuse a SavedModel with operations that are not allowed.
 
     Parameters
@@ -87,6 +90,8 @@ def check_operations(graphs: Iterable[Any], path: object) -> None:
     graphs : iterable of GraphDef
     path : object
         The folder, for messages.
+    apart_from : collection of str
+        Operations that are not allowed here either.
 
     Raises
     ------
@@ -97,7 +102,8 @@ def check_operations(graphs: Iterable[Any], path: object) -> None:
     for graph in graphs:
         called = {function.signature.name for function in graph.library.function}
         for node in nodes_of(graph):
-            if node.op not in called and node.op not in found and not is_allowed(node.op):
+            allowed = node.op in called or (is_allowed(node.op) and node.op not in apart_from)
+            if not allowed and node.op not in found:
                 found[node.op] = node.name
     if found:
         listed = ", ".join(f"{kind} ({name!r})" for kind, name in sorted(found.items()))

@@ -75,6 +75,23 @@ def test_operations_that_do_more_than_compute_are_refused(kind: str, run: Any, t
         dl.convert(folder)
 
 
+@pytest.mark.parametrize("kind", ["SaveV2", "RestoreV2"])
+def test_a_signature_that_touches_files_is_refused(kind: str, tmp_path: Path) -> None:
+    """TensorFlow runs what has a state wherever it stands in a function, and a comparison runs the function."""
+    path = str(tmp_path / "written")
+
+    def run(x: Any) -> Any:
+        if kind == "SaveV2":
+            tf.raw_ops.SaveV2(prefix=path, tensor_names=["x"], shape_and_slices=[""], tensors=[x])
+        else:
+            tf.raw_ops.RestoreV2(prefix=path, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32])
+        return x * 2.0
+
+    folder = saved(module_with(run), tmp_path / "served")
+    with pytest.raises(UnsafeModelError, match=kind):
+        dl.convert(folder)
+
+
 def test_what_is_allowed() -> None:
     """By what TensorFlow says an operation is, not by a list of bad ones: a new one is refused until it is named."""
     harmless = "Conv2D MatMul Softmax VarHandleOp RestoreV2 StatefulPartitionedCall HashTableV2 Einsum Const While"
