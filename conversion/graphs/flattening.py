@@ -15,6 +15,8 @@ from deeplift_tf.conversion.readers.saved_model_safety import definition
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
 DEEPEST = 100  # calls of functions inside one another
+CHANGING = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
+"""Beginnings of the names of operations that change a variable, their first input."""
 
 
 class Variable(NamedTuple):
@@ -74,6 +76,7 @@ class Flattening:
         self.scratch = Scratch(dtype, model.graph.versions.producer)
         self.inputs = [self.scratch.place(name, self.open_rows(spec)) for name, spec in model.inputs.items()]
         self.count = 0
+        self.changes: dict[str, str] = {}
 
     def close(self) -> None:
         """Give back what the computation of constants took."""
@@ -125,7 +128,32 @@ class Flattening:
         arguments = {name: [value] for name, value in zip(names, self.inputs, strict=True)}
         frame = Frame({node.name: node for node in self.model.graph.node}, arguments, {})
         found = self.entries(frame, list(self.model.outputs.values()))
+        self.check_changes()
         return [self.value(entry, name) for entry, name in zip(found, self.model.outputs, strict=True)]
+
+    def note_changes(self, frame: Frame) -> None:
+        """Note the variables that a function changes, whatever it makes."""
+        for node in frame.nodes.values():
+            if node.op.startswith(CHANGING):
+                (entry,) = self.entries(frame, [node.input[0]])
+                if isinstance(entry, Variable):
+                    self.changes[entry.node] = node.name
+
+    def check_changes(self) -> None:
+        """Refuse a model whose variables change while it runs.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Naming those that it reads.
+        """
+        read = [name for name in self.changes if ("held", name) in self._held]
+        if read:
+            listed = ", ".join(f"{name!r} (by {self.changes[name]!r})" for name in read)
+            raise UnsupportedLayerError(
+                f"{self.model.name}: expected variables that stay as they are; the model reads some that it changes "
+                f"while it runs: {listed}"
+            )
 
     def entries(self, frame: Frame, tensors: Sequence[str]) -> list[Entry]:
         """Return what some tensors of a frame are."""
@@ -209,6 +237,7 @@ class Flattening:
         signature = function.signature
         arguments = {each.name: [entry] for each, entry in zip(signature.input_arg, inputs, strict=True)}
         inner = Frame({node.name: node for node in function.node_def}, arguments, {}, frame.depth + 1)
+        self.note_changes(inner)
         return self.entries(inner, [function.ret[each.name] for each in signature.output_arg])
 
     def value(self, entry: Entry, name: str) -> Value:

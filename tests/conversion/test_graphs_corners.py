@@ -34,8 +34,11 @@ CORNERS: dict[str, tuple[Sequence[int], Callable[[Any], Any]]] = {
 }
 
 
-def converted(run: Callable[[Any], Any], shape: Sequence[int], folder: Path) -> tuple[dl.Network, Any]:
+def converted(
+    run: Callable[[Any], Any], shape: Sequence[int], folder: Path, *variables: tf.Variable
+) -> tuple[dl.Network, Any]:
     module = tf.Module()
+    module.held = list(variables)
     spec = [tf.TensorSpec([None, *shape], tf.float32)]
     module.run = tf.function(run, input_signature=spec, autograph=False)
     tf.saved_model.save(module, str(folder), signatures=module.run)
@@ -50,6 +53,23 @@ def test_corners_are_exact(name: str, tmp_path: Path) -> None:
     x, references = (rows.normal(size=(5, *shape)).astype("float32") for _ in range(2))
     assert_close_to_largest([network.predict(x)], [model(tf.constant(x)).numpy()], 1e-5, name)
     assert_complete(network.compile()(x, references=references, target=1), 1e-4)
+
+
+def test_variables_that_change_are_refused(tmp_path: Path) -> None:
+    """A counter beside the model does no harm; one that it reads does."""
+    factor, counter = tf.Variable(2.0), tf.Variable(0)
+
+    def counts(x: Any) -> Any:
+        counter.assign_add(1)
+        return x * factor
+
+    def changes(x: Any) -> Any:
+        factor.assign(5.0)
+        return x * factor
+
+    converted(counts, ROW, tmp_path / "counts", factor, counter)
+    with pytest.raises(UnsupportedLayerError, match="that it changes while it runs"):
+        converted(changes, ROW, tmp_path / "changes", factor)
 
 
 def test_statistics_of_the_batch_are_refused(tmp_path: Path) -> None:
