@@ -76,6 +76,7 @@ class Flattening:
         self.scratch = Scratch(dtype, model.graph.versions.producer)
         self.inputs = [self.scratch.place(name, self.open_rows(spec)) for name, spec in model.inputs.items()]
         self.count = 0
+        self.read: dict[str, Value] = {}
         self.changes: dict[str, str] = {}
 
     def close(self) -> None:
@@ -147,9 +148,9 @@ class Flattening:
         UnsupportedLayerError
             Naming those that it reads.
         """
-        read = [name for name in self.changes if ("held", name) in self._held]
-        if read:
-            listed = ", ".join(f"{name!r} (by {self.changes[name]!r})" for name in read)
+        unsteady = [name for name in self.changes if name in self.read]
+        if unsteady:
+            listed = ", ".join(f"{name!r} (by {self.changes[name]!r})" for name in unsteady)
             raise UnsupportedLayerError(
                 f"{self.model.name}: expected variables that stay as they are; the model reads some that it changes "
                 f"while it runs: {listed}"
@@ -255,14 +256,9 @@ class Flattening:
 
     def held(self, name: str) -> Value:
         """Return the value of a variable, or of a tensor that the model holds."""
-        key = ("held", name)
-        if key not in self._held:
-            self._held[key] = self.scratch.constant(name, self.model.values[name])
-        return self._held[key]
-
-    @property
-    def _held(self) -> dict[Any, Value]:
-        return self.__dict__.setdefault("_constants", {})
+        if name not in self.read:
+            self.read[name] = self.scratch.constant(name, self.model.values[name])
+        return self.read[name]
 
 
 def in_order(frame: Frame, tensors: Sequence[str]) -> Iterator[Any]:

@@ -50,7 +50,7 @@ def transpose(walk: Walk, operation: Operation, index: int) -> Seen:
     UnsupportedLayerError
         Where the order is no constant.
     """
-    seen, order = walk.known[operation.inputs[0]], walk.array(operation.inputs[1])
+    seen, order = walk.known[operation.inputs[0]], walk.array(operation.inputs[1], operation)
     if order is None:
         raise UnsupportedLayerError("expected a constant order of axes")
     view = tuple(seen.view[axis] for axis in order.tolist())

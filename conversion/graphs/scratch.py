@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,8 @@ class Scratch:
             tensors = run(node, [self.tensors[value] for value in inputs], outputs, self.dtype, self.version)
         if node.op in SHAPED:
             self.shape(tensors[0], self.partial(inputs[SHAPED[node.op]]))
+        if node.op == "Reshape":
+            self.shape_of_rows(tensors[0], *inputs)
         depends = max((value.depends for value in inputs), default=Depends.NOTHING)
         depends = min(depends, Depends.SIZES) if node.op in READ_SIZES else depends
         specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
@@ -136,6 +139,16 @@ class Scratch:
         """Tell TensorFlow what is known of the shape of a tensor."""
         if sizes is not None and sizes.ndim == 1:
             tensor.set_shape([None if size is None or size < 0 else size for size in sizes.tolist()])
+
+    def shape_of_rows(self, tensor: tf.Tensor, value: Value, sizes: Value) -> None:
+        """Tell TensorFlow how large -1 is where rows stay rows: it does not see that in ``[tf.shape(x)[0], -1]``."""
+        wanted, units = self.partial(sizes), value.spec.shape[1:].num_elements() if value.spec.shape.rank else None
+        first, *others = [None] if wanted is None or wanted.ndim != 1 or not wanted.size else wanted.tolist()
+        known = prod(size for size in others if size is not None and size != -1)
+        if first is not None or None in others or others.count(-1) != 1 or not units or not known or units % known:
+            return
+        if [found[0].tolist()[0] for found in self.probed([sizes])] == [rows for rows, _ in PROBES]:
+            tensor.set_shape([None, *(units // known if size == -1 else size for size in others)])
 
     def partial(self, value: Value) -> Partial | None:
         """Return what is known of an integer value."""

@@ -108,7 +108,7 @@ class Site:
 
     def array(self, index: int) -> np.ndarray | None:
         """Return an input that is the same for all rows; None where it varies."""
-        return self.walk.array(self.inputs[index])
+        return self.walk.array(self.inputs[index], self.operation)
 
     def constant(self, index: int) -> np.ndarray:
         """Return an input that has to be a constant.
@@ -134,7 +134,8 @@ class Site:
     def varying(self) -> list[Value]:
         """Return the inputs that vary, then the values whose sizes are read, each once."""
         direct = varying_inputs(self.operation)
-        sized = [value for value in self.inputs if value.depends == Depends.SIZES and self.walk.array(value) is None]
+        known = self.walk.arrays_of(self.operation)
+        sized = [value for value in self.inputs if value.depends == Depends.SIZES and value not in known]
         return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
 
     def piece(self, change: Change | None = None) -> tuple[Piece, list[Edge], tuple[int, ...]]:
@@ -153,7 +154,7 @@ class Site:
         if any(is_merged(view) for value, view in views if value in self.inputs):
             raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
         target = Value(self.operation, self.output)
-        piece = Piece(self.walk.scratch, [target], views, self.walk.arrays, place, change)
+        piece = Piece(self.walk.scratch, [target], views, self.walk.arrays_of(self.operation), place, change)
         direct = {value for value in varying_inputs(self.operation) if value.is_float}
         sides = tuple(index for index, value in enumerate(values) if value not in direct)
         return piece, [self.seen[value].edge for value in values], sides

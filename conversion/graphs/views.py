@@ -7,6 +7,7 @@ is meanwhile: a view says for each axis of the graph's tensor which axes of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import prod
 
 import tensorflow as tf
@@ -92,14 +93,19 @@ def regrouped(sizes: Shape, order: Sequence[int], wanted: Shape) -> View | None:
     wanted : sequence of int or None
         Sizes of the view.
     """
-    if not wanted:
-        return None if order else ()
-    for count in range(len(order), 0, -1):  # axes of one unit belong to what stands before them
-        if product(sizes, order[:count]) == wanted[0]:
-            rest = regrouped(sizes, order[count:], wanted[1:])
-            if rest is not None:
-                return (tuple(order[:count]), *rest)
-    return None
+
+    @cache
+    def rest(start: int, place: int) -> View | None:
+        if place == len(wanted):
+            return None if start < len(order) else ()
+        for stop in range(len(order), start, -1):  # axes of one unit belong to what stands before them
+            if product(sizes, order[start:stop]) == wanted[place]:
+                view = rest(stop, place + 1)
+                if view is not None:
+                    return (tuple(order[start:stop]), *view)
+        return None
+
+    return rest(0, 0)
 
 
 def product(sizes: Shape, axes: Sequence[int]) -> int | None:

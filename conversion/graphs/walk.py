@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class Walk:
         self.drafts: list[Draft] = []
         self.problems: list[str] = []
         self.arrays: dict[Value, np.ndarray] = {}
+        self.rows: dict[Value, np.ndarray] = {}
         self.fusing = Fusing(self.scratch)
         self.fused: dict[Operation, Fused | Dilated | None] = {}
         self.known = {
@@ -89,26 +90,26 @@ class Walk:
             self.fusing.see(operation)
         read = [value for operation in every for value in operation.inputs if operation.depends == Depends.INPUTS]
         self.scratch.fold(value for value in read if value.depends == Depends.NOTHING)
-        whole = {value for operation in every if operation.type not in BROADCASTING for value in operation.inputs}
-        self.probe(dict.fromkeys(value for value in read if value.depends == Depends.SIZES), whole)
+        self.probe(dict.fromkeys(value for value in read if value.depends == Depends.SIZES))
 
-    def probe(self, values: Iterable[Value], whole: Collection[Value]) -> None:
-        """Find the values that depend on sizes only as far as they have as many equal rows as the inputs.
-
-        One such row stands for all, unless some operation needs the value as a whole.
-        """
+    def probe(self, values: Iterable[Value]) -> None:
+        """Find the values that depend on sizes only as far as they have as many equal rows as the inputs."""
         left = list(values)
         for value, few, many in zip(left, *(self.scratch.probed(left) or [[], []]), strict=False):
             if few.shape == many.shape and np.array_equal(few, many):
                 self.arrays[value] = few
-            elif value not in whole and has_equal_rows(few, many):
-                self.arrays[value] = few[:1]
+            elif has_equal_rows(few, many):
+                self.rows[value] = few[:1]
 
-    def array(self, value: Value) -> np.ndarray | None:
+    def arrays_of(self, operation: Operation) -> dict[Value, np.ndarray]:
+        """Return what an operation may take for values that depend on sizes: one of equal rows where it repeats it."""
+        return self.arrays | self.rows if operation.type in BROADCASTING else self.arrays
+
+    def array(self, value: Value, operation: Operation) -> np.ndarray | None:
         """Return a value that is the same for all rows; None where it varies."""
         if value.depends == Depends.NOTHING:
             return self.scratch.array(value)
-        return self.arrays.get(value)
+        return self.arrays_of(operation).get(value)
 
     def region(self, operation: Operation) -> Fused | Dilated | None:
         """Return what stands for the region that ends in an operation."""
@@ -122,7 +123,8 @@ class Walk:
         if region is not None:
             return [region.root]
         direct = varying_inputs(operation)
-        sized = [value for value in operation.inputs if value.depends == Depends.SIZES and value not in self.arrays]
+        known = self.arrays_of(operation)
+        sized = [value for value in operation.inputs if value.depends == Depends.SIZES and value not in known]
         return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
 
     def needed(self, outputs: Sequence[Value]) -> Iterable[Operation]:
@@ -246,7 +248,7 @@ class Walk:
         if is_plain(view) or view[-1] != (max(order_of(view)),) or len(shapes) > 1:
             return None
         last = len(order_of(view)) - 1
-        constants = [self.array(value) for value in operation.inputs if value not in varying]
+        constants = [self.array(value, operation) for value in operation.inputs if value not in varying]
         if any(c is None or (c.size > 1 and c.ndim > (2 if "MatMul" in operation.type else 1)) for c in constants):
             return None
         seen = self.known[varying[0]]

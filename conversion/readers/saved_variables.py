@@ -7,15 +7,15 @@ the checkpoint goes into which variable.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.conversion.readers.checkpoint import Checkpoint
 from deeplift_tf.conversion.readers.graph_model import VARIABLES, node_of
-from deeplift_tf.conversion.readers.limits import MAX_CALLS, too_much
+from deeplift_tf.conversion.readers.limits import MAX_CALLS
 from deeplift_tf.errors import ModelFileError
 
 SAME = ("Identity", "Cast", "ReadVariableOp")
@@ -99,35 +99,26 @@ class SavedVariables(Mapping[str, np.ndarray]):
     def __init__(self, folder: Path, keys: Mapping[str, str]) -> None:
         self.folder, self.keys_of = folder, dict(keys)
         self.prefix = folder / "variables" / "variables"
-        self._reader: Any = None
+        self._checkpoint: Checkpoint | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Read one variable."""
-        reader = self.reader()
-        key = self.keys_of.get(name)
-        shapes = reader.get_variable_to_shape_map()
-        if key not in shapes:
+        checkpoint, key = self.checkpoint(), self.keys_of.get(name)
+        if key is None or key not in checkpoint.shapes:
             raise ModelFileError(
                 f"{self.folder}: expected the variable {name!r} in {self.prefix.relative_to(self.folder)}; found "
-                f"{len(shapes)} others. Export the model again"
+                f"{len(checkpoint.shapes)} others. Export the model again"
             )
-        return reader.get_tensor(key)
+        return checkpoint.array(key)
 
-    def reader(self) -> Any:
+    def checkpoint(self) -> Checkpoint:
         """Open the checkpoint once; nothing is read before its sizes are looked at."""
-        if self._reader is not None:
-            return self._reader
-        index = self.prefix.with_name("variables.index")
-        if not index.is_file():
-            raise ModelFileError(f"{self.folder}: expected the weights in {index.name}; found no such file")
-        reader = tf.train.load_checkpoint(str(self.prefix))
-        dtypes = reader.get_variable_to_dtype_map()
-        declared = sum(abs(prod(shape)) * dtypes[key].size for key, shape in reader.get_variable_to_shape_map().items())
-        stored = sum(path.stat().st_size for path in self.prefix.parent.iterdir())
-        if too_much(declared, stored):
-            raise ModelFileError(f"{self.folder}: expected about {stored} bytes of weights; found {declared} declared")
-        self._reader = reader
-        return reader
+        if self._checkpoint is None:
+            index = self.prefix.with_name("variables.index")
+            if not index.is_file():
+                raise ModelFileError(f"{self.folder}: expected the weights in {index.name}; found no such file")
+            self._checkpoint = Checkpoint(self.prefix)
+        return self._checkpoint
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys_of)

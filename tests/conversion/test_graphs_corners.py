@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.graphs.rows import differs
+from deeplift_tf.conversion.graphs.views import regrouped
 from deeplift_tf.errors import UnsupportedLayerError
 from tests.checks import assert_close_to_largest, assert_complete
 
@@ -29,9 +30,16 @@ CORNERS: dict[str, tuple[Sequence[int], Callable[[Any], Any]]] = {
     "max with more zeros": (ROW, lambda x: tf.reduce_sum(tf.maximum(x[:, None], tf.zeros([1, 3, 4])), 1)),
     "an array of exponents": (ROW, lambda x: tf.pow(x @ KERNEL, EXPONENTS)),
     "a token for every row": (ROWS, lambda x: tf.concat([tf.tile(TOKEN, [tf.shape(x)[0], 1, 1]), x], 1)[:, :2, 0]),
+    "ones multiplied and joined": (ROW, lambda x: multiplied_and_joined(x, tf.ones([tf.shape(x)[0], 4]))),
     "stacked with ones": (ROW, lambda x: tf.reduce_sum(tf.stack([x, tf.ones_like(x)], 1) ** 2, 1)),
+    "flattened by its rows": (ROWS, lambda x: tf.reshape(x, [tf.shape(x)[0], -1])),
+    "flattened in part": ((2, 3, 4), lambda x: tf.reshape(x, [tf.shape(x)[0], -1, 4])[:, 5] @ KERNEL),
     "rows moved by einsum": (ROWS, lambda x: tf.transpose(tf.einsum("btd,df->tbf", x, KERNEL), [1, 0, 2])[:, 2]),
 }
+
+
+def multiplied_and_joined(x: Any, rows: Any) -> Any:
+    return tf.concat([x * rows, rows], 1) @ np.concatenate([KERNEL, KERNEL])
 
 
 def converted(
@@ -53,6 +61,12 @@ def test_corners_are_exact(name: str, tmp_path: Path) -> None:
     x, references = (rows.normal(size=(5, *shape)).astype("float32") for _ in range(2))
     assert_close_to_largest([network.predict(x)], [model(tf.constant(x)).numpy()], 1e-5, name)
     assert_complete(network.compile()(x, references=references, target=1), 1e-4)
+
+
+def test_views_of_many_axes_of_one_unit_take_no_time() -> None:
+    """They can be grouped in 2^60 ways, none of which fits."""
+    ones = [1] * 60
+    assert regrouped([None, *ones, 3], range(62), [None, *ones[:40], 2]) is None
 
 
 def test_variables_that_change_are_refused(tmp_path: Path) -> None:
