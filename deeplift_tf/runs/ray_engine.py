@@ -176,7 +176,12 @@ def result(ray: Any, batch: Batch, task: Any) -> tuple[Batch, Arrays]:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise WorkerError(
-            f"rows {batch.rows.start} to {batch.rows.stop}: a worker died {RETRIES + 1} times; is there memory for "
-            f"all of them? {str(error).splitlines()[0]}"
-        ) from error
+        raise WorkerError(f"rows {batch.rows.start} to {batch.rows.stop}: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """Return why there is no worker: what it has raised at its start, or that it has died."""
+    lines = str(error).strip().splitlines()
+    if getattr(error, "actor_init_failed", False):
+        return f"a worker could not start; is the package there, and the model under the same path? {lines[-1]}"
+    return f"a worker died {RETRIES + 1} times; is there memory for all of them? {lines[0]}"

@@ -13,6 +13,11 @@ import h5py
 import numpy as np
 import pytest
 
+from deeplift_tf.errors import WorkerError
+from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.ray_engine import Workers, on_ray
+from deeplift_tf.runs.request import Request
+from deeplift_tf.runs.source import Batch
 from tests.cli.conftest import files as files
 from tests.cli.running import run
 from tests.cli.test_score import arrays_of
@@ -150,3 +155,15 @@ def test_mistakes_on_ray_end_in_one_line(files: Path, tmp_path: Path) -> None:
         assert message in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    request = Request(SavedModel(tmp_path / "none.keras"))
+    batch = Batch(slice(0, 3), np.zeros((3, 2), "float32"), 0.0, {}, {})
+    with (
+        pytest.raises(WorkerError, match=r"rows 0 to 3: a worker could not start; .*none.keras: expected a model file"),
+        on_ray(request, Workers(1), 0.0) as engine,
+    ):
+        list(engine(iter([batch])))
