@@ -10,7 +10,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "deeplift_tf"
-FIRST = ("mathematics", "methods", "serving", "coming_from", "coverage", "properties")
+FIRST = ("mathematics", "methods", "dna", "scale", "serving", "coming_from", "coverage", "properties")
 WHOLE = {
     "README": "index",
     "benchmarks/README": "benchmarks/README",
