@@ -159,6 +159,10 @@ def test_both_strands_turn_the_controls_too(controlled: Path, tmp_path: Path, mo
         (["--control", "plus.bw,other.bw"], "other.bw: has no chromosome chr1, chr10, chr2"),
         (["--control", "few.npz"], "few.npz: expected 4 rows, one for each sequence; received 2"),
         (["--control", "half.npz"], "missing 'counts_bias_input_0'"),
+        (
+            ["--control", "nan.npz", "--on-error", "skip"],
+            "input 'counts_bias_input_0': row 1 (counted from 0) holds",
+        ),
     ],
 )
 def test_controls_that_do_not_fit(
@@ -172,6 +176,8 @@ def test_controls_that_do_not_fit(
         file.addHeader([("chrX", 100)])
         file.addEntries("chrX", 5, values=[1.0], span=1, step=1)
     np.savez("few.npz", profile_bias_input_0=np.zeros((2, PROFILE, 2)), counts_bias_input_0=np.zeros((2, 2)))
+    counts = np.array([[0, 0], [0, np.nan], [0, 0], [0, 0]])
+    np.savez("nan.npz", profile_bias_input_0=np.zeros((4, PROFILE, 2)), counts_bias_input_0=counts)
     np.savez("half.npz", profile_bias_input_0=np.zeros((4, PROFILE, 2)))
     result = run(
         *("score", "-m", "control.keras", "-r", "peaks.narrowPeak", "-g", "genome.fa", "-o", tmp_path / "out"),
