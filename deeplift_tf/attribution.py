@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from deeplift_tf import walk
+from deeplift_tf.errors import TargetError
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import held_at_x
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
@@ -141,6 +142,12 @@ class Attribution:
         plan = self.plan
         values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
         rows = self.rows(references)
+        kind = values[plan.target].dtype
+        if not kind.is_floating:
+            raise TargetError(
+                f"target: expected an output of floats; {plan.target.node!r} is of {kind.name}. Name what it is made "
+                "of: output=..."
+            )
         held = held_at_x(self.inputs, self.nodes, plan.scored, plan.target, values)
         given = self._reference_rows(values, held, references, rows)
         if self.known and not held:

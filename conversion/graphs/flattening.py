@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Value, plain
 from deeplift_tf.conversion.graphs.scratch import Scratch
-from deeplift_tf.conversion.readers.graph_model import VARIABLES, GraphModel, node_of
+from deeplift_tf.conversion.readers.graph_model import VARIABLES, GraphModel, names_called, node_of
 from deeplift_tf.conversion.readers.limits import MAX_OPERATIONS
 from deeplift_tf.conversion.readers.saved_model_safety import definition
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
@@ -98,8 +98,7 @@ class Flattening:
                 raise ModelFileError(f"{self.model.name}: expected calls at most {DEEPEST} deep; found more")
             total = 0
             for node in nodes:
-                names = {attribute.func.name for attribute in node.attr.values() if attribute.HasField("func")}
-                for name in (names | {node.op}) & self.functions.keys():
+                for name in names_called(node) & self.functions.keys():
                     if name not in counts:
                         counts[name] = count(self.functions[name].node_def, depth + 1)
                     total += counts[name]

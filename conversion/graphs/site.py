@@ -131,12 +131,19 @@ class Site:
         """Return a constant in the dtype of the network."""
         return tf.constant(np.asarray(value), self.dtype)
 
+    def sized(self) -> list[Value]:
+        """Return the inputs that depend on sizes and are not the same for all."""
+        known = self.walk.arrays_of(self.operation)
+        return [value for value in self.inputs if value.depends == Depends.SIZES and value not in known]
+
+    def reads_sizes(self) -> bool:
+        """Whether one operand varies with the model's inputs, and another with their sizes alone."""
+        return bool(self.sized()) and any(value.depends == Depends.INPUTS for value in self.inputs)
+
     def varying(self) -> list[Value]:
         """Return the inputs that vary, then the values whose sizes are read, each once."""
         direct = varying_inputs(self.operation)
-        known = self.walk.arrays_of(self.operation)
-        sized = [value for value in self.inputs if value.depends == Depends.SIZES and value not in known]
-        return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
+        return list(dict.fromkeys([*direct, *leaves_of(self.sized(), set(direct))]))
 
     def piece(self, change: Change | None = None) -> tuple[Piece, list[Edge], tuple[int, ...]]:
         """Return the operation as a function, the edges that it takes, and which of them are sides.

@@ -92,6 +92,13 @@ def branch(flat: Flattening, frame: Frame, node: Any, inputs: list[Entry]) -> li
     return flat.call(frame, node.attr[name].func.name, inputs[1:])
 
 
+@handles("Case", "StatelessCase")
+def case(flat: Flattening, frame: Frame, node: Any, inputs: list[Entry]) -> list[Entry]:
+    """The branch that a constant counts to, the last one for all other numbers."""
+    branches, chosen = node.attr["branches"].list.func, number(flat, node, inputs[0])
+    return flat.call(frame, branches[chosen if 0 <= chosen < len(branches) else -1].name, inputs[1:])
+
+
 @handles("Switch")
 def switch(flat: Flattening, frame: Frame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """TensorFlow 1: the value goes to one of two places."""

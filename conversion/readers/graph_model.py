@@ -108,12 +108,16 @@ def called(nodes: Iterable[Any], library: Any) -> list[Any]:
     functions = {function.signature.name: function for function in library.function}
     left, found = list(nodes), dict[str, Any]()
     while left:
-        node = left.pop()
-        given = [each for attribute in node.attr.values() for each in (attribute.func, *attribute.list.func)]
-        for name in {node.op, *(each.name for each in given)} & functions.keys() - found.keys():
+        for name in names_called(left.pop()) & functions.keys() - found.keys():
             found[name] = functions[name]
             left.extend(functions[name].node_def)
     return list(found.values())
+
+
+def names_called(node: Any) -> set[str]:
+    """Return the names of the functions that a node calls: its own operation, where that is one, and its settings."""
+    given = [each for attribute in node.attr.values() for each in (attribute.func, *attribute.list.func)]
+    return {node.op, *(each.name for each in given)}
 
 
 def node_of(tensor: str) -> str:

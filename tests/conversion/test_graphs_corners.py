@@ -13,16 +13,17 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf.conversion.graphs.rows import differs
 from deeplift_tf.conversion.graphs.views import regrouped
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import TargetError, UnsupportedLayerError
 from tests.checks import assert_close_to_largest, assert_complete
 
 rng = np.random.default_rng(0)
 KERNEL = rng.normal(size=(4, 6)).astype("float32")
 TOKEN = rng.normal(size=(1, 1, 4)).astype("float32")
 EXPONENTS = np.array([1, 2, 3, 2, 1, 3], "float32")
+POSITIONS = tf.constant(rng.normal(size=(64, 4)).astype("float32"))
 ROW, ROWS = (4,), (3, 4)
 
-CORNERS: dict[str, tuple[Sequence[int], Callable[[Any], Any]]] = {
+CORNERS: dict[str, tuple[Sequence[int | None], Callable[[Any], Any]]] = {
     "max with -1e9": (ROW, lambda x: tf.maximum(x @ KERNEL, -1e9)),
     "min with 1e9": (ROW, lambda x: tf.minimum(x @ KERNEL, 1e9)),
     "max with the lowest float": (ROW, lambda x: tf.maximum(x @ KERNEL, tf.float32.min)),
@@ -34,8 +35,19 @@ CORNERS: dict[str, tuple[Sequence[int], Callable[[Any], Any]]] = {
     "stacked with ones": (ROW, lambda x: tf.reduce_sum(tf.stack([x, tf.ones_like(x)], 1) ** 2, 1)),
     "flattened by its rows": (ROWS, lambda x: tf.reshape(x, [tf.shape(x)[0], -1])),
     "flattened in part": ((2, 3, 4), lambda x: tf.reshape(x, [tf.shape(x)[0], -1, 4])[:, 5] @ KERNEL),
+    "positions as long as the input": ((None, 4), lambda x: tf.reduce_max((x + POSITIONS[: tf.shape(x)[1]]) ** 2, 1)),
+    "positions weighed": ((None, 4), lambda x: tf.reduce_sum(x * (2 - POSITIONS[: tf.shape(x)[1]]), 1)),
+    "sums over their length": ((None, 4), lambda x: tf.reduce_sum(x, 1) / tf.cast(tf.shape(x)[1], tf.float32)),
+    "causal attention": ((None, 4), lambda x: causal_attention(x)[:, -1]),
+    "a branch by number": (ROW, lambda x: tf.switch_case(tf.constant(1), [lambda: x, lambda: tf.nn.relu(x)])),
     "rows moved by einsum": (ROWS, lambda x: tf.transpose(tf.einsum("btd,df->tbf", x, KERNEL), [1, 0, 2])[:, 2]),
 }
+
+
+def causal_attention(x: Any) -> Any:
+    size = tf.shape(x)[1]
+    seen = tf.linalg.band_part(tf.ones([size, size]), -1, 0)
+    return tf.nn.softmax(tf.matmul(x, x, transpose_b=True) - 1e9 * (1 - seen)) @ x
 
 
 def multiplied_and_joined(x: Any, rows: Any) -> Any:
@@ -43,7 +55,7 @@ def multiplied_and_joined(x: Any, rows: Any) -> Any:
 
 
 def converted(
-    run: Callable[[Any], Any], shape: Sequence[int], folder: Path, *variables: tf.Variable
+    run: Callable[[Any], Any], shape: Sequence[int | None], folder: Path, *variables: tf.Variable
 ) -> tuple[dl.Network, Any]:
     module = tf.Module()
     module.held = list(variables)
@@ -58,7 +70,7 @@ def test_corners_are_exact(name: str, tmp_path: Path) -> None:
     shape, run = CORNERS[name]
     network, model = converted(run, shape, tmp_path)
     rows = np.random.default_rng(1)
-    x, references = (rows.normal(size=(5, *shape)).astype("float32") for _ in range(2))
+    x, references = (rows.normal(size=(5, *(size or 7 for size in shape))).astype("float32") for _ in range(2))
     assert_close_to_largest([network.predict(x)], [model(tf.constant(x)).numpy()], 1e-5, name)
     assert_complete(network.compile()(x, references=references, target=1), 1e-4)
 
@@ -99,3 +111,12 @@ def test_rows_that_are_truth_values_or_not_numbers_are_compared() -> None:
     assert differs(yes, no) and not differs(yes, yes)
     nan, other = np.array([np.nan, 1.0]), np.array([np.nan, 2.0])
     assert differs(nan, other) and not differs(nan, nan)
+
+
+@pytest.mark.parametrize("run", [lambda x: tf.argmax(x, 1), lambda x: tf.reduce_any(x > 0, 1)])
+def test_outputs_without_floats_are_no_target(run: Callable[[Any], Any], tmp_path: Path) -> None:
+    network, model = converted(run, ROW, tmp_path)
+    x = np.random.default_rng(1).normal(size=(5, *ROW)).astype("float32")
+    assert np.array_equal(network.predict(x), model(tf.constant(x)).numpy())
+    with pytest.raises(TargetError, match="expected an output of floats"):
+        network.compile()(x)

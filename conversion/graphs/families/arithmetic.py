@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf import slopes
+from deeplift_tf.conversion.graphs.families.moving import rearranged
 from deeplift_tf.conversion.graphs.families.scalars import KINK_WIDTH, apply, edge_in
 from deeplift_tf.conversion.graphs.site import Site, converts
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
-from deeplift_tf.layers.given import Rearrangement
+from deeplift_tf.layers.given import Product, Rearrangement
 from deeplift_tf.layers.merging import Add, Largest, Multiply, Smallest, Subtract
 from deeplift_tf.layers.normalization import Scale
 
@@ -50,9 +51,17 @@ def affine(site: Site, edge: Edge, scale: Any, shift: Any, word: str = "") -> Ed
     return site.add(Scale(site.weight(scale), site.weight(shift)), edge, word=word)
 
 
+def weighed(site: Site) -> Edge:
+    """Add an operation that is affine in its one value; the sizes of the input say by which weights, of any sign."""
+    piece, edges, sides = site.piece()
+    return site.add(Product(piece, sides), *edges)
+
+
 @converts("Add", "AddV2", along_last=True)
 def add(site: Site) -> Edge:
     """U + v, or u + c."""
+    if site.reads_sizes():
+        return rearranged(site)
     u, v = operands(site)
     if isinstance(u, Edge) and isinstance(v, Edge):
         return site.add(Add(), u, v)
@@ -80,6 +89,8 @@ def add_n(site: Site) -> Edge:
 @converts("Sub", along_last=True)
 def subtract(site: Site) -> Edge:
     """U − v, u − c, or c − v."""
+    if site.reads_sizes():
+        return rearranged(site) if site.edge(0) is not None else weighed(site)
     u, v = operands(site)
     if isinstance(u, Edge):
         return site.add(Subtract(), u, v) if isinstance(v, Edge) else affine(site, u, 1.0, -v)
@@ -97,6 +108,8 @@ def multiply(site: Site) -> Edge:
     """u·v, or u·c."""
     if site.inputs[0] == site.inputs[1]:
         return apply(site, slopes.square(), edge_in(site))
+    if site.reads_sizes():
+        return weighed(site)
     u, v = operands(site)
     if isinstance(u, Edge) and isinstance(v, Edge):
         return site.add(Multiply(), u, v)
@@ -106,6 +119,8 @@ def multiply(site: Site) -> Edge:
 @converts("RealDiv", "Div", along_last=True)
 def divide(site: Site) -> Edge:
     """u·(1/v), u/c, or c·(1/v)."""
+    if site.reads_sizes() and site.edge(0) is not None:
+        return weighed(site)
     u, v = operands(site)
     if not isinstance(v, Edge):
         return affine(site, u, 1.0 / v, 0.0)  # type: ignore[arg-type]
