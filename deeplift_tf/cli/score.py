@@ -176,6 +176,8 @@ def score(
         part = shard.rows(rows.count, request.batch_size)
         if not source.skip or is_dna(given):  # other tools take no NaN, so that controls with some are not skipped
             rows.check_values(slice(part.start, part.stop))
+        if is_dna(given):
+            Formats.of(given).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
         engine = stack.enter_context(engine_of(request, network, workers, None if rows.held else matched.made))
 
         def complete(folder: Path) -> None:

@@ -62,6 +62,22 @@ def segments(regions: Sequence[Region], sizes: Mapping[str, int]) -> Iterator[Se
             yield Segment(row, start, end)
 
 
+def check_places(regions: Sequence[Region], sizes: Mapping[str, int]) -> None:
+    """Refuse regions that do not lie on chromosomes of known lengths.
+
+    Raises
+    ------
+    InputError
+        Names the first.
+    """
+    missing = sorted({region.chrom for region in regions} - set(sizes))
+    if missing:
+        raise InputError(f"bigWig: the lengths of these chromosomes are not known: {', '.join(missing[:5])}")
+    beyond = [region for region in regions if region.end > sizes[region.chrom] or region.start < 0]
+    if beyond:
+        raise InputError(f"bigWig: {beyond[0].chrom}:{beyond[0].start}-{beyond[0].end} lies over its chromosome's edge")
+
+
 def write_bigwig(
     path: Path, x: RowArray, hypothetical: RowArray, regions: Sequence[Region], sizes: Mapping[str, int]
 ) -> dict[str, float]:
@@ -91,12 +107,7 @@ def write_bigwig(
         When pyBigWig is not installed.
     """
     check(x, hypothetical)
-    missing = sorted({region.chrom for region in regions} - set(sizes))
-    if missing:
-        raise InputError(f"bigWig: the lengths of these chromosomes are not known: {', '.join(missing[:5])}")
-    beyond = [region for region in regions if region.end > sizes[region.chrom] or region.start < 0]
-    if beyond:
-        raise InputError(f"bigWig: {beyond[0].chrom}:{beyond[0].start}-{beyond[0].end} lies over its chromosome's edge")
+    check_places(regions, sizes)
     written = []
     file = require("pyBigWig", "genomics").open(str(path), "w")
     try:

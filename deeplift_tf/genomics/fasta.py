@@ -72,15 +72,12 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
         require("Bio.bgzf", "genomics")
     with ExitStack() as stack:
         folder = path.parent
-        if not os.access(folder, os.W_OK) and not beside(path, folder, compressed):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
-            reader = pyfaidx.Fasta(
-                str(path),
-                as_raw=True,
-                indexname=str(folder / (path.name + ".fai")),
-                gzi_indexname=str(folder / (path.name + ".gzi")),
-            )
+            if not indexed(path, folder, compressed):
+                if not os.access(folder, os.W_OK):
+                    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                make_index(pyfaidx, path, folder)
+            reader = pyfaidx.Fasta(str(path), as_raw=True, **index_names(path, folder))
             found = Fasta(path, stack.enter_context(reader))
         except (
             pyfaidx.FastaIndexingError,
@@ -94,7 +91,20 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
         yield found
 
 
-def beside(path: Path, folder: Path, compressed: bool) -> bool:
-    """Whether the index of a file lies in a folder."""
-    endings = (".fai", ".gzi") if compressed else (".fai",)
-    return all((folder / (path.name + ending)).is_file() for ending in endings)
+def indexed(path: Path, folder: Path, compressed: bool) -> bool:
+    """Whether the index of a file lies in a folder, and is not older than the file."""
+    there = [Path(name) for name in index_names(path, folder).values()][: 1 + compressed]
+    return all(each.is_file() and each.stat().st_mtime >= path.stat().st_mtime for each in there)
+
+
+def make_index(pyfaidx: Any, path: Path, folder: Path) -> None:
+    """Make the index of a file, which appears when it is whole: jobs that start together do not read half of one."""
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=folder) as new:
+        pyfaidx.Faidx(str(path), **index_names(path, Path(new))).close()
+        for made in Path(new).iterdir():
+            made.replace(folder / made.name)
+
+
+def index_names(path: Path, folder: Path) -> dict[str, str]:
+    """Return the names of the two parts of an index; the second is for compressed files."""
+    return {"indexname": str(folder / f"{path.name}.fai"), "gzi_indexname": str(folder / f"{path.name}.gzi")}

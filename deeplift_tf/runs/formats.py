@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
+from deeplift_tf.extras import require
 from deeplift_tf.runs.output import SCORES
 
 if TYPE_CHECKING:
@@ -35,6 +36,28 @@ class Formats(NamedTuple):
         names = [name for name in arguments["formats"] if name != "bigwig" or arguments["regions"] is not None]
         return cls(names, None if sizes is None else Path(sizes))
 
+    def check(self, sequences: SequenceRows) -> None:
+        """Refuse what could not be written once all is scored.
+
+        Raises
+        ------
+        InputError
+            When the chromosomes of a bigWig are not those of the regions.
+        MissingExtraError
+            When what writes bigWigs is not installed.
+        """
+        if "bigwig" in self.names:
+            from deeplift_tf.genomics.bigwig import check_places
+
+            require("pyBigWig", "genomics")
+            check_places(sequences.regions, self.sizes(sequences))
+
+    def sizes(self, sequences: SequenceRows) -> Mapping[str, int]:
+        """Return the lengths of the chromosomes."""
+        from deeplift_tf.genomics.regions import read_sizes
+
+        return sequences.fasta.sizes if self.chrom_sizes is None else read_sizes(self.chrom_sizes)
+
     def write(self, folder: Path, labels: Sequence[str], sequences: SequenceRows) -> None:
         """Write them into the folder that holds the scores.
 
@@ -47,8 +70,6 @@ class Formats(NamedTuple):
             What was scored.
         """
         from deeplift_tf.genomics.folder import write_formats
-        from deeplift_tf.genomics.regions import read_sizes
 
-        sizes = sequences.fasta.sizes if self.chrom_sizes is None else read_sizes(self.chrom_sizes)
         with h5py.File(folder / SCORES, "r") as scores:
-            write_formats(folder, scores, labels, sequences, self.names, sizes)
+            write_formats(folder, scores, labels, sequences, self.names, self.sizes(sequences))

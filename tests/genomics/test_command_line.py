@@ -118,6 +118,18 @@ def test_one_line_for_a_mistake(data: Path, tmp_path: Path, options: list[str], 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_bigwig_that_could_not_be_written_is_refused_before_anything_is_scored(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyBigWig")
+    (tmp_path / "few.sizes").write_text("chr1\t120\nchr2\t300\n")
+    regions = ("-r", data / "peaks.narrowPeak", "-g", data / "genome.fa", "-c", tmp_path / "few.sizes")
+    result = run("score", "-m", data / "tasks.keras", *regions, "-o", tmp_path / "out")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        2,
+        "error: bigWig: the lengths of these chromosomes are not known: chr10",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["few.sizes"]
+
+
 def test_an_output_that_is_there_is_kept_unless_told_otherwise(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -141,6 +141,31 @@ def test_a_folder_that_cannot_be_written_to(data: Path, tmp_path: Path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["g.fa"]
 
 
+def test_an_index_appears_when_it_is_whole_and_is_made_again_for_a_newer_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyfaidx
+
+    build, seen = pyfaidx.Faidx.build_index, []
+
+    def watched(self: pyfaidx.Faidx) -> None:
+        build(self)
+        seen.append((tmp_path / "g.fa.fai").exists())
+
+    monkeypatch.setattr(pyfaidx.Faidx, "build_index", watched)
+    (tmp_path / "g.fa").write_text(">a\nACGT\n")
+    for _ in range(2):
+        with open_fasta(tmp_path / "g.fa") as fasta:
+            assert dict(fasta.sizes) == {"a": 4}
+    assert seen == [False]
+    (tmp_path / "g.fa").write_text(">b\nACGTA\n")
+    later = (tmp_path / "g.fa.fai").stat().st_mtime + 10
+    os.utime(tmp_path / "g.fa", (later, later))
+    with open_fasta(tmp_path / "g.fa") as fasta:
+        assert dict(fasta.sizes) == {"b": 5}
+    assert {path.name for path in tmp_path.iterdir()} == {"g.fa", "g.fa.fai"}
+
+
 def test_sequences_of_a_file(data: Path) -> None:
     with sequence_rows(data / "sequences.fa") as rows:
         assert rows.shape == (40, LENGTH, 4)
