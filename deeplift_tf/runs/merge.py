@@ -162,19 +162,19 @@ def check_files(metadata: Mapping[str, Any]) -> None:
     """Refuse regions and sequences that are not those that the shards have read: names and places come from them."""
     arguments = {name: metadata["arguments"].get(name) for name in ("input", "regions", "genome", "chrom_sizes")}
     input_of(metadata["arguments"]).check()
-    was, its = (timeless({"files": files})["files"] for files in (metadata["files"], identities(arguments)))
+    was, its = (timeless(files) for files in (metadata["files"], identities(arguments)))
     for name, known in its.items():
         if known != was.get(name):
             raise InputError(f"{arguments[name]}: is not the file that the shards have read")
 
 
-def timeless(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def timeless(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return metadata without the times of files, which differ from machine to machine."""
-    files = {
-        name: {key: value for key, value in known.items() if key != "modified"}
-        for name, known in metadata.get("files", {}).items()
+    return {
+        name: timeless(value) if isinstance(value, Mapping) else value
+        for name, value in known.items()
+        if name != "modified"
     }
-    return {**metadata, "files": files}
 
 
 def pieces(part: Part) -> Iterator[Arrays]:

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from deeplift_tf.runs.merge import timeless
 from tests.cli.running import run
 from tests.cli.test_score import arrays_of
 
@@ -76,6 +77,12 @@ def test_what_is_no_complete_set_of_shards(files: Path, tmp_path: Path, shards: 
     assert "part.h5: this shard is not whole" in refused(out, first, tmp_path / "part.h5", third)
     assert "cut.h5: expected an .h5 file of scores" in refused(out, first, tmp_path / "cut.h5", third)
     assert "foreign.h5: expected a shard that" in refused(out, first, tmp_path / "foreign.h5", third)
+
+
+def test_times_of_files_do_not_count_and_all_else_does() -> None:
+    known = {"model": {"bytes": 3, "modified": 1}, "references": {"train.npy": {"bytes": 4, "modified": 2}}}
+    wanted = {"model": {"bytes": 3}, "references": {"train.npy": {"bytes": 4}}}
+    assert timeless({"files": known, "rows": [0, 3, 9]}) == {"files": wanted, "rows": [0, 3, 9]}
 
 
 def test_a_shard_in_the_place_of_the_output_is_kept(shards: list[Path]) -> None:
