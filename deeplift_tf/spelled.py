@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -96,6 +97,12 @@ ONLY_IN_PYTHON = frozenset({"progress", "output_rank_order"})
 def name_in(given: str) -> str:
     """Return the name, with _ between words, that something given begins with."""
     return given.partition(":")[0].strip().replace("-", "_")
+
+
+def meant(given: str, names: Iterable[str]) -> str:
+    """Return a question about the name that is most like one given, for the end of a message; empty where none is."""
+    found = difflib.get_close_matches(name_in(given), list(names), 1)
+    return f"; did you mean {found[0].replace('_', '-')!r}?" if found else ""
 
 
 def spellable(parameters: Iterable[inspect.Parameter]) -> dict[str, inspect.Parameter]:

@@ -14,7 +14,7 @@ import numpy as np
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import image_rows, is_images
 from deeplift_tf.io.inputs import RowArray, Rows, open_arrays, select
-from deeplift_tf.spelled import File, arguments_in, name_in, spellable, usage
+from deeplift_tf.spelled import File, arguments_in, meant, name_in, spellable, usage
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -157,9 +157,13 @@ def opened(argument: Any, stack: ExitStack) -> Any:
         raise ReferencesError(f"references: {error}") from error
 
 
-def names() -> str:
-    """Return the names, with their arguments, for a message."""
+def refusal(given: str, error: InputError) -> ReferencesError:
+    """Return the error for what is neither a number, a name nor a file: the names with their arguments."""
     from deeplift_tf.references import REFERENCES
 
     made = {name: spellable(inspect.signature(make).parameters.values()) for name, make in REFERENCES.items()}
-    return ", ".join(usage(name, parameters) for name, parameters in made.items())
+    names = ", ".join(usage(name, parameters) for name, parameters in made.items())
+    return ReferencesError(
+        f"references: expected 'zeros', a finite number or a file of arrays, or a name: {names}; {error}"
+        f"{meant(given, REFERENCES)}"
+    )

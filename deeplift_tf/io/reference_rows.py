@@ -13,7 +13,7 @@ import numpy as np
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import is_images
 from deeplift_tf.io.inputs import RowArray, Rows, check_finite, one_or_all, open_arrays, select
-from deeplift_tf.io.reference_makers import Asked, Opened, as_they_are, named_references, names
+from deeplift_tf.io.reference_makers import Asked, Opened, as_they_are, named_references, refusal
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -57,9 +57,7 @@ def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Asked
             try:
                 arrays = stack.enter_context(open_arrays(Path(given)))
             except InputError as error:
-                raise ReferencesError(
-                    f"references: expected 'zeros', a finite number or a file of arrays, or a name: {names()}; {error}"
-                ) from error
+                raise refusal(given, error) from error
             yield arrays
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deeplift_tf.errors import MethodError
 from deeplift_tf.methods.table import METHODS
 from deeplift_tf.scoring import Scores
-from deeplift_tf.spelled import arguments_in, name_in, spellable, usage
+from deeplift_tf.spelled import arguments_in, meant, name_in, spellable, usage
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -37,7 +37,7 @@ def scoring_function(network: Network, given: str, layers: Sequence[str] = ()) -
     method = METHODS.get(name_in(given))
     if method is None:
         known = ", ".join(usage(name, parameters_of(each)) for name, each in METHODS.items())
-        raise MethodError(f"method: expected one of {known}; received {given!r}")
+        raise MethodError(f"method: expected one of {known}; received {given!r}{meant(given, METHODS)}")
     arguments = arguments_in(given, parameters_of(method), "method", MethodError)
     chosen = {"layers": list(layers)} if layers else {}
     return lambda *positional, **keywords: method(network, *positional, **chosen, **arguments, **keywords)

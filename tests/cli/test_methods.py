@@ -63,6 +63,7 @@ def test_methods_are_those_of_the_library(files: Path, tmp_path: Path, given: st
     ("given", "message"),
     [
         ("lime", "expected one of deeplift[:RULE][,multiply_by_inputs=MULTIPLY_BY_INPUTS], rescale"),
+        ("integrated-gradient:50", "received 'integrated-gradient:50'; did you mean 'integrated-gradients'?"),
         ("grad-cam", "expected grad-cam:LAYER[,upsample=UPSAMPLE]"),
         ("grad-cam:convolution", "no layer is named 'convolution'"),
         ("rsi-grad-cam:conv,steps=0", "steps: expected at least 1; received 0"),

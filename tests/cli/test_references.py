@@ -88,6 +88,7 @@ def test_baked_into_an_export(files: Path, tmp_path: Path) -> None:
         ("mean", "expected mean:FILE; received 'mean': data is missing"),
         ("median:x.npy", "or a name: zeros, constant:VALUE, mean:FILE,"),
         ("mean:x.txt", "no such file"),
+        ("blured:3", "blured:3: no such file; did you mean 'blurred'?"),
     ],
 )
 def test_mistakes_end_in_one_line(files: Path, tmp_path: Path, given: str, message: str) -> None:
