@@ -194,6 +194,7 @@ def test_sequences_of_another_length_are_skipped_where_that_is_wanted(data: Path
     command = ("score", "-m", data / "tasks.keras", "-i", mixed, "-o", tmp_path / "out", "--formats", "")
     refused = run(*command)
     assert (refused.exit_code, "'short' has 4" in refused.stderr) == (2, True)
+    assert "or leave them out with --on-error skip" in refused.stderr
     result = run(*command, "--on-error", "skip")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "out" / "dropped_regions.bed").read_text() == "short\t0\t4\n"
