@@ -13,7 +13,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.activations import layer_of
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_function
-from deeplift_tf.conversion.graphs.road import layers_within
+from deeplift_tf.conversion.graphs.road import MIXES, layers_within
 from deeplift_tf.conversion.tracing import traced
 from deeplift_tf.conversion.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.use import Use
@@ -139,8 +139,13 @@ class Scope:
         """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed.
 
         A single operation of keras.ops that stays approximate is better followed as a whole.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where rows look at one another, which no path can follow either.
         """
-        function, _ = traced(self.use.operation, self.use.call, self.use.specs, self.dtype)
+        function, _ = traced(self.use.operation, with_masks_attached(self.use), self.use.specs, self.dtype)
         inputs = [f"input_{index}" for index in range(len(self.use.specs))]
         outputs = [f"output_{index}" for index in range(len(self.use.output_shapes))]
         try:
@@ -148,6 +153,8 @@ class Scope:
             road = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
         except (UnsupportedLayerError, ModelFileError):
             return None
+        if road.mixes_rows:
+            raise UnsupportedLayerError(MIXES)
         exact = all(draft.layer.exact for draft in road.drafts)
         if road.problems or not (exact or isinstance(self.use.operation, keras.Layer)):
             return None

@@ -19,6 +19,8 @@ from deeplift_tf.conversion.graphs.walk import Walk, everything
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.graph import Edge, Input
 
+MIXES = "what it makes of one row depends on the rows beside it"
+
 
 class Road(NamedTuple):
     """What a graph model becomes.
@@ -30,12 +32,15 @@ class Road(NamedTuple):
     outputs : dict of str to Edge
     problems : list of str
         What cannot be converted.
+    mixes_rows : bool
+        Whether what it makes of one row depends on the rows beside it.
     """
 
     inputs: tuple[Input, ...]
     drafts: list[Draft]
     outputs: dict[str, Edge]
     problems: list[str]
+    mixes_rows: bool
 
 
 def operations_as_layers(model: GraphModel, dtype: tf.DType) -> Road:
@@ -50,8 +55,8 @@ def operations_as_layers(model: GraphModel, dtype: tf.DType) -> Road:
         outputs = flat.outputs()
         specs = [value.spec for value in flat.inputs]
         inputs = tuple(Input(name, spec.shape, spec.dtype) for name, spec in zip(model.inputs, specs, strict=True))
-        walk = walked(flat, outputs, [value.edge for value in inputs], Names(model.inputs, names_in(outputs)))
-    return Road(inputs, walk.drafts, dict(zip(model.outputs, walk.edges, strict=True)), walk.problems)
+        road = walked(flat, outputs, [value.edge for value in inputs], Names(model.inputs, names_in(outputs)))
+    return road._replace(inputs=inputs)
 
 
 def layers_within(model: GraphModel, dtype: tf.DType, edges: Sequence[Edge], prefix: str) -> Road:
@@ -68,17 +73,17 @@ def layers_within(model: GraphModel, dtype: tf.DType, edges: Sequence[Edge], pre
     """
     with closing(Flattening(model, dtype)) as flat:
         outputs = flat.outputs()
-        walk = walked(flat, outputs, edges, Names([], names_in(outputs), prefix))
-    return Road((), walk.drafts, dict(zip(model.outputs, walk.edges, strict=True)), walk.problems)
+        return walked(flat, outputs, edges, Names([], names_in(outputs), prefix))
 
 
-def walked(flat: Flattening, outputs: Sequence[Value], edges: Sequence[Edge], names: Names) -> Walk:
-    """Return a walk that is done."""
+def walked(flat: Flattening, outputs: Sequence[Value], edges: Sequence[Edge], names: Names) -> Road:
+    """Return what a walk finds; its inputs are left to the caller."""
     walk = Walk(flat, outputs, edges, names)
     walk.run()
-    if not walk.problems and mixes_rows(flat.scratch, outputs):
-        walk.problems.append(f"{flat.model.name}: what it makes of one row depends on the rows beside it")
-    return walk
+    mixes = mixes_rows(flat.scratch, outputs)
+    if mixes and not walk.problems:
+        walk.problems.append(f"{flat.model.name}: {MIXES}")
+    return Road((), walk.drafts, dict(zip(flat.model.outputs, walk.edges, strict=True)), walk.problems, mixes)
 
 
 def names_in(outputs: Sequence[Value]) -> list[str]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check
+from deeplift_tf.errors import UnsupportedLayerError
 from tests.checks import assert_close_to_largest, assert_complete
 from tests.conversion.graph_models import random_rows, with_random_weights
 
@@ -134,3 +135,19 @@ def test_layers_of_a_users_own_inside_a_functional_model() -> None:
     (x,), (references,) = random_rows(model, 4, 1), random_rows(model, 4, 2)
     assert_close_to_largest(network.predict(x), np.asarray(model(x)), 1e-5)
     assert_complete(network.compile()(x, references=references, target=1), 1e-9)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x - tf.reduce_mean(x, 0, keepdims=True),
+        lambda x: tf.reverse(x, [0]) * x,
+        lambda x: tf.compat.v1.nn.fused_batch_norm(x[:, None], tf.ones([4]), tf.zeros([4]), is_training=True)[0],
+    ],
+)
+def test_a_layer_in_which_rows_look_at_one_another_is_refused(function: Callable[[Any], Any]) -> None:
+    """No path follows it either: it would send contributions to other rows."""
+    features = keras.Input((5, 4))
+    model = keras.Model(features, L.Dense(2)(L.Lambda(function, output_shape=lambda s: s, name="own")(features)))
+    with pytest.raises(UnsupportedLayerError, match="own: what it makes of one row depends on the rows beside it"):
+        dl.convert(model)
