@@ -143,13 +143,13 @@ class Scope:
         Raises
         ------
         UnsupportedLayerError
-            Where rows look at one another, which no path can follow either.
+            Where rows look at one another, or variables change, which no path can follow either.
         """
         function, _ = traced(self.use.operation, with_masks_attached(self.use), self.use.specs, self.dtype)
         inputs = [f"input_{index}" for index in range(len(self.use.specs))]
         outputs = [f"output_{index}" for index in range(len(self.use.output_shapes))]
+        model = graph_of_function(self.name, function.function, inputs, outputs)
         try:
-            model = graph_of_function(self.name, function.function, inputs, outputs)
             road = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
         except (UnsupportedLayerError, ModelFileError):
             return None

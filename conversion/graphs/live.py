@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from deeplift_tf.conversion.readers.graph_model import GraphModel, needed
+from deeplift_tf.conversion.graphs.flattening import CHANGING
+from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
 from deeplift_tf.errors import UnsupportedLayerError
 
 
@@ -22,6 +23,11 @@ def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: 
     function : tf.types.experimental.ConcreteFunction
     inputs, outputs : sequence of str
         Names, in the order of its flat inputs and outputs.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Where it reads variables that it changes.
     """
     captured = function.captured_inputs
     own = function.inputs[: len(function.inputs) - len(captured)]
@@ -38,7 +44,14 @@ def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: 
         for name, tensor in zip(inputs, own, strict=True)
     }
     ends = {name: tensor.name for name, tensor in zip(outputs, function.outputs, strict=True)}
-    return GraphModel(name, needed(function.graph.as_graph_def(), ends.values()), specs, ends, values)
+    whole = function.graph.as_graph_def()
+    graph = needed(whole, ends.values())
+    read = {node_of(ref) for node in graph.node for ref in node.input} & values.keys()
+    changed = {node_of(node.input[0]): node.name for node in whole.node if node.op.startswith(CHANGING)}
+    if read & changed.keys():
+        listed = ", ".join(repr(changed[place]) for place in sorted(read & changed.keys()))
+        raise UnsupportedLayerError(f"reads variables that it changes while it runs, by {listed}")
+    return GraphModel(name, graph, specs, ends, values)
 
 
 def graph_of_model(model: keras.Model) -> GraphModel:

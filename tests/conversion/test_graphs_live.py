@@ -151,3 +151,25 @@ def test_a_layer_in_which_rows_look_at_one_another_is_refused(function: Callable
     model = keras.Model(features, L.Dense(2)(L.Lambda(function, output_shape=lambda s: s, name="own")(features)))
     with pytest.raises(UnsupportedLayerError, match="own: what it makes of one row depends on the rows beside it"):
         dl.convert(model)
+
+
+def test_a_layer_that_reads_a_variable_which_it_changes_is_refused() -> None:
+    """One that only counts is not."""
+
+    class Counter(keras.layers.Layer):
+        reads = False
+
+        def build(self, shape: Any) -> None:
+            self.count = self.add_weight(shape=(), initializer="ones", trainable=False, name="count")
+
+        def call(self, x: Any) -> Any:
+            self.count.assign(self.count + 1.0)
+            return tf.sin(x) * (self.count if self.reads else 1.0)
+
+    class Reader(Counter):
+        reads = True
+
+    features = keras.Input((4,))
+    assert all(row.exact for row in dl.convert(keras.Model(features, Counter(name="own")(features))).table())
+    with pytest.raises(UnsupportedLayerError, match="own: reads variables that it changes while it runs"):
+        dl.convert(keras.Model(features, Reader(name="own")(features)))
