@@ -82,16 +82,16 @@ def on_ray(request: Request, workers: Workers, made: Any = None) -> Iterator[Eng
         When no cluster can be reached, it cannot take the workers, or they die again and again.
     """
     ray = start(workers.address)
-    try:
-        check_room(ray, workers)
-        cpus = 0 if workers.address is None else workers.threads
-        actor = ray.remote(num_cpus=cpus, num_gpus=workers.gpus, max_restarts=-1, max_task_retries=RETRIES)(Worker)
-        shared = ray.put(made)
-        pool = [actor.remote(absolute(request), shared, workers.threads) for _ in range(workers.number)]
-        with redirect_stdout(sys.stderr):  # where Ray is to say that a worker has died
+    with redirect_stdout(sys.stderr):  # where Ray is to say that a worker has died; some of it only as it ends
+        try:
+            check_room(ray, workers)
+            cpus = 0 if workers.address is None else workers.threads
+            actor = ray.remote(num_cpus=cpus, num_gpus=workers.gpus, max_restarts=-1, max_task_retries=RETRIES)(Worker)
+            shared = ray.put(made)
+            pool = [actor.remote(absolute(request), shared, workers.threads) for _ in range(workers.number)]
             yield lambda batches: scored(ray, pool, batches, made is not None)
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def start(address: str | None) -> Any:
