@@ -1,8 +1,9 @@
 """How far it goes: hours for many regions and references, from what was measured.
 
-``python -m benchmarks.estimate benchmark/results.json [--gpu FOLDER/results.json]``: the first was measured on the
-processors of one machine, the second on one GPU. Shards and workers share nothing but the files that they read, so the
-time of one is divided by their number; reading the model, seconds for each, is left out.
+``python -m benchmarks.estimate benchmark/results.json [--gpu FOLDER/results.json | --gpu-times 10]``: the first was
+measured on the processors of one machine, the second on one GPU; without it, how many times as fast a GPU is has to be
+assumed. Shards and workers share nothing but the files that they read, so the time of one is divided by their number;
+reading the model, seconds for each, is left out.
 """
 
 from __future__ import annotations
@@ -30,13 +31,21 @@ def hours(milliseconds: float, machines: int, regions: int = REGIONS, references
     return milliseconds * regions * references / machines / 3.6e6
 
 
-def rows(cpu: Results, gpu: Results | None) -> Iterator[list[str]]:
-    """Return a line for each network that was measured: its name, ms for a pair, and hours."""
+def rows(cpu: Results, gpu: Results | None, times: float) -> Iterator[list[str]]:
+    """Return a line for each network that was measured: its name, ms for a pair, and hours.
+
+    Parameters
+    ----------
+    cpu : Results
+    gpu : Results, optional
+    times : float
+        How many times as fast a GPU is taken to be where none was measured.
+    """
     for model in cpu.models:
         line = cpu.line(model, THING)
         if line is None or line.failed:
             continue
-        on_gpu = gpu.line(model, THING) if gpu is not None else None
+        on_gpu = line._replace(milliseconds=line.milliseconds / times) if gpu is None else gpu.line(model, THING)
         yield [
             model,
             f"{line.milliseconds:.3g}",
@@ -46,11 +55,12 @@ def rows(cpu: Results, gpu: Results | None) -> Iterator[list[str]]:
         ]
 
 
-def main(cpu: Path, gpu: Path | None) -> None:
+def main(cpu: Path, gpu: Path | None, times: float) -> None:
     """Print the table, as Markdown."""
     print(f"{REGIONS:,} regions x {REFERENCES} references, {TITLES[THING]}: hours\n")
-    print("| network | ms for a pair | 1 machine | 8 GPUs | 100 workers like the machine |\n|---|---|---|---|---|")
-    for row in rows(Results.read(cpu), None if gpu is None else Results.read(gpu)):
+    gpus = "8 GPUs" if gpu is not None else f"8 GPUs, if each is {times:g} times as fast"
+    print(f"| network | ms for a pair | 1 machine | {gpus} | 100 workers like the machine |\n|---|---|---|---|---|")
+    for row in rows(Results.read(cpu), None if gpu is None else Results.read(gpu), times):
         print(f"| {' | '.join(row)} |")
 
 
@@ -58,5 +68,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("--gpu", type=Path)
+    parser.add_argument("--gpu-times", type=float, default=10)
     given = parser.parse_args()
-    main(given.results, given.gpu)
+    main(given.results, given.gpu, given.gpu_times)
