@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -17,3 +19,10 @@ def since_keras(major: int, minor: int, what: str) -> pytest.MarkDecorator:
     import pytest  # here: the benchmarks make their models with the tests' own helpers, and run no test
 
     return pytest.mark.skipif(keras_version < (major, minor), reason=f"needs Keras {major}.{minor}: {what}")
+
+
+def exported(model: keras.Model, folder: Path) -> str:
+    """Write the graph of a model, in silence where Keras has a word for it; return the folder."""
+    words = {"verbose": False} if "verbose" in inspect.signature(model.export).parameters else {}
+    model.export(folder, **words)
+    return str(folder)

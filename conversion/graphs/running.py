@@ -33,14 +33,14 @@ def run(node: Any, inputs: Sequence[tf.Tensor], outputs: int, dtype: tf.DType, v
         Where TensorFlow does not accept it.
     """
     try:
-        return _imported(in_dtype(node, dtype), inputs, outputs, version)
+        made = _imported(in_dtype(node, dtype), inputs, outputs, version)
     except ValueError:
         own = _float_of(node) or tf.float32
         if own == dtype:
             raise
         cast = [tf.cast(x, own) if x.dtype.is_floating else x for x in inputs]
         made = _imported(node, cast, outputs, version)
-        return [tf.cast(y, dtype) if y.dtype.is_floating else y for y in made]
+    return [tf.cast(y, dtype) if y.dtype.is_floating else y for y in made]  # a resized image is always float32
 
 
 def _imported(node: Any, inputs: Sequence[tf.Tensor], outputs: int, version: int) -> list[tf.Tensor]:

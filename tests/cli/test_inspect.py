@@ -9,6 +9,7 @@ import pytest
 from deeplift_tf.cli.inspect import print_layers, print_report
 from deeplift_tf.cli.options import RULES
 from tests.cli.running import run
+from tests.installed import exported
 
 
 def test_the_table_names_every_layer(files: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_folder_without_layers(files: Path, tmp_path: Path) -> None:
     """A graph of operations is checked against TensorFlow's own run of it."""
     import keras
 
-    keras.models.load_model(files / "one.keras").export(tmp_path / "served", verbose=False)
+    exported(keras.models.load_model(files / "one.keras"), tmp_path / "served")
     answer = json.loads(run("inspect", tmp_path / "served", "--json", "--check", "--signature", "serve").stdout)
     assert {"conv_1/Relu", "head_1/Sigmoid"} <= {layer["name"] for layer in answer["layers"]}
     assert answer["check"]["prediction_error"] < 1e-5

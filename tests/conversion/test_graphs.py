@@ -19,15 +19,11 @@ from deeplift_tf.network import Network
 from deeplift_tf.scoring import Scores
 from tests.checks import assert_close_to_largest, assert_complete
 from tests.conversion.graph_models import MODELS, Array, Classifier, random_rows, with_random_weights
+from tests.installed import exported
 
 RULES = ("rescale", "reveal_cancel")
 SPREADS_START_AFRESH = {"recurrent"}
 """Where the layer of recurrence lets the parts start afresh at every step, and the loop laid out does not."""
-
-
-def exported(model: keras.Model, folder: Path) -> str:
-    model.export(folder, verbose=False)
-    return str(folder)
 
 
 def arranged(network: Network, arrays: list[Array]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.cli.running import run
+from tests.installed import exported
 from tests.report.browser import opened
 
 pytest.importorskip("matplotlib")
@@ -99,7 +100,7 @@ def test_the_layers_of_the_model(files: Path, tmp_path: Path) -> None:
 def test_the_model_is_read_as_it_was_for_the_run(scored: Path) -> None:
     import keras
 
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).export(scored.parent / "served", verbose=False)
+    exported(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), scored.parent / "served")
     lambdas = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: 2 * x)])
     lambdas.save(scored.parent / "lambda.keras")
     with h5py.File(scored, "a") as file:
