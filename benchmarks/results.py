@@ -127,10 +127,9 @@ class Results:
         known = {job["model"] for job in self.found["time"]}
         return [name for name in CASES if name in known]
 
-    @property
-    def processes(self) -> int:
-        """How many processes measured our time."""
-        return max((len(self._jobs(model, "tensorflow")) for model in self.models), default=0)
+    def processes(self, framework: str = "tensorflow") -> int:
+        """Return how many processes measured times, ours or those of another framework."""
+        return max((len(self._jobs(model, framework)) for model in self.models), default=0)
 
     def lines(self) -> Iterator[Line]:
         """Return our lines, one for each network and thing."""

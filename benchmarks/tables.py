@@ -94,5 +94,11 @@ def measured_on(results: Results) -> str:
         versions |= fact["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     where = {f"{fact['processor']}, {fact['threads']} threads": None for fact in results.found["facts"]}
-    spoken = f"medians of {results.processes} processes" if results.processes > 1 else "in one process, so roughly"
+    ours, others = results.processes(), max(results.processes("torch"), results.processes("shap"))
+    spoken = repeated(ours) if others in (0, ours) else f"{repeated(ours)}; other packages {repeated(others)}"
     return f"Measured on {' and '.join(where)}; {packages}; {spoken}."
+
+
+def repeated(processes: int) -> str:
+    """Say how often something was measured."""
+    return f"medians of {processes} processes" if processes > 1 else "in one process, so roughly"
