@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Value, plain
 from deeplift_tf.conversion.graphs.scratch import Scratch
-from deeplift_tf.conversion.readers.graph_model import VARIABLES, GraphModel, names_called, node_of
+from deeplift_tf.conversion.readers.graph_model import GraphModel, names_called, node_of
 from deeplift_tf.conversion.readers.limits import MAX_OPERATIONS
 from deeplift_tf.conversion.readers.saved_model_safety import definition
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
@@ -294,11 +294,6 @@ def count_of(argument: Any, node: Any) -> int:
     if argument.type_list_attr:
         return len(node.attr[argument.type_list_attr].list.type)
     return 1
-
-
-def variable_of(node: Any) -> Variable | None:
-    """Return the variable that a node stands for."""
-    return Variable(node.name) if node.op in VARIABLES else None
 
 
 def setting(node: Any, name: str) -> Any:
