@@ -21,7 +21,7 @@ from deeplift_tf.cli.versions import versions
 from deeplift_tf.io.reference_rows import match_references, open_references, ready
 from deeplift_tf.runs.engine import engine_of
 from deeplift_tf.runs.formats import Formats
-from deeplift_tf.runs.identity import files_in, identities
+from deeplift_tf.runs.identity import HOW, files_in, identities
 from deeplift_tf.runs.inputs import input_of, is_fasta
 from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
 OF_DNA = ("chrom_sizes", "control", "length", "upper_case", "reverse_complement", "formats")
-NOT_RECORDED = ("debug", "as_json", "overwrite", "resume", *RAY)  # scores do not depend on them
 
 
 class Summary(NamedTuple):
@@ -174,11 +173,15 @@ def score(
         matched = match_references(made, Path(references), rows)
         source = Source(rows, matched, given["on_error"] == "skip")
         part = shard.rows(rows.count, request.batch_size)
-        if not source.skip or is_dna(given):  # other tools take no NaN, so that controls with some are not skipped
-            rows.check_values(slice(part.start, part.stop))
         if is_dna(given):
             Formats.of(given).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
         engine = stack.enter_context(engine_of(request, network, workers, None if rows.held else matched.made))
+
+        def check(done: int) -> None:
+            left = slice(part.start + done, part.stop)
+            matched.check_values(left)
+            if not source.skip or is_dna(given):  # other tools take no NaN, so that controls with some are not skipped
+                rows.check_values(left)
 
         def complete(folder: Path) -> None:
             sequences: SequenceRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
@@ -187,7 +190,7 @@ def score(
                 Formats.of(given).write(folder, request.labels, sequences)
 
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
-        kept: Kept = stack.enter_context(output.open(len(part), metadata, complete, resume))
+        kept: Kept = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
         resumed = kept.state.rows
         advance = stack.enter_context(progress(len(part), resumed))
         run(source, engine, kept, part, request.batch_size, advance)
@@ -249,7 +252,7 @@ def workers_in(given: Mapping[str, Any]) -> Workers | None:
 
 
 def recorded(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what scores depend on, as JSON values: arguments, the files that they name, and versions."""
-    kept = {name: value for name, value in sorted(parameters.items()) if name not in NOT_RECORDED}
+    """Return what is noted of a run, as JSON values: arguments, the files that they name, and versions."""
+    kept = {name: value for name, value in sorted(parameters.items()) if name not in HOW}
     arguments = {name: str(value) if isinstance(value, Path | Shard) else value for name, value in kept.items()}
     return {"arguments": arguments, "versions": versions(), "files": identities(arguments)}

@@ -12,7 +12,7 @@ import numpy as np
 
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import is_images
-from deeplift_tf.io.inputs import RowArray, Rows, check_finite, one_or_all, open_arrays, select
+from deeplift_tf.io.inputs import RowArray, Rows, check_finite, check_real, one_or_all, open_arrays, select
 from deeplift_tf.io.reference_makers import Asked, Opened, as_they_are, named_references, refusal
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class ReferenceRows(NamedTuple):
     made: float | Maker | None
     arrays: Mapping[str, RowArray]
     per_row: frozenset[str]  # names of arrays that have an entry for each row
+    path: Path = Path()  # for messages
 
     def read(self, rows: slice) -> float | Maker | np.ndarray | dict[str, np.ndarray]:
         """Return the references of consecutive rows, as a scoring function takes them."""
@@ -107,6 +108,17 @@ class ReferenceRows(NamedTuple):
         return one_or_all(
             {name: np.asarray(array[rows] if name in self.per_row else array) for name, array in self.arrays.items()}
         )
+
+    def check_values(self, rows: slice) -> None:
+        """Look through the references of consecutive rows for NaN and infinity; those that all share are no such.
+
+        Raises
+        ------
+        ReferencesError
+            Names the first row.
+        """
+        for name in sorted(self.per_row):
+            check_finite(self.arrays[name], where(self.path, name), ReferencesError, rows)
 
 
 def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
@@ -128,7 +140,8 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     Raises
     ------
     ReferencesError
-        An array has another shape than references of this input have, or holds NaN or infinity.
+        An array has another shape than references of this input have, or holds no real numbers; or one that all rows
+        share holds NaN or infinity.
     """
     if not isinstance(given, Mapping):
         return ReferenceRows(given, {}, frozenset())
@@ -137,12 +150,18 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     except InputError as error:
         raise ReferencesError(f"references: {error}") from error
     for name, array in arrays.items():
-        where = f"{path}: references of input {name!r}"
-        _check_shape(where, array.shape, rows.arrays[name].shape)
-        check_finite(array, where, ReferencesError)
+        _check_shape(where(path, name), array.shape, rows.arrays[name].shape)
+        check_real(array, where(path, name), ReferencesError)
     per_row = {name for name, array in arrays.items() if _is_per_row(array.shape, rows.arrays[name].shape)}
     shared = {name: np.asarray(array[:]) for name, array in arrays.items() if name not in per_row}
-    return ReferenceRows(None, arrays | shared, frozenset(per_row))
+    for name, array in shared.items():
+        check_finite(array, where(path, name), ReferencesError)
+    return ReferenceRows(None, arrays | shared, frozenset(per_row), path)
+
+
+def where(path: Path, name: str) -> str:
+    """Return what the references of an input are called in messages."""
+    return f"{path}: references of input {name!r}"
 
 
 def _is_per_row(received: tuple[int, ...], x: tuple[int, ...]) -> bool:

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+# Scores depend on every argument of a command but on these, so that one that is new counts until it is named here.
+HOW = ("debug", "as_json", "overwrite", "resume", "engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
+BESIDE = ("out", "formats", "chrom_sizes", "on_error")  # where they go, and what else does; noted beside the scores
+
 # arguments that name files
 FILES = ("model", "weights", "input", "references", "regions", "genome", "chrom_sizes", "control")
 HASHED = 2**29  # bytes; the contents of larger files are known by their size and time alone
@@ -58,8 +62,16 @@ def pieces(path: Path) -> list[Path]:
     return [Path(piece) for piece in re.split("[:,=]", str(path)) if piece and Path(piece).exists()]
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[str, ...] = ("out",)) -> list[str]:
-    """Return in words how a run differs from one before.
+def essential(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of the metadata of a run what its scores depend on."""
+    return {
+        name: {key: each for key, each in value.items() if key not in BESIDE} if isinstance(value, Mapping) else value
+        for name, value in metadata.items()
+    }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[str, ...] = ()) -> list[str]:
+    """Return in words how a run differs from one before, in what its scores depend on.
 
     Parameters
     ----------
@@ -68,7 +80,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[st
     but : tuple of str
         Arguments that may differ.
     """
-    was, its = _settled(before), _settled(now)
+    was, its = _settled(essential(before)), _settled(essential(now))
     files = {*was["files"], *its["files"]}
     paths = {name for name in files if all("bytes" in each["files"].get(name, {}) for each in (was, its))}
     names = {*was["arguments"], *its["arguments"]} - paths - {*but}  # of a path alone it counts what lies there
@@ -90,8 +102,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[st
 
 
 def _settled(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return metadata as JSON gives it back: lists for tuples, for one."""
-    return json.loads(json.dumps({name: metadata.get(name) or {} for name in ("arguments", "versions", "files")}))
+    """Return metadata as JSON gives it back, lists for tuples; what is no mapping says nothing."""
+    found = {name: metadata.get(name) for name in ("arguments", "versions", "files")}
+    return json.loads(json.dumps({name: each if isinstance(each, Mapping) else {} for name, each in found.items()}))
 
 
 def _shown(value: Any) -> str:

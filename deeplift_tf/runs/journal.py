@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +26,9 @@ class State(NamedTuple):
 class Journal:
     """The journal of a run: one line about the run, and one for each batch that is on the disk.
 
-    A line is written after what it counts has reached the disk; a line that was cut short counts nothing. The file is
-    locked, and the lock ends with the process, however that ends.
+    A line is written after what it counts has reached the disk; a last line that was cut short counts nothing. Each
+    ends in a checksum of itself and of those before it. The file is locked, and the lock ends with the process, however
+    that ends; where nothing is in it, it goes too.
 
     Parameters
     ----------
@@ -43,12 +45,12 @@ class Journal:
         self.path = path
         self.run: dict[str, Any] | None = None
         self.state = State()
+        self._end = self._sum = 0  # bytes of whole lines, and their checksum
 
     def __enter__(self) -> Journal:
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             self._lock()
-            self._read()
         except BaseException:
             os.close(self._file)
             raise
@@ -57,7 +59,14 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.empty and self._in_its_place():
+            self.path.unlink()
         os.close(self._file)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is not a byte in it."""
+        return not os.fstat(self._file).st_size
 
     def _lock(self) -> None:
         busy = OutputFileError(f"{self.path}: another run is writing this output; wait for it, or choose another name")
@@ -67,36 +76,62 @@ class Journal:
             raise busy from error
         except OSError:
             return  # a file system without locks
-        if not self.path.exists() or self.path.stat().st_ino != os.fstat(self._file).st_ino:
+        if not self._in_its_place():
             raise busy  # the other run ended between the two lines
 
-    def _read(self) -> None:
-        content = self.path.read_bytes()
-        good = 0
-        for line in content.splitlines(keepends=True):
-            entry = _entry(line)
-            if entry is None:
+    def _in_its_place(self) -> bool:
+        return self.path.exists() and self.path.stat().st_ino == os.fstat(self._file).st_ino
+
+    def read(self) -> None:
+        """Read what a run of before has noted.
+
+        Raises
+        ------
+        OutputFileError
+            The first line is not whole, or a line is damaged that is not the last.
+        """
+        *lines, torn = self.path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, 1):
+            try:
+                self._take(line)
+            except (ValueError, TypeError, KeyError) as error:
+                if number < len(lines) or torn:
+                    raise self._damaged(number) from error
                 break
-            good += len(line)
-            if self.run is None:
-                self.run = entry
-            else:
-                skipped = tuple((int(row), str(reason)) for row, reason in entry["skipped"])
-                self.state = State(entry["rows"], entry["largest"], self.state.skipped + skipped)
-        os.truncate(self._file, good)
-        os.lseek(self._file, good, os.SEEK_SET)
+            self._end += len(line) + 1
+        if self.run is None and not self.empty:
+            raise self._damaged(1)
+
+    def _damaged(self, number: int) -> OutputFileError:
+        return OutputFileError(
+            f"{self.path}: line {number} is damaged, or of another version, and which rows are done is not known; start"
+            " over with --restart, or remove it"
+        )
+
+    def _take(self, line: bytes) -> None:
+        """Count what a line says."""
+        text, _, said = line.rpartition(b"\t")
+        total = zlib.crc32(text, self._sum)
+        if said != b"%08x" % total:
+            raise ValueError("another checksum")
+        entry = json.loads(text)
+        if self.run is None:
+            self.run = dict(entry)
+        else:
+            self.state = _after(self.state, entry)
+        self._sum = total
 
     def forget(self) -> None:
         """Forget the run of before."""
         os.truncate(self._file, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
         self.run, self.state = None, State()
+        self._end = self._sum = 0
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Begin the journal of a run."""
         self.forget()
+        self._write(run)
         self.run = dict(run)
-        self._write(self.run)
 
     def commit(self, batch: State) -> None:
         """Note that rows up to some number are on the disk; `skipped` are those of the last batch alone."""
@@ -104,17 +139,19 @@ class Journal:
         self.state = batch._replace(skipped=self.state.skipped + batch.skipped)
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        line = json.dumps(entry).encode() + b"\n"
+        text = json.dumps(entry).encode()
+        total = zlib.crc32(text, self._sum)
+        line = b"%b\t%08x\n" % (text, total)
+        os.lseek(self._file, self._end, os.SEEK_SET)  # over half a line, where one could not be written whole
         if os.write(self._file, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        self._end, self._sum = self._end + len(line), total
 
 
-def _entry(line: bytes) -> dict[str, Any] | None:
-    """Return what a line says; None where it is not whole."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) else None
+def _after(before: State, entry: Mapping[str, Any]) -> State:
+    """Return the state after a batch, of which a line says this."""
+    rows, largest, skipped = (entry[name] for name in State._fields)
+    if not rows > before.rows:
+        raise ValueError(f"expected more than {before.rows} rows; received {rows}")
+    reasons = tuple((int(row), str(reason)) for row, reason in skipped)
+    return State(int(rows), None if largest is None else float(largest), before.skipped + reasons)

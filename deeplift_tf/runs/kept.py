@@ -12,7 +12,7 @@ import numpy as np
 
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import ScoresWriter
-from deeplift_tf.runs.identity import differences
+from deeplift_tf.runs.identity import differences, essential
 from deeplift_tf.runs.journal import Journal, State
 from deeplift_tf.runs.request import Arrays
 
@@ -70,12 +70,13 @@ def scores_kept(data: Path, journal: Journal, rows: int, metadata: Mapping[str, 
     rows : int
         How many there will be.
     metadata : mapping
-        What the run depends on.
+        Of the run; what the scores depend on is kept with them.
     """
+    known = essential(metadata)
     if not journal.state.rows:
         data.unlink(missing_ok=True)
-        journal.begin(metadata)
-    with ScoresWriter(data, rows, metadata, journal.state.rows) as writer:
+        journal.begin(known)
+    with ScoresWriter(data, rows, known, journal.state.rows) as writer:
         kept = Kept(writer, journal)
         try:
             yield kept
@@ -92,6 +93,8 @@ def check_same(journal: Journal, rows: int, metadata: Mapping[str, Any]) -> None
         Names every difference.
     """
     found = differences(journal.run or {}, metadata)
+    if journal.state.skipped and metadata["arguments"].get("on_error") == "fail":
+        found.append(f'--on-error was "skip", is "fail", and {len(journal.state.skipped)} rows were skipped')
     if found:
         raise OutputFileError(
             f"{journal.path.with_suffix('')}: holds {journal.state.rows} of {rows} rows of a run that differs: "

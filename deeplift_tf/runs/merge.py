@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import SLICE_BYTES
 from deeplift_tf.io.scores_file import metadata_of
 from deeplift_tf.runs.formats import Formats
-from deeplift_tf.runs.identity import differences, identities
+from deeplift_tf.runs.identity import BESIDE, differences, identities
 from deeplift_tf.runs.inputs import Sequences, input_of
 from deeplift_tf.runs.output import SCORES, Output
 from deeplift_tf.runs.request import Arrays
@@ -55,7 +56,31 @@ class Part(NamedTuple):
         """The rows that were skipped, and why."""
         path = self.scores.with_name(self.scores.name + ".skipped.tsv")
         lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
-        return {int(row): reason for row, _, reason in (line.partition("\t") for line in lines)}
+        try:
+            return {int(row): reason for row, _, reason in (line.partition("\t") for line in lines)}
+        except ValueError as error:
+            raise InputError(f"{path}: expected rows and why they were skipped; {error}") from error
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """All that is noted of the run, also what its scores do not depend on; of a file that was moved, what is in it.
+
+        Raises
+        ------
+        InputError
+            What stands beside the scores is damaged, or missing from a folder.
+        """
+        path = self.scores.with_name(self.scores.name + ".json")
+        if not path.is_file() and not self.path.is_dir():
+            return self.metadata
+        try:
+            noted = json.loads(path.read_text(encoding="utf-8"))
+            beside = {name: noted["arguments"][name] for name in BESIDE}
+            files = {name: each for name, each in noted["files"].items() if name in BESIDE}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: expected what `deeplift-tf score` notes of a run; {error}") from error
+        arguments = dict(sorted({**beside, **self.metadata["arguments"]}.items()))
+        return self.metadata | {"arguments": arguments, "files": files | self.metadata["files"]}
 
 
 def scores_in(path: Path) -> Path:
@@ -65,6 +90,8 @@ def scores_in(path: Path) -> Path:
 
 def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     """Put the shards of a run together, in the order of their rows.
+
+    What is written beside the scores is what the command of the first one asks for.
 
     Parameters
     ----------
@@ -85,17 +112,18 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     InputError
         A shard is missing or there twice, is not whole, or is of another run; or the regions or sequences have changed.
     OutputFileError
-        The output cannot be written.
+        The output cannot be written, or would take the place of an interrupted run's.
     """
     parts = sorted((read_part(path) for path in paths), key=lambda part: part.shard)
     output = Output(out, parts[0].path.is_dir(), overwrite)
     output.check()
     check_parts(parts)
-    whole = parts[0].metadata
-    arguments = whole["arguments"] | {"shard": str(Shard(1, 1)), "out": str(out)}
+    whole, *others = (part.about for part in parts)
+    skip = {"on_error": "skip"} if any(each["arguments"].get("on_error") == "skip" for each in others) else {}
+    arguments = whole["arguments"] | skip | {"shard": str(Shard(1, 1)), "out": str(out)}
     count = whole["rows"][2]
     if output.folder:
-        check_files(whole)
+        check_files(whole["files"], arguments)
 
     def complete(folder: Path) -> None:
         write_files(folder, arguments)
@@ -121,16 +149,22 @@ def read_part(path: Path) -> Part:
         metadata = metadata_of(scores)
     except OSError as error:
         raise InputError(f"{path}: expected an .h5 file of scores; {error}") from error
-    if "rows" not in metadata or "shard" not in metadata.get("arguments", {}):
+    part = Part(path, metadata)
+    try:
+        start, stop, count = metadata["rows"]
+        whole = 0 <= start <= stop <= count and part.shard.of > 0 and isinstance(metadata["files"], dict)
+    except (KeyError, TypeError, ValueError):
+        whole = False
+    if not whole:
         raise InputError(f"{path}: expected a shard that `deeplift-tf score --shard` has written")
-    return Part(path, metadata)
+    return part
 
 
 def check_parts(parts: Sequence[Part]) -> None:
     """Refuse parts that are not all shards of one run."""
     first = parts[0]
     for part in parts[1:]:
-        found = differences(timeless(first.metadata), timeless(part.metadata), but=("out", "shard"))
+        found = differences(timeless(first.metadata), timeless(part.metadata), but=("shard",))
         if found or part.path.is_dir() != first.path.is_dir():
             raise InputError(f"{part.path}: not of the same run as {first.path}: {'; '.join(found) or 'a folder'}")
     of = first.shard.of
@@ -158,14 +192,17 @@ def check_rows(parts: Sequence[Part]) -> None:
         raise InputError(f"{parts[-1].path}: expected rows up to {parts[0].metadata['rows'][2]}; it ends at {expected}")
 
 
-def check_files(metadata: Mapping[str, Any]) -> None:
+def check_files(known: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Refuse regions and sequences that are not those that the shards have read: names and places come from them."""
-    arguments = {name: metadata["arguments"].get(name) for name in ("input", "regions", "genome", "chrom_sizes")}
-    input_of(metadata["arguments"]).check()
-    was, its = (timeless(files) for files in (metadata["files"], identities(arguments)))
-    for name, known in its.items():
-        if known != was.get(name):
-            raise InputError(f"{arguments[name]}: is not the file that the shards have read")
+    input_of(arguments).check()
+    sizes = arguments["chrom_sizes"]
+    if sizes is not None and not Path(sizes).is_file():
+        raise InputError(f"{sizes}: no such file")
+    named = {name: arguments.get(name) for name in ("input", "regions", "genome")}
+    was, its = timeless(known), timeless(identities(named))
+    for name, each in its.items():
+        if each != was.get(name):
+            raise InputError(f"{named[name]}: is not the file that the shards have read")
 
 
 def timeless(known: Mapping[str, Any]) -> dict[str, Any]:

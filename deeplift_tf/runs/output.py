@@ -42,6 +42,11 @@ class Output(NamedTuple):
         return self.path.with_name(self.path.name + ".partial")
 
     @property
+    def journal(self) -> Path:
+        """How far it has come."""
+        return self.partial.with_name(self.partial.name + ".journal")
+
+    @property
     def data(self) -> Path:
         """The file of scores, before the whole has its name."""
         return self.partial / SCORES if self.folder else self.partial
@@ -72,6 +77,7 @@ class Output(NamedTuple):
         rows: int,
         metadata: Mapping[str, Any],
         complete: Callable[[Path], None] = lambda folder: None,
+        check: Callable[[int], None] = lambda done: None,
         resume: bool = True,
         keep: bool = True,
     ) -> Iterator[Kept]:
@@ -84,19 +90,22 @@ class Output(NamedTuple):
         ----------
         rows : int
         metadata : mapping
-            Becomes attributes of the file of scores, and a .json file beside it.
+            Becomes a .json file beside the scores; what they depend on, attributes of their file.
         complete : callable
             Is told the folder, to write what else belongs there.
+        check : callable
+            Is told how many rows are done already, before anything is discarded or written.
         resume : bool
-            Go on with the scores that the same run has left.
+            Go on with the scores that the same run has left; without it they are discarded.
         keep : bool
-            Without it nothing is resumed, and nothing left after an exception.
+            Without it nothing is resumed, and nothing left after an exception; what another run has left is discarded
+            only to overwrite.
         """
         self.check()
-        with Journal(self.partial.with_name(self.partial.name + ".journal")) as journal:
-            if resume and keep and journal.state.rows and self.data.exists():
-                check_same(journal, rows, metadata)
-            else:
+        with Journal(self.journal) as journal:
+            going_on = self._goes_on(journal, rows, metadata, resume, keep)
+            check(journal.state.rows if going_on else 0)
+            if not going_on:
                 journal.forget()
                 self._remove()
             try:
@@ -104,9 +113,13 @@ class Output(NamedTuple):
                     self.partial.mkdir(exist_ok=True)
                 with scores_kept(self.data, journal, rows, metadata) as kept:
                     yield kept
+                state = kept.state
+                if not keep:
+                    journal.forget()  # from here on it can be killed, and then there is nothing to go on with
                 if self.folder:
+                    self._remove_all_but_scores()
                     complete(self.partial)
-                self._finish(metadata, kept.state)
+                self._finish(metadata, state)
             except BaseException as error:
                 if journal.state.rows and keep:
                     note = f"{journal.state.rows} of {rows} rows are kept; the same command goes on from there"
@@ -115,6 +128,20 @@ class Output(NamedTuple):
                     self._clear(journal)
                 raise
             journal.path.unlink()
+
+    def _goes_on(self, journal: Journal, rows: int, metadata: Mapping[str, Any], resume: bool, keep: bool) -> bool:
+        """Whether there is something to go on with; refuse to discard what is not meant to be."""
+        if not resume or not self.data.exists() or (self.overwrite and not keep):
+            return False
+        journal.read()
+        if journal.state.rows and not keep:
+            raise OutputFileError(
+                f"{self.partial}: holds {journal.state.rows} rows of a run that was interrupted; finish it, choose "
+                "another name, or --overwrite to discard them"
+            )
+        if journal.state.rows:
+            check_same(journal, rows, metadata)
+        return bool(journal.state.rows)
 
     def _clear(self, journal: Journal) -> None:
         """Remove what is of no use."""
@@ -128,24 +155,52 @@ class Output(NamedTuple):
         else:
             self.partial.unlink(missing_ok=True)
 
+    def _remove_all_but_scores(self) -> None:
+        """Remove files of other tools, that an earlier run has begun and this one may not want."""
+        for path in self.partial.iterdir():
+            if path != self.data:
+                path.unlink()
+
     def _finish(self, metadata: Mapping[str, Any], state: State) -> None:
         """Write what stands beside the scores, and give the whole its name."""
         beside = self.data if self.folder else self.path
-        text = json.dumps(dict(metadata), indent=2) + "\n"
-        beside.with_name(beside.name + ".json").write_text(text, encoding="utf-8")
-        write_skipped(beside.with_name(beside.name + ".skipped.tsv"), state)
-        if self.folder and self.path.exists():
-            shutil.rmtree(self.path)
-        self.partial.replace(self.path)  # last: whoever finds the scores finds all that belongs to them
+        about = {".json": json.dumps(dict(metadata), indent=2) + "\n", ".skipped.tsv": listed(state)}
+        write_texts({beside.with_name(beside.name + ending): text for ending, text in about.items()})
+        replace(self.partial, self.path)  # last: whoever finds the scores finds all that belongs to them
 
 
-def write_skipped(path: Path, state: State) -> None:
-    """List the rows that were skipped, counted from 0, and why; where there are none, leave no list."""
-    if not state.skipped:
-        path.unlink(missing_ok=True)
-        return
+def listed(state: State) -> str:
+    """Return a list of the rows that were skipped, counted from 0, and why; where there are none, nothing."""
     lines = "".join(f"{row}\t{' '.join(reason.split())}\n" for row, reason in state.skipped)
-    path.write_text("row\treason\n" + lines, encoding="utf-8")
+    return "row\treason\n" + lines if lines else ""
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write files, each of which takes its name when all are whole; those without a text are removed."""
+    partial = {path: path.with_name(path.name + ".partial") for path, text in texts.items() if text}
+    try:
+        for path, new in partial.items():
+            new.write_text(texts[path], encoding="utf-8")
+        for path in texts:
+            partial[path].replace(path) if path in partial else path.unlink(missing_ok=True)
+    finally:
+        for new in partial.values():
+            new.unlink(missing_ok=True)
+
+
+def replace(new: Path, path: Path) -> None:
+    """Give a file or folder its name; a folder that had it stays whole until then."""
+    old = new.with_name(new.name + ".replaced")
+    if path.is_dir():
+        remove(old)
+        path.rename(old)
+    new.replace(path)
+    remove(old)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, or the link to one."""
+    folder.unlink() if folder.is_symlink() else shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_file_name(path: Path) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
 from click.testing import CliRunner, Result
 
 from deeplift_tf.cli.commands import commands
@@ -9,3 +14,25 @@ from deeplift_tf.cli.commands import commands
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands, [str(argument) for argument in arguments])
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, *arguments: object, batches: int = 2) -> int:
+    """Interrupt a run after some batches were scored; return how many rows it says are kept."""
+
+    @contextmanager
+    def ending(rows: int, before: int = 0) -> Iterator[Callable[[int], None]]:
+        left = iter(range(batches - 1))
+
+        def advance(count: int) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deeplift_tf.cli.score.progress", ending)
+        result = run(*arguments)
+    assert result.exit_code == 130, result.stderr
+    found = re.search(r"error: interrupted; (\d+) of \d+ rows are kept; the same command goes on", result.stderr)
+    assert found, result.stderr
+    return int(found[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 
 from deeplift_tf.runs.merge import timeless
-from tests.cli.running import run
+from tests.cli.running import interrupted, run
 from tests.cli.test_score import arrays_of
 
 
+def command(files: Path, out: Path, *more: object) -> tuple[object, ...]:
+    return ("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", out, "--batch-size", 8, *more)
+
+
 def scored(files: Path, out: Path, *more: object) -> Path:
-    result = run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", out, "--batch-size", 8, *more)
+    result = run(*command(files, out, *more))
     assert result.exit_code == 0, result.stderr
     return out
 
@@ -88,6 +93,52 @@ def test_times_of_files_do_not_count_and_all_else_does() -> None:
 def test_a_shard_in_the_place_of_the_output_is_kept(shards: list[Path]) -> None:
     result = run("merge", *shards)
     assert (result.exit_code, "s1.h5: exists already; choose another name" in result.stderr) == (2, True)
+
+
+def test_an_interrupted_run_in_the_place_of_the_output_is_kept(
+    files: Path, tmp_path: Path, shards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "m.h5"
+    assert interrupted(monkeypatch, *command(files, out))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    result = run("merge", out, *shards)
+    assert result.exit_code == 2
+    assert re.fullmatch(
+        r"error: .*m.h5.partial: holds (8|16|24) rows of a run that was interrupted; finish it, choose another name, "
+        r"or --overwrite to discard them\n",
+        result.stderr,
+    )
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run("merge", out, *shards, "--overwrite").exit_code == 0
+    same(out, scored(files, tmp_path / "whole.h5"))
+
+
+def test_shards_of_which_one_has_skipped_rows(files: Path, tmp_path: Path) -> None:
+    """--on-error is not what scores depend on, and neither is it where the others had no bad rows."""
+    x = np.load(files / "x.npy")
+    x[40, 2, 1] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    for index, option in ((1, "fail"), (2, "skip")):
+        more = ("-i", tmp_path / "x.npy", "--shard", f"{index}/2", "--on-error", option)
+        scored(files, tmp_path / f"{index}.h5", *more)
+    merged(tmp_path / "m.h5", tmp_path / "1.h5", tmp_path / "2.h5")
+    assert json.loads((tmp_path / "m.h5.json").read_text())["arguments"]["on_error"] == "skip"
+    assert (tmp_path / "m.h5.skipped.tsv").read_text().splitlines()[1].startswith("40\t")
+    same(tmp_path / "m.h5", scored(files, tmp_path / "w.h5", "-i", tmp_path / "x.npy", "--on-error", "skip"))
+
+
+def test_notes_beside_a_shard_that_are_damaged(shards: list[Path], tmp_path: Path) -> None:
+    parts = [tmp_path / part.name for part in shards]
+    for part, copy in zip(shards, parts, strict=True):
+        copy.write_bytes(part.read_bytes())
+    note, out = tmp_path / "s1.h5.json", tmp_path / "merged.h5"
+    merged(tmp_path / "alone.h5", *parts)  # files that were moved without what stood beside them
+    for text in ("", "{", "[]", "{}", '{"arguments": 3}', '{"arguments": {}, "files": {}}'):
+        note.write_text(text)
+        assert "s1.h5.json: expected what `deeplift-tf score` notes of a run" in refused(out, *parts)
+    note.unlink()
+    (tmp_path / "s2.h5.skipped.tsv").write_text("row\treason\nthree\tbad\n")
+    assert "s2.h5.skipped.tsv: expected rows and why they were skipped" in refused(out, *parts)
 
 
 @pytest.mark.parametrize(

@@ -57,30 +57,3 @@ def test_methods_are_those_of_the_library(files: Path, tmp_path: Path, given: st
         found = file["contributions"][:]
         assert ("delta" in file) == (expected.delta is not None)
     np.testing.assert_allclose(found, expected.contributions, atol=1e-5 * np.abs(expected.contributions).max())
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("lime", "expected one of deeplift[:RULE][,multiply_by_inputs=MULTIPLY_BY_INPUTS], rescale"),
-        ("integrated-gradient:50", "received 'integrated-gradient:50'; did you mean 'integrated-gradients'?"),
-        ("grad-cam", "expected grad-cam:LAYER[,upsample=UPSAMPLE]"),
-        ("grad-cam:convolution", "no layer is named 'convolution'"),
-        ("rsi-grad-cam:conv,steps=0", "steps: expected at least 1; received 0"),
-        ("grad-cam:conv/linear/1", "no layer"),
-        ("occlusion:window=0", "window: expected sizes of at least 1"),
-        ("occlusion:window=a", "window is an integer, or several like 3x4"),
-        ("smoothgrad:step=3", "expected smoothgrad[:SAMPLES][,noise=NOISE]"),
-        ("smoothgrad:samples=0", "samples: expected at least 1; received 0"),
-        ("integrated-gradients:0", "steps: expected at least 1; received 0"),
-        ("integrated-gradients:2.5", "steps is an integer"),
-        ("integrated-gradients:quadrature=simpson", "quadrature: expected one of gauss_legendre"),
-        ("expected-gradients:-1", "samples: expected at least 1; received -1"),
-        ("rescale:rule=nothing", "nothing"),
-    ],
-)
-def test_mistakes_end_in_one_line(files: Path, tmp_path: Path, given: str, message: str) -> None:
-    out = tmp_path / "scores.h5"
-    result = run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", out, "--method", given)
-    assert result.exit_code == 2 and message in result.stderr.splitlines()[-1]
-    assert not out.exists()

@@ -82,22 +82,6 @@ def test_baked_into_an_export(files: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "cannot be exported" in refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("mean", "expected mean:FILE; received 'mean': data is missing"),
-        ("median:x.npy", "or a name: zeros, constant:VALUE, mean:FILE,"),
-        ("mean:x.txt", "no such file"),
-        ("blured:3", "blured:3: no such file; did you mean 'blurred'?"),
-    ],
-)
-def test_mistakes_end_in_one_line(files: Path, tmp_path: Path, given: str, message: str) -> None:
-    out = tmp_path / "scores.h5"
-    result = run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", out, "--references", given)
-    assert result.exit_code == 2 and message in result.stderr.splitlines()[-1]
-    assert not out.exists()
-
-
 def test_help_names_them_all() -> None:
     for name in METHODS:
         assert name.replace("_", "-") in help.METHODS

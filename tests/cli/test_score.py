@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import deeplift_tf as dl
+from deeplift_tf.runs.identity import essential
 from tests.cli.running import run
 
 ROWS = 50
@@ -138,7 +139,7 @@ def test_arguments_and_versions_are_kept(files: Path, tmp_path: Path) -> None:
     score(files, out, "--target", "1", "--rule", "gradient")
     with h5py.File(out) as file:
         kept = {name: json.loads(value) for name, value in file.attrs.items()}
-    assert kept == json.loads((tmp_path / "s.h5.json").read_text())
+    assert kept == essential(json.loads((tmp_path / "s.h5.json").read_text()))
     assert kept["arguments"]["target"] == 1
     assert kept["arguments"]["rule"] == "gradient"
     assert kept["arguments"]["model"] == str(files / "one.keras")
@@ -157,22 +158,6 @@ def test_the_last_line(files: Path, tmp_path: Path) -> None:
     summary = json.loads(run(*command, "--overwrite", "--json").stdout)
     assert summary["rows"] == ROWS
     assert 0 <= summary["largest_delta"] < 1e-5
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--target", "2"], "2"),
-        (["--target", "0,0"], "target"),
-        (["--output", "tail"], "tail"),
-        (["--layers", "tail"], "tail"),
-        (["--rule", "tail=gradient"], "tail"),
-        (["--references", "median"], "references: expected 'zeros', a finite number or a file"),
-        (["--dataset", "y"], "no array is named 'y'; found 'x'"),
-    ],
-)
-def test_arguments_that_do_not_fit_the_model(files: Path, tmp_path: Path, options: list[str], message: str) -> None:
-    assert message in refused(files, tmp_path / "s.h5", *options)
 
 
 def test_inputs_that_do_not_fit_the_model(files: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import genomics
-from tests.cli.running import run
+from tests.cli.running import interrupted, run
 from tests.genomics.conftest import LENGTH, letters_in, one_hot_slowly
 
 pytest.importorskip("pyfaidx")
@@ -171,6 +171,39 @@ def test_merged_shards_are_the_folder_of_the_run_in_one_piece(
             assert np.load(whole[name])["arr_0"].tobytes() == np.load(merged[name])["arr_0"].tobytes()
         elif not name.endswith(".json"):
             assert whole[name].read_bytes() == merged[name].read_bytes()
+
+
+def test_a_run_goes_on_for_other_files_beside_its_scores(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores depend on neither --formats nor -c, and the scores are those of the run that was not interrupted."""
+    pytest.importorskip("pyBigWig")
+    regions = ("-r", data / "peaks.narrowPeak", "-g", data / "genome.fa", "--target", "counts", "--batch-size", 1)
+    command = ("score", "-m", data / "model.keras", *regions)
+    done = interrupted(monkeypatch, *command, "-o", tmp_path / "out", "--formats", "modisco,bpnet")
+    (tmp_path / "other.sizes").write_text("chr10\t200\nchr1\t120\nchr2\t300\nchr3\t7\n")
+    other = ("--formats", "bigwig", "-c", tmp_path / "other.sizes")
+    result = run(*command, "-o", tmp_path / "out", *other)
+    assert f"4 rows, {done} of them by an earlier run, in " in result.stdout, result.stderr
+    assert run(*command, "-o", tmp_path / "whole", *other).exit_code == 0
+    whole, found = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "out"))
+    assert found.keys() == whole.keys() == ALWAYS | {"counts.bw", "counts.stats.txt", "dropped_regions.bed"}
+    for name in whole.keys() - {"scores.h5.json"}:  # which has the name of the output
+        assert found[name] == whole[name], name
+
+
+def test_shards_are_merged_into_what_the_first_asks_for(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyBigWig")
+    parts = [tmp_path / "part.1", tmp_path / "part.2"]
+    for index, part in enumerate(parts, 1):
+        more = ("--formats", ("bigwig", "bpnet")[index - 1], "--batch-size", 2, "--shard", f"{index}/2")
+        of_regions(data, part, *more, model="tasks.keras")
+    assert run("merge", tmp_path / "out", *parts).exit_code == 0
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert found == ALWAYS | {"target_0.bw", "target_0.stats.txt", "dropped_regions.bed"}
+    (parts[0] / "scores.h5.json").unlink()
+    result = run("merge", tmp_path / "again", *parts)
+    assert (result.exit_code, "scores.h5.json: expected what `deeplift-tf score` notes" in result.stderr) == (2, True)
 
 
 def test_shards_are_not_merged_with_regions_that_have_changed(data: Path, tmp_path: Path) -> None:

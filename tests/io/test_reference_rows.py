@@ -65,8 +65,18 @@ def test_several_inputs() -> None:
         match_references({"x": given["x"]}, PATH, rows)
 
 
-def test_not_finite() -> None:
+def test_rows_that_are_not_finite_are_found_where_they_are_read() -> None:
     array = random(6, 5, 4)
     array[4, 0, 1] = np.nan
-    with pytest.raises(ReferencesError, match=r"row 4 .* holds nan at position"):
-        match_references({"x": array}, PATH, Rows(PATH, {"x": X}))
+    matched = match_references({"x": array}, PATH, Rows(PATH, {"x": X}))
+    matched.check_values(slice(0, 4))
+    matched.check_values(slice(5, 6))
+    with pytest.raises(ReferencesError, match=r"r\.npz: references of input 'x': row 4 .* holds nan at position"):
+        matched.check_values(slice(3, 6))
+
+
+def test_what_all_rows_share_is_looked_through_at_once() -> None:
+    for array in (random(1, 6, 5, 4), random(5, 4)):
+        array[..., 4, 0] = np.inf
+        with pytest.raises(ReferencesError, match="holds inf at position"):
+            match_references({"x": array}, PATH, Rows(PATH, {"x": X}))

@@ -51,7 +51,7 @@ def ended(child: int, seconds: float) -> bool:
 def rows_in(journal: Path) -> int:
     """Return how many rows are counted."""
     lines = [line for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    return int(json.loads(lines[-1])["rows"]) if len(lines) > 1 else 0
+    return int(json.loads(lines[-1].partition(b"\t")[0])["rows"]) if len(lines) > 1 else 0
 
 
 def main(seed: int, times: int, out: Path, arguments: list[str]) -> None:

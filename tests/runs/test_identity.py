@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deeplift_tf.runs.identity import differences, identities
+from deeplift_tf.cli.score import score
+from deeplift_tf.runs.identity import BESIDE, HOW, differences, essential, identities
 
 
 def run(**arguments: str) -> dict[str, Any]:
@@ -44,3 +45,19 @@ def test_of_a_path_it_counts_what_lies_there() -> None:
     np.save("b.npy", np.zeros(3))
     now = run(input="a.npy", references="mean:b.npy")
     assert differences(before, now) == ["mean:b.npy is not the file that it was"]
+
+
+def test_every_argument_of_the_command_counts_but_those_that_are_named() -> None:
+    names = {option.name or "" for option in score.params}
+    assert {*HOW, *BESIDE} <= names
+    for name in names - {*HOW}:
+        now = run(**{name: "now"})
+        assert bool(differences(run(**{name: "before"}), now)) == (name not in BESIDE), name
+        assert (name in essential(now)["arguments"]) == (name not in BESIDE)
+
+
+def test_a_file_that_scores_do_not_depend_on_may_change() -> None:
+    before = run(chrom_sizes="a.npy", input="b.npy")
+    np.save("a.npy", np.zeros(3))
+    assert differences(before, run(chrom_sizes="a.npy", input="b.npy")) == []
+    assert list(essential(before)["files"]) == ["input"]

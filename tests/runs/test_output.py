@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.runs.identity import essential
 from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output
 
@@ -22,6 +23,7 @@ RUN: dict[str, Any] = {
     "files": {"model": {"bytes": 3}},
 }
 ROWS = np.arange(10.0)
+NAMES = ("scores.h5", "scores.h5.json", "scores.h5.skipped.tsv")
 
 
 class StoppedError(Exception):
@@ -52,11 +54,11 @@ def output(request: pytest.FixtureRequest, tmp_path: Path) -> Output:
 
 
 def check(output: Output) -> None:
-    scores = output.path / "scores.h5" if output.folder else output.path
+    scores = output.path / NAMES[0] if output.folder else output.path
     with h5py.File(scores) as file:
         np.testing.assert_array_equal(file["delta"][:], ROWS)
         kept = {name: json.loads(value) for name, value in file.attrs.items()}
-    assert kept == json.loads(scores.with_name(scores.name + ".json").read_text())
+    assert kept == essential(json.loads(scores.with_name(scores.name + ".json").read_text()))
     assert scores.with_name(scores.name + ".skipped.tsv").read_text() == "row\treason\n3\tbad\n"
     wanted = {"out"} if output.folder else {"s.h5", "s.h5.json", "s.h5.skipped.tsv"}
     assert {path.name for path in output.path.parent.iterdir()} == wanted
@@ -233,3 +235,144 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
     ]:
         with pytest.raises(OutputFileError, match=message):
             Output(tmp_path / name, folder).check()
+
+
+@pytest.mark.parametrize("full", [0, 1])
+def test_a_disk_that_is_full_at_the_last_step_spoils_nothing(
+    output: Output, monkeypatch: pytest.MonkeyPatch, full: int
+) -> None:
+    """Half of a file beside the scores can be written: of the arguments, or of the list of rows that were skipped."""
+    write(output)
+    before = {path: path.read_bytes() for path in output.path.parent.rglob("*") if path.is_file()}
+    texts: list[Path] = []
+    write_text = Path.write_text
+
+    def half(path: Path, text: str, **options: Any) -> int:
+        texts.append(path)
+        if len(texts) <= full:
+            return write_text(path, text, **options)
+        write_text(path, text[: len(text) // 2], **options)
+        raise OSError("No space left on device")
+
+    over, other = output._replace(overwrite=True), RUN | {"arguments": RUN["arguments"] | {"seed": 1}}
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as caught:
+        patch.setattr(Path, "write_text", half)
+        write(over, run=other)
+    assert len(texts) == full + 1
+    assert "10 of 10 rows are kept" in caught.value.__notes__[0]
+    assert {path: path.read_bytes() for path in before} == before
+    assert not [path for path in output.path.parent.rglob("*.partial") if path != output.partial]
+    assert write(over, run=other) == []
+    check(output)
+
+
+def test_a_folder_that_is_replaced_is_put_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends between the two moments at which the old folder loses its name and the new one gets it."""
+    output = Output(tmp_path / "out", folder=True, overwrite=True)
+    write(output)
+    give = Path.replace
+
+    def ended(path: Path, target: Path) -> Path:
+        if target == output.path:
+            raise StoppedError
+        return give(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(Path, "replace", ended)
+        write(output)
+    assert write(output) == []
+    check(output)
+
+
+def test_files_that_an_earlier_run_has_begun_do_not_stay(tmp_path: Path) -> None:
+    """It was to write others: what it has left of them may be half a file."""
+    output = Output(tmp_path / "out", folder=True)
+
+    def failing(folder: Path) -> None:
+        (folder / "half.npz").touch()
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        write(output, complete=failing)
+    assert write(output, complete=lambda folder: (folder / "more.txt").touch()) == []
+    assert {path.name for path in output.path.iterdir()} == {"more.txt", *NAMES}
+
+
+def test_a_run_goes_on_where_arguments_do_not_matter_to_scores(output: Output) -> None:
+    with pytest.raises(StoppedError):
+        write(output, 3)
+    other = RUN | {"arguments": RUN["arguments"] | {"out": "other", "formats": ["bigwig"], "on_error": "skip"}}
+    assert write(output, run=other) == [3, 6, 9]
+    check(output)
+
+
+def test_rows_that_were_skipped_are_not_taken_for_scored_ones(tmp_path: Path) -> None:
+    output = Output(tmp_path / "s.h5")
+    skipping, failing = ({"arguments": {"on_error": each}, "versions": {}, "files": {}} for each in ("skip", "fail"))
+    with pytest.raises(StoppedError):
+        write(output, 6, skipping)
+    with pytest.raises(OutputFileError, match=r'--on-error was "skip", is "fail", and 1 rows were skipped'):
+        write(output, run=failing)
+    assert write(output, run=skipping) == [6, 9]
+
+
+def test_what_is_checked_is_what_is_left_before_anything_is_discarded(output: Output) -> None:
+    done: list[int] = []
+
+    def refuse(rows: int) -> None:
+        done.append(rows)
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        write(output, check=refuse)
+    assert not list(output.path.parent.iterdir())
+    with pytest.raises(StoppedError):
+        write(output, 6)
+    for resume in (True, False):
+        with pytest.raises(StoppedError):
+            write(output, check=refuse, resume=resume)
+    assert done == [0, 6, 0]
+    assert write(output, check=done.append) == [6, 9]
+    check(output)
+
+
+def test_an_interrupted_run_is_discarded_by_others_only_to_overwrite(output: Output) -> None:
+    """What keeps nothing itself, merging for one, is no sign that what is there was given up."""
+    with pytest.raises(StoppedError):
+        write(output, 6)
+    with pytest.raises(OutputFileError, match=r"holds 6 rows of a run that was interrupted; finish it, choose another"):
+        write(output, keep=False)
+    output.journal.write_bytes(b"?" + output.journal.read_bytes())
+    with pytest.raises(OutputFileError, match="line 1 is damaged"):
+        write(output, keep=False)
+    assert write(output._replace(overwrite=True), keep=False) == [0, 3, 6, 9]
+    check(output)
+
+
+def test_a_merge_that_was_killed_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Output(tmp_path / "out", folder=True)
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(Output, "_clear", lambda *_: None)  # as SIGKILL does not come to it
+
+        def ended(folder: Path) -> None:
+            raise StoppedError
+
+        write(output, complete=ended, keep=False)
+    assert output.data.exists()
+    assert write(output, keep=False) == [0, 3, 6, 9]
+    check(output)
+
+
+def test_a_damaged_journal_is_refused_until_the_run_starts_over(output: Output) -> None:
+    with pytest.raises(StoppedError):
+        write(output, 9)
+    content = output.journal.read_bytes()
+    output.journal.write_bytes(content.replace(b'"rows": 3', b'"rows": 9'))
+    with pytest.raises(OutputFileError, match="line 2 is damaged, or of another version"):
+        write(output)
+    assert output.data.exists()
+    output.journal.write_bytes(content[:9])
+    with pytest.raises(OutputFileError, match="line 1 is damaged"):
+        write(output)
+    assert write(output, resume=False) == [0, 3, 6, 9]
+    check(output)
