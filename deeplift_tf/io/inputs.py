@@ -13,7 +13,8 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import DeepLiftError, InputError
-from deeplift_tf.io.npy import NpyRows
+from deeplift_tf.io.h5 import arrays_in
+from deeplift_tf.io.npy import DAMAGED, NpyRows
 
 HDF5 = (".h5", ".hdf5")
 SLICE_BYTES = 16 * 2**20  # of one array, when a whole file is looked through
@@ -73,7 +74,7 @@ def _open_npz(path: Path) -> Iterator[Mapping[str, RowArray]]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: expected an .npz archive saved by numpy; {error}") from error
     with ExitStack() as stack:
         yield {name.removesuffix(".npy"): _member(path, name, stack) for name in names}
@@ -84,9 +85,10 @@ def _member(path: Path, name: str, stack: ExitStack) -> NpyRows:
     where = f"{path}: array {name.removesuffix('.npy')!r}"
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
-        return NpyRows(stack.enter_context(archive.open(name)), archive.getinfo(name).file_size, where)
-    except zipfile.BadZipFile as error:
+        stream, size = stack.enter_context(archive.open(name)), archive.getinfo(name).file_size
+    except DAMAGED as error:
         raise InputError(f"{where}: damaged; {error}") from error
+    return NpyRows(stream, size, where)
 
 
 @contextmanager
@@ -96,9 +98,7 @@ def _open_h5(path: Path) -> Iterator[Mapping[str, RowArray]]:
     except OSError as error:
         raise InputError(f"{path}: expected an HDF5 file; {error}") from error
     with file:
-        arrays: dict[str, RowArray] = {}
-        file.visititems(lambda name, item: arrays.update({name: item} if isinstance(item, h5py.Dataset) else {}))
-        yield arrays
+        yield arrays_in(file, path)
 
 
 def select(

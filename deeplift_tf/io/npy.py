@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from typing import IO
@@ -13,7 +14,11 @@ from numpy.lib import format as npy
 from deeplift_tf.errors import InputError
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError)
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError),
+    *(OSError, RuntimeError),  # what zipfile raises for other kinds of archives, encrypted ones for one
+    *(tokenize.TokenError, SyntaxError),  # numpy's, where a header is no Python
+)
 
 
 class NpyRows:
@@ -43,7 +48,7 @@ class NpyRows:
         try:
             read_header = _HEADERS[npy.read_magic(stream)]
             self.shape, columns_first, self.dtype = read_header(stream)
-        except (*_DAMAGED, KeyError) as error:
+        except DAMAGED as error:
             raise InputError(f"{where}: expected an array saved by numpy; {error}") from error
         if self.dtype.hasobject:
             raise InputError(f"{where}: expected numbers; received Python objects, which are not read")
@@ -63,5 +68,5 @@ class NpyRows:
             self._stream.seek(self._start + start * row_bytes)
             data = self._stream.read(shape[0] * row_bytes)
             return np.frombuffer(data, self.dtype, math.prod(shape)).reshape(shape)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise InputError(f"{self._where}: damaged before row {stop}; {error}") from error

@@ -14,6 +14,7 @@ import numpy as np
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import ImageRows, image_rows, is_images
+from deeplift_tf.io.h5 import DAMAGED
 from deeplift_tf.io.inputs import RowArray, open_arrays
 
 
@@ -192,12 +193,22 @@ def matching(
 
 
 def metadata_of(path: Path) -> dict[str, Any]:
-    """Return the metadata that the attributes of a file hold as JSON."""
-    with h5py.File(path, "r") as file:
-        found = {}
-        for name, value in file.attrs.items():
-            try:
-                found[name] = json.loads(value)
-            except (TypeError, ValueError):
-                continue  # not one of ours
-        return found
+    """Return the metadata that the attributes of a file hold as JSON.
+
+    Raises
+    ------
+    InputError
+        When it is no HDF5 file, or a damaged one.
+    """
+    found = {}
+    try:
+        with h5py.File(path, "r") as file:
+            attributes = dict(file.attrs.items())
+    except DAMAGED as error:
+        raise InputError(f"{path}: expected an .h5 file of scores; {error}") from error
+    for name, value in attributes.items():
+        try:
+            found[name] = json.loads(value)
+        except (TypeError, ValueError):
+            continue  # not one of ours
+    return found

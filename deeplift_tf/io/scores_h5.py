@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.io.h5 import DAMAGED
 
 HEADERS = 2**20  # bytes, more than attributes and the names of datasets take
 
@@ -88,7 +89,7 @@ def places_in(path: Path) -> dict[str, Place]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(add)
-    except OSError as error:
+    except DAMAGED as error:
         raise OutputFileError(f"{path}: expected scores that were being written; {error}") from error
     return places
 

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.io.inputs import SLICE_BYTES
+from deeplift_tf.io.inputs import SLICE_BYTES, open_arrays
 from deeplift_tf.io.scores_file import metadata_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import BESIDE, differences, identities
@@ -145,10 +145,7 @@ def read_part(path: Path) -> Part:
         raise InputError(f"{path}: this shard is not whole; run it again with the same command")
     if not scores.is_file():
         raise InputError(f"{path}: no such file of scores")
-    try:
-        metadata = metadata_of(scores)
-    except OSError as error:
-        raise InputError(f"{path}: expected an .h5 file of scores; {error}") from error
+    metadata = metadata_of(scores)
     part = Part(path, metadata)
     try:
         start, stop, count = metadata["rows"]
@@ -216,13 +213,12 @@ def timeless(known: Mapping[str, Any]) -> dict[str, Any]:
 
 def pieces(part: Part) -> Iterator[Arrays]:
     """Read the arrays of a part, some rows at a time."""
-    with h5py.File(part.scores, "r") as file:
-        datasets: dict[str, h5py.Dataset] = {}
-        file.visititems(lambda name, item: datasets.update({name: item} if isinstance(item, h5py.Dataset) else {}))
-        row_bytes = sum(item.dtype.itemsize * int(np.prod(item.shape[1:])) for item in datasets.values())
+    with open_arrays(part.scores) as arrays:
+        row_bytes = sum(array.dtype.itemsize * int(np.prod(array.shape[1:])) for array in arrays.values())
         step = max(1, SLICE_BYTES // max(row_bytes, 1))
         for start in range(0, len(part.rows), step):
-            yield {name: item[start : min(start + step, len(part.rows))] for name, item in datasets.items()}
+            rows = slice(start, min(start + step, len(part.rows)))
+            yield {name: array[rows] for name, array in arrays.items()}
 
 
 def write_files(folder: Path, arguments: Mapping[str, Any]) -> None:

@@ -89,6 +89,27 @@ def test_a_damaged_member_says_so(tmp_path: Path, copies: int, message: str) -> 
         rows.check_values()
 
 
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".compressed.npz", ".h5"])
+def test_bytes_that_have_changed_are_numbers_or_an_error_that_names_the_file(tmp_path: Path, ending: str) -> None:
+    path, rng = saved(tmp_path, ending), np.random.default_rng(0)
+    content, errors = path.read_bytes(), 0
+    for _ in range(200):
+        data = bytearray(content)
+        edge = min(300, len(data))  # where a file says what is in it
+        place = rng.choice([rng.integers(len(data)), rng.integers(edge), len(data) - 1 - rng.integers(edge)])
+        data[place] = rng.integers(256)
+        path.write_bytes(bytes(data))
+        try:
+            with open_arrays(path) as arrays:
+                for array in arrays.values():
+                    if len(array.shape) == 3:
+                        array[slice(3, 7)]
+        except InputError as error:
+            assert str(error).startswith(str(path))
+            errors += 1
+    assert errors > 10
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
