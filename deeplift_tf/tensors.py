@@ -33,7 +33,7 @@ def split_leading(tensor: tf.Tensor, sizes: Sequence[Any]) -> tf.Tensor:
     return tf.reshape(tensor, [*sizes, *shape_of(tensor)[1:]])
 
 
-def once(function: Callable[..., tf.Tensor], *weights: tf.Tensor) -> tf.Tensor:
+def once(function: Function, *weights: tf.Tensor) -> Any:
     """Return a function of constant weights, computed now rather than in every run of the graph being traced."""
     if all(hasattr(weight, "numpy") for weight in weights):  # none of them symbolic
         with tf.init_scope():

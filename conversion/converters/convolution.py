@@ -9,15 +9,18 @@ import tensorflow as tf
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
 from deeplift_tf.graph import Edge
-from deeplift_tf.layers.convolution import Conv, ConvTranspose, DepthwiseConv
+from deeplift_tf.layers.conv_transpose import ConvTranspose
+from deeplift_tf.layers.convolution import Conv
+from deeplift_tf.layers.depthwise import DepthwiseConv
 
 
 def settings(layer: Any) -> dict[str, Any]:
     """Return strides, dilation, padding and data format of a Keras convolution."""
+    causal = ((layer.dilation_rate[0] * (layer.kernel_size[0] - 1), 0),)
     return {
         "strides": tuple(layer.strides),
         "dilation": tuple(layer.dilation_rate),
-        "padding": layer.padding,
+        "padding": causal if layer.padding == "causal" else layer.padding,
         "channels_first": layer.data_format == "channels_first",
     }
 

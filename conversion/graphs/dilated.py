@@ -10,7 +10,8 @@ import tensorflow as tf
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.scratch import Scratch
 from deeplift_tf.layers.base import Layer
-from deeplift_tf.layers.convolution import Conv, Convolution, DepthwiseConv
+from deeplift_tf.layers.convolution import Conv, Convolution
+from deeplift_tf.layers.depthwise import DepthwiseConv
 from deeplift_tf.layers.reshaping import Pad
 
 CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")

@@ -2,11 +2,11 @@
 
 from deeplift_tf.layers.base import Layer as Layer
 from deeplift_tf.layers.base import Step as Step
+from deeplift_tf.layers.conv_transpose import ConvTranspose as ConvTranspose
 from deeplift_tf.layers.convolution import Conv as Conv
-from deeplift_tf.layers.convolution import ConvTranspose as ConvTranspose
-from deeplift_tf.layers.convolution import DepthwiseConv as DepthwiseConv
 from deeplift_tf.layers.dense import Dense as Dense
 from deeplift_tf.layers.dense import EinsumDense as EinsumDense
+from deeplift_tf.layers.depthwise import DepthwiseConv as DepthwiseConv
 from deeplift_tf.layers.given import Choice as Choice
 from deeplift_tf.layers.given import Mixture as Mixture
 from deeplift_tf.layers.given import Product as Product

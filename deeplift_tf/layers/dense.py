@@ -7,6 +7,7 @@ import dataclasses
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
+from deeplift_tf.layers.channels import each_channel
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.tensors import once, shape_of
 
@@ -71,10 +72,19 @@ class Dense(Linear):
 
     def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Dense | None:
         """Return the layer of a·y + b."""
-        if max(scale.shape.rank, shift.shape.rank) > 1:
+        a, b = each_channel(scale, -1), each_channel(shift, -1)
+        if a is None or b is None:
             return None
-        bias = shift if self.bias is None else self.bias * scale + shift
-        return Dense(self.kernel * scale, tf.broadcast_to(bias, self.kernel.shape[1:]))
+        bias = b if self.bias is None else self.bias * a + b
+        return Dense(self.kernel * a, tf.broadcast_to(bias, self.kernel.shape[1:]))
+
+    def of_scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Dense | None:
+        """Return the layer of a·x + b in place of x."""
+        a, b = each_channel(scale, -1), each_channel(shift, -1)
+        if a is None or b is None:
+            return None
+        bias = tf.reduce_sum(b[:, None] * self.kernel, 0)
+        return Dense(a[:, None] * self.kernel, bias if self.bias is None else self.bias + bias)
 
     def magnitude(self) -> Dense:
         """Return the layer of |W|."""
@@ -115,6 +125,28 @@ class EinsumDense(Linear):
         """Return einsum(x, W) + b."""
         y = self.linear(*inputs)
         return y if self.bias is None else y + self.bias
+
+    def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> EinsumDense | None:
+        """Return the layer of a·y + b."""
+        kernel = self.times(scale, self.equation.split("->")[1])
+        if kernel is None:
+            return None
+        return EinsumDense(self.equation, kernel, shift if self.bias is None else self.bias * scale + shift)
+
+    def of_scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> EinsumDense | None:
+        """Return the layer of a·x in place of x; one of a·x + b may have a bias for each position."""
+        kernel = None if tf.reduce_any(shift != 0) else self.times(scale, self.equation.split(",")[0])
+        return None if kernel is None else dataclasses.replace(self, kernel=kernel)
+
+    def times(self, values: tf.Tensor, term: str) -> tf.Tensor | None:
+        """Return W times constants that broadcast against the last axes of a term; None where W lacks one of them."""
+        known = term.strip().split("...")[-1]  # before an ellipsis, who knows which axis is which
+        names = known[-values.shape.rank :].rjust(values.shape.rank, "?") if values.shape.rank else ""
+        letters = "".join(name for name, size in zip(names, values.shape, strict=True) if size > 1)
+        kernel = self.equation.replace(" ", "").split("->")[0].split(",")[1]
+        if not set(letters) <= set(kernel):
+            return None
+        return tf.einsum(f"{kernel},{letters}->{kernel}", self.kernel, tf.squeeze(values))
 
     def magnitude(self) -> EinsumDense:
         """Return the layer of |W|."""

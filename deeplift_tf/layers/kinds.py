@@ -61,7 +61,11 @@ class Linear(Affine):
     kind = "Linear"
 
     def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Linear | None:
-        """Return the layer of a·y + b, for constants of each channel; None where they do not fit into its weights."""
+        """Return the layer of a·y + b, for constants that broadcast; None where they do not fit into its weights."""
+        return None
+
+    def of_scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Linear | None:
+        """Return the layer of a·x + b in place of x; None where the constants do not fit into its weights."""
         return None
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:

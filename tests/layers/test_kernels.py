@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,40 +16,59 @@ from deeplift_tf.rules import RESCALE
 from deeplift_tf.tensors import vjp
 
 CASES = [
-    (padding, dilation, size, window, channels)
-    for padding in ("valid", "same", "causal")
-    for dilation, size, window, channels in [
-        ((1,), (17,), (5,), 4),
-        ((1,), (16,), (4,), 1),
-        ((1,), (13,), (13,), 3),
-        ((3,), (17,), (4,), 7),
-        ((2,), (20,), (5,), 2),
-        ((1, 1), (9, 10), (3, 4), 3),
-        ((1, 1), (6, 11), (5, 2), 1),
-        ((2, 3), (11, 14), (3, 4), 5),
+    (padding, strides, dilation, size, window, channels)
+    for padding in ("valid", "same", "causal", "given")
+    for strides, dilation, size, window, channels in [
+        ((1,), (1,), (17,), (5,), 4),
+        ((1,), (1,), (16,), (4,), 1),
+        ((1,), (1,), (13,), (13,), 3),
+        ((1,), (1,), (13,), (4,), 6),
+        ((1,), (3,), (17,), (4,), 7),
+        ((1,), (2,), (20,), (5,), 2),
+        ((3,), (1,), (20,), (5,), 2),
+        ((2,), (1,), (11,), (3,), 5),
+        ((4,), (1,), (19,), (2,), 3),
+        ((1, 1), (1, 1), (9, 10), (3, 4), 3),
+        ((1, 1), (1, 1), (6, 11), (5, 2), 1),
+        ((1, 1), (2, 3), (11, 14), (3, 4), 5),
+        ((2, 2), (1, 1), (15, 16), (7, 7), 3),
+        ((2, 3), (1, 1), (10, 11), (3, 4), 4),
+        ((2, 2), (1, 1), (10, 11), (3, 4), 6),
+        ((4, 4), (1, 1), (8, 9), (4, 4), 3),
+        ((2, 1), (1, 1), (9, 8), (1, 3), 2),
     ]
     if padding != "causal" or len(size) == 1
 ]
 
 
-def plain_convolution(layer: Conv, x: tf.Tensor) -> tf.Tensor:
-    """TensorFlow's general function, which brings dilations down to plain convolutions that have a derivative."""
-    x, padding = layer.pad(x)
-    return tf.nn.convolution(x, layer.kernel, padding=padding, dilations=layer.dilation)
+def amounts_of(padding: str, reach: list[int]) -> Any:
+    """Padding as a layer has it: "causal" and "given" are amounts."""
+    if padding == "causal":
+        return ((reach[0], 0),)
+    return tuple((far, (far + 1) // 2) for far in reach) if padding == "given" else padding
 
 
-@pytest.mark.parametrize(("padding", "dilation", "size", "window", "channels"), CASES)
+@pytest.mark.parametrize(("padding", "strides", "dilation", "size", "window", "channels"), CASES)
 def test_transpose(
-    padding: str, dilation: Sequence[int], size: Sequence[int], window: Sequence[int], channels: int
+    padding: str,
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    size: Sequence[int],
+    window: Sequence[int],
+    channels: int,
 ) -> None:
     rng = np.random.default_rng(0)
     kernel = tf.constant(rng.normal(size=(*window, channels, 6)))
-    layer = Conv(kernel, None, (1,) * len(size), tuple(dilation), padding)
+    reach = [(length - 1) * rate for length, rate in zip(window, dilation, strict=True)]
+    layer = Conv(kernel, None, strides, dilation, amounts_of(padding, reach))
     x = tf.constant(rng.normal(size=(3, *size, channels)))
     step = Step((Difference(x, x),), (), Rows(), RESCALE)
-    multipliers = tf.constant(rng.normal(size=layer.forward(x).shape))
+    y = layer.forward(x)
+    plain = layer.differentiable()  # TensorFlow's general function, which has a derivative everywhere
+    np.testing.assert_allclose(y, plain.forward(x), rtol=0, atol=1e-13 * float(tf.reduce_max(tf.abs(y))))
+    multipliers = tf.constant(rng.normal(size=y.shape))
     (found,) = layer.transpose(step, multipliers)
-    (expected,) = vjp(lambda x: plain_convolution(layer, x), [x], multipliers)
+    (expected,) = vjp(plain.forward, [x], multipliers)
     assert found.shape == expected.shape
     # float64; sums of at most a hundred products in another order
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * float(tf.reduce_max(tf.abs(expected))))

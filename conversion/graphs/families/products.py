@@ -9,8 +9,9 @@ from deeplift_tf.conversion.graphs.families.scalars import edge_in
 from deeplift_tf.conversion.graphs.site import Site, converts
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
-from deeplift_tf.layers.convolution import Conv, Convolution, DepthwiseConv
+from deeplift_tf.layers.convolution import Conv, Convolution
 from deeplift_tf.layers.dense import Dense, EinsumDense
+from deeplift_tf.layers.depthwise import DepthwiseConv
 from deeplift_tf.layers.given import Mixture, Product
 from deeplift_tf.layers.merging import Contraction
 from deeplift_tf.layers.normalization import Scale
