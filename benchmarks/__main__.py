@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import click
 
 from benchmarks.cases import CASES, PUBLISHED
-from benchmarks.driver import ROOT, Driver, absent, jobs
+from benchmarks.driver import ROOT, Driver, Job, absent, found_already, jobs
 from benchmarks.results import Results, gather, write
 
-TASKS = ("time", "memory", "growth")
+WHAT = ("time", "growth", "floor", "memory")
 
 
 def chosen(names: str, known: tuple[str, ...]) -> list[str]:
@@ -31,9 +34,9 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
 
 @click.command()
 @click.option("--models", default=",".join(PUBLISHED), show_default=True, help="Networks, with commas.")
-@click.option("--what", default=",".join(TASKS), show_default=True, help="What is measured, with commas.")
+@click.option("--what", default=",".join(WHAT), show_default=True, help="What is measured, with commas.")
 @click.option("--processes", default=3, show_default=True, help="Processes over which medians of ratios are taken.")
-@click.option("--repeats", default=4, show_default=True, help="Repeats of each thing in a process.")
+@click.option("--repeats", default=5, show_default=True, help="Repeats of each thing in a process.")
 @click.option("--threads", default=2, show_default=True, help="Threads of each framework.")
 @click.option("--quick", is_flag=True, help="One process, two repeats: to see that it runs.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Other packages, where they are installed.")
@@ -60,11 +63,12 @@ def main(
             results = Results.read(readme)
             pages.write_between(ROOT / "README.md", "speed", pages.short(results))
             pages.write_between(ROOT / "benchmarks" / "README.md", "results", pages.whole(results))
+            pages.write_between(ROOT / "benchmarks" / "README.md", "floor", pages.floor(results))
             picture.draw(results, readme.with_suffix(".png"))
         if show:
             terminal.show(Results.read(show))
         return
-    names, tasks = chosen(models, tuple(CASES)), chosen(what, TASKS)
+    names, tasks = chosen(models, tuple(CASES)), chosen(what, WHAT)
     processes, repeats = (1, 2) if quick else (processes, repeats)
     measure(Driver(output, repeats, threads), names, tasks, processes, peers, resume)
     found = gather(output)
@@ -74,15 +78,22 @@ def main(
 
 
 def measure(driver: Driver, models: list[str], tasks: list[str], processes: int, peers: bool, resume: bool) -> None:
-    """Run all jobs, one after another."""
+    """Run all jobs."""
     if peers and absent():
         click.echo(f"left out, not installed: {', '.join(absent())} (pip install -e '.[bench]')")
-    asked = [job for job in jobs(models, tasks, processes, peers) if not (resume and (driver.raw / job.file).exists())]
+    asked = [job for job in jobs(models, tasks, processes, peers) if not (resume and found_already(driver.raw, job))]
     start = time.monotonic()
-    for index, job in enumerate(asked, 1):
-        failed = driver.run(job).get("failed", "")
+    for index, (job, found) in enumerate(finished(driver, asked), 1):
         seconds = f"{time.monotonic() - start:.0f} s"
-        click.echo(f"[{index}/{len(asked)}, {seconds}] {' '.join(map(str, job))} {failed}".rstrip())
+        click.echo(f"[{index}/{len(asked)}, {seconds}] {' '.join(map(str, job))} {found.get('failed', '')}".rstrip())
+
+
+def finished(driver: Driver, asked: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Run jobs one after another; at last those that measure memory, two at a time, since nothing is timed there."""
+    timed, memory = ([job for job in asked if (job.task == "memory") == last] for last in (False, True))
+    yield from ((job, driver.run(job)) for job in timed)
+    with ThreadPoolExecutor(2) as pool:
+        yield from zip(memory, pool.map(driver.run, memory), strict=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 NEEDS = {"tensorflow": ("tensorflow",), "torch": ("torch",), "shap": ("shap",)}
 PEERS = ("shap", "torch", "captum", "tangermeme")
 REMEMBERED = {  # things whose peak memory is measured
-    "tensorflow": ("gradient", "rescale", "rescale_20", "reveal_cancel"),
-    "torch": ("gradient", "captum_20", "tangermeme_20"),
+    "tensorflow": ("gradient", "rescale", "rescale_each", "rescale_20", "reveal_cancel"),
+    "torch": ("gradient", "captum_each", "captum_20", "tangermeme_20"),
     "shap": ("shap_20",),
 }
 GROWN = ("basset", "bpnet", "tiny")
@@ -30,7 +31,7 @@ class Job(NamedTuple):
     Attributes
     ----------
     task : str
-        "time", "memory" or "growth".
+        One of `results.TASKS`.
     framework, model : str
     part : int or str
         Which of several equal processes, or the thing whose memory is measured.
@@ -47,6 +48,12 @@ class Job(NamedTuple):
         return f"{self.task}.{self.framework}.{self.model}.{self.part}.json"
 
 
+def found_already(folder: Path, job: Job) -> bool:
+    """Whether a folder holds what a job found; one that failed is run again."""
+    path = folder / job.file
+    return path.exists() and "failed" not in json.loads(path.read_text(encoding="utf-8"))
+
+
 def absent() -> list[str]:
     """Return the peers that are not installed."""
     return [name for name in PEERS if not importlib.util.find_spec(name)]
@@ -60,16 +67,20 @@ def frameworks(peers: bool) -> list[str]:
 
 def jobs(models: Sequence[str], tasks: Sequence[str], processes: int, peers: bool) -> Iterator[Job]:
     """Return what there is to measure; the processes of one network lie far apart in time."""
-    if "time" in tasks:
-        for index in range(processes):
-            for model in models:
-                yield from (Job("time", framework, model, index) for framework in frameworks(peers))
-    if "memory" in tasks:
+    for index in range(processes):
         for model in models:
+            if "time" in tasks:
+                yield from (Job("time", framework, model, index) for framework in frameworks(peers))
+            if "growth" in tasks and model in GROWN:
+                yield Job("growth", "tensorflow", model, index)
+            if "floor" in tasks:
+                yield Job("floor", "tensorflow", model, index)
+    for model in models:
+        if "floor" in tasks:
+            yield Job("shares", "tensorflow", model)
+        if "memory" in tasks:
             for framework in frameworks(peers):
                 yield from (Job("memory", framework, model, thing) for thing in REMEMBERED[framework])
-    if "growth" in tasks:
-        yield from (Job("growth", "tensorflow", model) for model in models if model in GROWN)
 
 
 class Driver:
@@ -85,13 +96,14 @@ class Driver:
     def __init__(self, folder: Path, repeats: int, threads: int) -> None:
         self.raw, self.repeats, self.threads = folder / "raw", repeats, threads
         self.raw.mkdir(parents=True, exist_ok=True)
-        self._weights = tempfile.TemporaryDirectory()
+        self._weights, self._preparing = tempfile.TemporaryDirectory(), threading.Lock()
 
     def run(self, job: Job) -> dict[str, Any]:
         """Run a job in a process of its own, and keep what it finds."""
         weights = Path(self._weights.name) / f"{job.model}.npz"
-        if job.framework == "torch" and not weights.exists():
-            self._worker("prepare", job, weights)
+        with self._preparing:
+            if job.framework == "torch" and not weights.exists():
+                self._worker("prepare", job, weights)
         start = time.monotonic()
         result = {**job._asdict(), **self._worker(job.task, job, weights)}
         result["took"] = time.monotonic() - start
@@ -110,14 +122,15 @@ class Driver:
             "names": [job.part] if task == "memory" else [],
         }
         command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)]
-        done = subprocess.run(command, cwd=ROOT, env=self._environment(), capture_output=True, text=True, check=False)
+        environment = self._environment(1 if task == "shares" else self.threads)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             return {"failed": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300]}
         return json.loads(done.stdout.strip().splitlines()[-1])
 
-    def _environment(self) -> dict[str, str]:
-        count = str(self.threads)
+    @staticmethod
+    def _environment(count: int) -> dict[str, str]:
         threads = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "NUMBA")]
         threads += ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-        return {**os.environ, **dict.fromkeys(threads, count), **quiet}
+        return {**os.environ, **dict.fromkeys(threads, str(count)), **quiet}

@@ -12,7 +12,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.results import TITLES, Results
+from benchmarks.results import Results
+from benchmarks.rows import ROWS
 
 REGIONS, REFERENCES = 330_000, 20
 THING = "rescale_20"
@@ -57,7 +58,7 @@ def rows(cpu: Results, gpu: Results | None, times: float) -> Iterator[list[str]]
 
 def main(cpu: Path, gpu: Path | None, times: float) -> None:
     """Print the table, as Markdown."""
-    print(f"{REGIONS:,} regions x {REFERENCES} references, {TITLES[THING]}: hours\n")
+    print(f"{REGIONS:,} regions x {REFERENCES} references, {ROWS[THING].title}: hours\n")
     gpus = "8 GPUs" if gpu is not None else f"8 GPUs, if each is {times:g} times as fast"
     print(f"| network | ms for a pair | 1 machine | {gpus} | 100 workers like the machine |\n|---|---|---|---|---|")
     for row in rows(Results.read(cpu), None if gpu is None else Results.read(gpu), times):

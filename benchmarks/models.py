@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import layers
 
 from benchmarks.cases import TARGET, Case
@@ -94,8 +96,22 @@ def build(case: Case) -> keras.Model:
     return randomise(BUILDERS[case.name](case.shape), seed=1)
 
 
+def gradient_times_input(model: keras.Model, head: str | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function of gradient x input of the scored position, compiled by TensorFlow."""
+
+    @tf.function
+    def gradient(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = model(x, training=False)
+            target = (outputs[head] if head else outputs)[:, TARGET]
+        return tape.gradient(target, x) * x
+
+    return lambda x: gradient(tf.constant(x)).numpy()
+
+
 def with_one_output(model: keras.Model, case: Case) -> keras.Model:
-    """Return the model with the scored position as its only output: what SHAP needs not to explain all of them."""
+    """Return the model with the scored position, the first, alone: what SHAP needs not to explain all of them."""
     last: Any = model.get_layer(case.head or model.layers[-1].name)
     one = layers.Dense(1, name="one")
     alone = keras.Model(model.input, one(last.input))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from benchmarks.cases import SEVERAL, TARGET, TARGETS, Case, Data
+from benchmarks.models import gradient_times_input
 from benchmarks.timing import Thing, each_missed, mean_difference, median_apart, missed
 
 
@@ -30,7 +32,7 @@ class Ours:
         self.network = dl.convert(model)
         self._scores: dict[str, Any] = {}
         self._predict = tf.function(lambda x: model(x, training=False))
-        self._gradient = tf.function(self._gradient_of_target)
+        self._gradient = gradient_times_input(model, case.head)
 
     def things(self) -> dict[str, Callable[[], Thing]]:
         """Return how to make each thing, by name; some make a network first."""
@@ -39,6 +41,7 @@ class Ours:
             "predict": lambda: Thing(lambda: self.outputs(data.x), len(data.x)),
             "gradient": lambda: Thing(self.gradient, len(data.x)),
             "rescale": lambda: self.scores("rescale", data.shared),
+            "rescale_new": self.another_reference,
             "rescale_each": lambda: self.scores("rescale", data.each),
             "rescale_20": lambda: self.scores("rescale", data.several),
             "genomics_default": lambda: self.scores("genomics_default", data.shared),
@@ -67,14 +70,7 @@ class Ours:
 
     def gradient(self) -> np.ndarray:
         """Return gradient x input of the Keras model."""
-        return self._gradient(tf.constant(self.data.x)).numpy()
-
-    def _gradient_of_target(self, x: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            outputs = self.model(x, training=False)
-            target = (outputs[self.case.head] if self.case.head else outputs)[:, TARGET]
-        return tape.gradient(target, x) * x
+        return self._gradient(self.data.x)
 
     def differences(self, references: np.ndarray, head: str | None = None) -> np.ndarray:
         """Return the outputs of the Keras model less the mean over references, shape (N, outputs)."""
@@ -95,6 +91,16 @@ class Ours:
             return score(x, references, target=TARGET, output=self.case.head, batch_size=pairs)
 
         return Thing(call, pairs, lambda s: missed(s.contributions, self.differences(references)[:, TARGET]))
+
+    def another_reference(self) -> Thing:
+        """Return the scoring of the batch against a shared reference that is another one in each call."""
+        score, x, shared, turn = self.score("rescale"), self.data.x, self.data.shared, itertools.count()
+
+        def call() -> Any:
+            references = np.roll(shared, next(turn), 1)
+            return score(x, references, target=TARGET, output=self.case.head, batch_size=len(x))
+
+        return Thing(call, len(x), lambda s: missed(s.contributions, self.differences(shared)[:, TARGET]))
 
     def ten_targets(self) -> Thing:
         """Return the scoring of ten targets in one call."""

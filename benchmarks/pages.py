@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.aims import AIMS
 from benchmarks.cases import CASES
-from benchmarks.results import PEERS, TITLES, Line, Results
-from benchmarks.tables import NAMES, growth_rows, measured_on, our_rows, peer_rows, refusals
+from benchmarks.results import Line, Results
+from benchmarks.rows import BRIEF, PEER_ROWS, ROWS
+from benchmarks.tables import (
+    NAMES,
+    floor_rows,
+    growth_rows,
+    measured_on,
+    our_rows,
+    peer_rows,
+    refusals,
+    share_rows,
+)
 
 
 def short(results: Results) -> str:
@@ -16,12 +25,14 @@ def short(results: Results) -> str:
     models = results.models
     heads = [f"{NAMES[name]}, {CASES[name].batch}" for name in models]
     rows = [["multiple of gradient x input", *heads]]
-    rows += [[TITLES[thing], *(ratio(results.line(model, thing)) for model in models)] for thing in AIMS]
+    rows += [[ROWS[thing].title, *(ratio(results.line(model, thing)) for model in models)] for thing in BRIEF]
     parts = [as_markdown(rows)]
-    peers = [thing for thing in PEERS if any(results.peer_line(model, thing) for model in models)]
+    peers = [thing for thing in PEER_ROWS if any(results.peer_line(model, thing) for model in models)]
     if peers:
         rows = [["time for a pair, over ours", *heads]]
-        rows += [[TITLES[thing], *(factor(results.peer_line(model, thing)) for model in models)] for thing in peers]
+        rows += [
+            [PEER_ROWS[thing].title, *(factor(results.peer_line(model, thing)) for model in models)] for thing in peers
+        ]
         parts.append(as_markdown(rows))
     return "\n".join([*parts, measured_on(results)])
 
@@ -32,9 +43,14 @@ def whole(results: Results) -> str:
     if len(peer_rows(results)) > 1:
         parts.append(as_markdown(peer_rows(results)))
     parts += [f"{line}\n" for line in refusals(results)]
-    for job in results.growth():
-        parts += [f"{NAMES[job['model']]}, milliseconds:\n", as_markdown(growth_rows(job))]
+    for model, found in results.growth():
+        parts += [f"{NAMES[model]}, milliseconds:\n", as_markdown(growth_rows(found))]
     return "\n".join(parts)
+
+
+def floor(results: Results) -> str:
+    """Return the tables of the floor, and of where the time goes."""
+    return "\n".join(as_markdown(rows) for rows in (floor_rows(results), share_rows(results)))
 
 
 def ratio(line: Line | None) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.aims import AIMS
 from benchmarks.cases import CASES
-from benchmarks.results import PEERS, TITLES, Line, Results, cost
-from benchmarks.tables import GROWN, NAMES
+from benchmarks.results import Line, Results, cost
+from benchmarks.rows import BRIEF, PEER_ROWS
+from benchmarks.tables import GROWN, NAMES, title
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # Okabe and Ito: told apart by every eye
 LINES = {"gradient": "#888888", "rescale": "#0072b2", "rescale_each": "#56b4e9", "reveal_cancel": "#e69f00"}
@@ -28,22 +28,21 @@ def draw(results: Results, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    grown = results.growth()
+    grown = [*results.growth()]
     rows = 1 + len(grown)
     figure = plt.figure(figsize=(15, 5.6 + 3.2 * len(grown)), layout="constrained")
     heights = [5.6, *[3.2] * len(grown)]
     parts = figure.subfigures(rows, 1, height_ratios=heights, squeeze=False)[:, 0]
     left, right = parts[0].subplots(1, 2, gridspec_kw={"width_ratios": [3, 2]})
-    things = [*AIMS]
-    bars(left, results, things, results.line, lambda line: line.ratio)
+    bars(left, results, BRIEF, results.line, lambda line: line.ratio)
     left.axvline(1, color="#444444", linewidth=0.8)
     left.set(xlabel="multiple of gradient x input (ticks: aims)", title="deeplift_tf")
-    bars(right, results, [*PEERS], results.peer_line, lambda line: line.factor or 0)
+    bars(right, results, [*PEER_ROWS], results.peer_line, lambda line: line.factor or 0)
     right.set(xlabel="time for a pair, over ours (ticks: aims; hatched: wrong sums)", title="other packages")
     right.axvline(1, color="#444444", linewidth=0.8)
     left.legend(loc="lower right", frameon=False)
-    for part, job in zip(parts[1:], grown, strict=True):
-        growth(part, job["model"], job["found"])
+    for part, (model, found) in zip(parts[1:], grown, strict=True):
+        growth(part, model, found)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -74,7 +73,7 @@ def bars(
                 end = line.aim
             axes.text(end, y, text, va="center", fontsize=7)
             label = "_"
-    axes.set_yticks(range(len(things)), [TITLES[thing].replace(", ", ",\n", 1) for thing in things], fontsize=8)
+    axes.set_yticks(range(len(things)), [title(thing).replace(", ", ",\n", 1) for thing in things], fontsize=8)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.aims import AIMS, PEER_AIMS
 from benchmarks.cases import CASES
+from benchmarks.rows import PEER_ROWS, ROWS
 
+TASKS = ("time", "memory", "growth", "floor", "shares")
 WRONG = 1e-3  # above this, scores do not add up, and the time is no result
 TIES = 1e-2  # for gradients: a ReLU or pooling window that is a tie but for rounding settles otherwise, in Keras too
-
-TITLES = {
-    "predict": "prediction",
-    "gradient": "gradient x input",
-    "own_gradient": "gradient rule, our network",
-    "rescale": "Rescale, shared reference",
-    "rescale_each": "Rescale, one reference each",
-    "rescale_20": "Rescale, 20 references each, a pair",
-    "genomics_default": "genomics default, shared",
-    "reveal_cancel": "RevealCancel everywhere, shared",
-    "ten_targets": "10 targets in one call, against 10",
-    "against_own": "Rescale, shared, against our gradient rule",
-    "shap_20": "SHAP DeepExplainer, 20 shared",
-    "captum_each": "Captum DeepLift, one each",
-    "captum_20": "Captum DeepLiftShap, 20 shared",
-    "tangermeme_20": "tangermeme deep_lift_shap, 20 each",
-}
-PEERS = {"shap_20": "shap", "captum_each": "torch", "captum_20": "torch", "tangermeme_20": "torch"}  # measured in
-OURS = {
-    "shap_20": "rescale_20",
-    "captum_each": "rescale_each",
-    "captum_20": "rescale_20",
-    "tangermeme_20": "rescale_20",
-}
 
 
 class Line(NamedTuple):
@@ -77,15 +54,46 @@ class Line(NamedTuple):
         return self.error is not None and not self.error <= (TIES if self.thing == "own_gradient" else WRONG)
 
 
+class Floor(NamedTuple):
+    """What the products of a network take alone, beside a call under Rescale; milliseconds for an example.
+
+    Attributes
+    ----------
+    model : str
+    forward, back, reference : float
+        Of the examples, and of the only reference of the batch.
+    rescale, ratio : float
+        Of the call, and over the sum of the three.
+    spread : tuple of float
+        Smallest and largest ratio among the processes.
+    shares : dict of str to float
+        Of the time of all operations in the call, as `shares.shares` has them.
+    """
+
+    model: str
+    forward: float
+    back: float
+    reference: float
+    rescale: float
+    ratio: float
+    spread: tuple[float, float]
+    shares: dict[str, float]
+
+    @property
+    def floor(self) -> float:
+        """What the products take."""
+        return self.forward + self.back + self.reference
+
+
 def gather(folder: Path) -> dict[str, Any]:
     """Return what all jobs of a folder found, in one dict; see `Results`."""
-    found: dict[str, Any] = {"facts": [], "time": [], "memory": [], "growth": []}
+    found: dict[str, Any] = {"facts": [], **{task: [] for task in TASKS}}
     for path in sorted((folder / "raw").glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
-        facts = result.pop("facts", None)
-        if facts and facts not in found["facts"]:
+        facts, task = result.pop("facts", None), result.pop("task")
+        if facts and facts not in found["facts"] and task != "shares":  # those are of one thread
             found["facts"].append(facts)
-        found[result.pop("task")].append(_rounded(result))
+        found[task].append(_rounded(result))
     return found
 
 
@@ -110,7 +118,7 @@ class Results:
     Parameters
     ----------
     found : dict
-        facts: list of dicts, one for each kind of process; time, memory, growth: list of what each job found.
+        facts: list of dicts, one for each kind of process; the `TASKS`: list of what each job found.
     """
 
     def __init__(self, found: dict[str, Any]) -> None:
@@ -124,7 +132,7 @@ class Results:
     @property
     def models(self) -> list[str]:
         """Names of the networks that were measured, in order."""
-        known = {job["model"] for job in self.found["time"]}
+        known = {job["model"] for task in TASKS for job in self.found.get(task, ())}
         return [name for name in CASES if name in known]
 
     def processes(self, framework: str = "tensorflow") -> int:
@@ -134,36 +142,32 @@ class Results:
     def lines(self) -> Iterator[Line]:
         """Return our lines, one for each network and thing."""
         for model in self.models:
-            for thing in ("predict", "gradient", "own_gradient", *AIMS):
+            for thing in ROWS:
                 if line := self.line(model, thing):
                     yield line
 
     def peer_lines(self) -> Iterator[Line]:
         """Return the lines of other packages."""
         for model in self.models:
-            for thing in PEERS:
+            for thing in PEER_ROWS:
                 if line := self.peer_line(model, thing):
                     yield line
 
     def line(self, model: str, thing: str) -> Line | None:
         """Return one of our lines, where it was measured."""
-        numerator = "rescale" if thing == "against_own" else thing
+        row = ROWS[thing]
+        measured = row.of or thing
         runs = [job["found"] for job in self._jobs(model, "tensorflow")]
-        runs = [things for things in runs if "seconds" in things.get(numerator, {})]
+        runs = [things for things in runs if all("seconds" in things.get(each, {}) for each in (measured, row.over))]
         if not runs:
             return None
-        base = {"against_own": "own_gradient", "ten_targets": "one_of_ten"}.get(thing, "gradient")
-        times = 10 if thing == "ten_targets" else 1
-        ratios = [seconds(run, numerator) / (times * self._base(run, base)) for run in runs]
-        return self._line(model, thing, runs, numerator, ratios, AIMS.get(thing, {}).get(model))
-
-    @staticmethod
-    def _base(run: dict[str, Any], base: str) -> float:
-        return seconds(run, base if base in run else "rescale")  # where the ten targets lie in the scored output
+        ratios = [seconds(run, measured) / (row.calls * seconds(run, row.over)) for run in runs]
+        return self._line(model, thing, runs, measured, ratios, row.aims.get(model))
 
     def peer_line(self, model: str, thing: str) -> Line | None:
         """Return the line of another package, where it was measured or refused."""
-        jobs = self._jobs(model, PEERS[thing])
+        row = PEER_ROWS[thing]
+        jobs = self._jobs(model, row.framework)
         runs = [job["found"] for job in jobs if thing in job["found"]]
         if not runs:
             return None
@@ -171,8 +175,8 @@ class Results:
         if refused:
             return Line(model, thing, 0, 0, None, None, (0, 0), failed=refused[0])
         ratios = [seconds(run, thing) / seconds(run, "gradient") for run in runs]
-        line = self._line(model, thing, runs, thing, ratios, PEER_AIMS[thing].get(model))
-        ours = self.line(model, OURS[thing])
+        line = self._line(model, thing, runs, thing, ratios, row.aims.get(model))
+        ours = self.line(model, row.ours)
         return line._replace(factor=line.milliseconds / ours.milliseconds if ours else None)
 
     def _line(
@@ -185,19 +189,29 @@ class Results:
 
     def memory(self, model: str, framework: str, thing: str) -> float | None:
         """Return the peak memory of a thing in MB, where it was measured."""
-        for job in self.found["memory"]:
-            if (job["model"], job["framework"], job["part"]) == (model, framework, thing) and job.get("found"):
+        for job in self._jobs(model, framework, "memory"):
+            if job["part"] == thing:
                 return job["found"][thing] / 1e6
         return None
 
-    def growth(self) -> list[dict[str, Any]]:
-        """Return what was found about growth, one for each network."""
-        return [job for job in self.found["growth"] if job.get("found")]
+    def growth(self) -> Iterator[tuple[str, Any]]:
+        """Return for each network what was found about growth, with the median seconds of each process."""
+        for model in self.models:
+            if runs := [job["found"] for job in self._jobs(model, "tensorflow", "growth")]:
+                yield model, {axis: [*map(_together, *(run[axis] for run in runs))] for axis in runs[0]}
 
-    def _jobs(self, model: str, framework: str) -> list[dict[str, Any]]:
+    def floors(self) -> Iterator[Floor]:
+        """Return the floor of each network that was measured."""
+        for model in self.models:
+            runs = [job["found"] for job in self._jobs(model, "tensorflow", "floor")]
+            shares = [job["found"] for job in self._jobs(model, "tensorflow", "shares")]
+            if runs:
+                yield floor_of(model, runs, shares[0] if shares else {})
+
+    def _jobs(self, model: str, framework: str, task: str = "time") -> list[dict[str, Any]]:
         return [
             job
-            for job in self.found["time"]
+            for job in self.found.get(task, ())
             if job["model"] == model and job["framework"] == framework and job.get("found")
         ]
 
@@ -205,6 +219,25 @@ class Results:
 def seconds(run: dict[str, Any], thing: str) -> float:
     """Return the median seconds of a thing in one process, for an example or a pair."""
     return statistics.median(run[thing]["seconds"]) / run[thing]["pairs"]
+
+
+def floor_of(model: str, runs: Sequence[Any], shares: dict[str, float]) -> Floor:
+    """Return the floor of a network, medians of what several processes found."""
+    each = [[1000 * sum(passes) / run["pairs"] for passes in zip(*run["layers"].values(), strict=True)] for run in runs]
+    rescale = [1000 * run["rescale"] / run["pairs"] for run in runs]
+    ratios = [time / max(sum(passes), 1e-9) for time, passes in zip(rescale, each, strict=True)]
+    forward, back, reference = (statistics.median(times) for times in zip(*each, strict=True))
+    middle, spread = statistics.median(rescale), (min(ratios), max(ratios))
+    return Floor(model, forward, back, reference, middle, statistics.median(ratios), spread, shares)
+
+
+def _together(*points: Any) -> dict[str, Any]:
+    """Return a point of the growth with the medians of several processes as its seconds."""
+    things = {
+        name: {"pairs": found["pairs"], "seconds": [statistics.median(p["things"][name]["seconds"]) for p in points]}
+        for name, found in points[0]["things"].items()
+    }
+    return {"count": points[0]["count"], "things": things}
 
 
 def worst(errors: Iterable[float]) -> float | None:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from benchmarks.cases import SEVERAL, Case, Data
-from benchmarks.models import with_one_output
+from benchmarks.models import gradient_times_input, with_one_output
 from benchmarks.timing import Thing, missed
 
 
@@ -26,21 +25,11 @@ class ShapPeer:
 
     def __init__(self, case: Case, model: keras.Model, data: Data) -> None:
         self.case, self.data, self.model = case, data, with_one_output(model, case)
-        self._gradient = tf.function(self._gradient_of_target)
 
     def things(self) -> dict[str, Callable[[], Thing]]:
         """Return how to make each thing, by name; a failed call of SHAP leaves gradients broken, so it comes last."""
-        return {"gradient": lambda: Thing(self.gradient, len(self.data.x)), "shap_20": self.shap_20}
-
-    def gradient(self) -> Any:
-        """Return gradient x input."""
-        return self._gradient(tf.constant(self.data.x)).numpy()
-
-    def _gradient_of_target(self, x: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            target = self.model(x, training=False)[:, 0]
-        return tape.gradient(target, x) * x
+        gradient, x = gradient_times_input(self.model), self.data.x
+        return {"gradient": lambda: Thing(lambda: gradient(x), len(x)), "shap_20": self.shap_20}
 
     def shap_20(self) -> Thing:
         """Return DeepExplainer with the background of the first example for all of them."""

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.results import PEERS, TITLES, Line, Results, cost
+from benchmarks.results import TASKS, Line, Results, cost
+from benchmarks.rows import PEER_ROWS, ROWS
 
 NAMES = {"basset": "Basset-like", "bpnet": "BPNet-like", "vgg": "VGG-like", "resnet50": "ResNet50"}
 NAMES |= {"transformer": "transformer", "tiny": "tiny"}
 HEADS = ["network", "what", "ms", "x gradient", "range", "aim", "sums miss by", "peak MB"]
+FLOOR_HEADS = ["network", "F", "B", "reference", "floor", "Rescale, shared", "over the floor", "range"]
+SHARE_HEADS = ["network", "products forward", "of the reference", "back", "the rest"]
+PRODUCTS, PASSES = ("convolution", "dense", "contraction"), ("forward", "reference", "backward")
+GROUPS = {  # what the layers of a module do
+    "kinds": "slopes",
+    "pooling": "pooling",
+    "merging": "sums",
+    "reshaping": "cropping and reshaping",
+    "norms": "layer normalisation",
+    "normalization": "scales",
+    "softmax": "softmax",
+    "between": "start and end",
+}
 PEER_HEADS = [*HEADS[:5], "over ours", *HEADS[5:]]
 GROWN = {
     "gradient": "gradient x input",
@@ -29,18 +44,56 @@ def peer_rows(results: Results) -> list[list[str]]:
     """Return the lines of other packages under their heads; heads alone where there are none."""
     rows = [PEER_HEADS]
     for line in results.peer_lines():
-        rows.append(peer_cells(line, results.memory(line.model, PEERS[line.thing], line.thing)))
+        rows.append(peer_cells(line, results.memory(line.model, PEER_ROWS[line.thing].framework, line.thing)))
     return rows
 
 
-def growth_rows(job: dict[str, Any]) -> list[list[str]]:
+def floor_rows(results: Results) -> list[list[str]]:
+    """Return the floor of each network under heads, milliseconds for an example; heads alone where there is none."""
+    rows = [FLOOR_HEADS]
+    for each in results.floors():
+        times = (each.forward, each.back, each.reference, each.floor, each.rescale)
+        low, high = each.spread
+        rows.append([NAMES[each.model], *map("{:.2f}".format, (*times, each.ratio)), f"{low:.2f}-{high:.2f}"])
+    return rows
+
+
+def share_rows(results: Results) -> list[list[str]]:
+    """Return the shares of products, pass by pass, and of the largest of the rest, under heads."""
+    rows = [SHARE_HEADS]
+    for each in results.floors():
+        if not each.shares:
+            continue
+        products = [sum(each.shares.get(f"{name}, {way}", 0) for name in PRODUCTS) for way in PASSES]
+        rows.append([NAMES[each.model], *map("{:.0%}".format, products), ", ".join(the_rest(each.shares))])
+    return rows
+
+
+def the_rest(shares: Mapping[str, float]) -> Iterator[str]:
+    """Return the groups that are no products, the largest first, down to half a percent."""
+    groups: defaultdict[str, float] = defaultdict(float)
+    for name, share in shares.items():
+        module = name.split(", ")[0]
+        if module not in PRODUCTS:
+            groups[GROUPS.get(module, module)] += share
+    largest = sorted(groups.items(), key=lambda group: -group[1])
+    return (f"{name} {share:.0%}" for name, share in largest if share >= 0.005)
+
+
+def growth_rows(found: dict[str, Any]) -> list[list[str]]:
     """Return how cost grows along each axis under heads: milliseconds for an example, a pair, or a target of one."""
     rows = [["for one", "with", *GROWN.values()]]
-    for axis, points in job["found"].items():
+    for axis, points in found.items():
         for point in points:
             costs = (f"{cost(axis, point, thing):.2f}" if thing in point["things"] else "" for thing in GROWN)
             rows.append([UNITS[axis], f"{axis} {point['count']}", *costs])
     return rows
+
+
+def title(thing: str) -> str:
+    """Return what the row of a thing is called."""
+    row = ROWS.get(thing) or PEER_ROWS.get(thing)
+    return row.title if row else thing
 
 
 def cells(line: Line, memory: float | None) -> list[str]:
@@ -48,7 +101,7 @@ def cells(line: Line, memory: float | None) -> list[str]:
     low, high = line.spread
     return [
         NAMES[line.model],
-        TITLES[line.thing],
+        title(line.thing),
         f"{line.milliseconds:.2f}",
         f"{line.ratio:.2f}",
         f"{low:.2f}-{high:.2f}",
@@ -61,7 +114,7 @@ def cells(line: Line, memory: float | None) -> list[str]:
 def peer_cells(line: Line, memory: float | None) -> list[str]:
     """Return the cells of a line of another package."""
     if line.failed:
-        return [NAMES[line.model], TITLES[line.thing], "", "", "", "refuses", "", "", ""]
+        return [NAMES[line.model], title(line.thing), "", "", "", "refuses", "", "", ""]
     made = cells(line, memory)
     return [*made[:5], f"{line.factor:.1f}" if line.factor else "", *made[5:]]
 
@@ -79,10 +132,10 @@ def refusals(results: Results) -> Iterator[str]:
     for job in results.found["time"]:
         for thing, found in job.get("found", {}).items():
             if "failed" in found:
-                said[f"{NAMES[job['model']]}, {TITLES.get(thing, thing)}, refuses: {found['failed']}"] = None
+                said[f"{NAMES[job['model']]}, {title(thing)}, refuses: {found['failed']}"] = None
     yield from said
-    for task in ("time", "memory", "growth"):
-        for job in results.found[task]:
+    for task in TASKS:
+        for job in results.found.get(task, ()):
             if "failed" in job:
                 yield f"{task} {job['framework']} {job['model']} {job['part']} failed: {job['failed']}"
 

@@ -8,7 +8,16 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks.results import Line, Results
-from benchmarks.tables import NAMES, growth_rows, measured_on, our_rows, peer_rows, refusals
+from benchmarks.tables import (
+    NAMES,
+    floor_rows,
+    growth_rows,
+    measured_on,
+    our_rows,
+    peer_rows,
+    refusals,
+    share_rows,
+)
 
 
 def show(results: Results) -> None:
@@ -19,9 +28,11 @@ def show(results: Results) -> None:
     console.print(table("deeplift_tf", our_rows(results), [colour(line, missed_aim(line)) for line in ours]))
     if peers:
         console.print(table("other packages", peer_rows(results), [colour(line, less(line)) for line in peers]))
-    for job in results.growth():
-        rows = growth_rows(job)
-        console.print(table(f"{NAMES[job['model']]}: milliseconds", rows, [""] * len(rows[1:])))
+    plain = {f"{NAMES[model]}: milliseconds": growth_rows(found) for model, found in results.growth()}
+    plain |= {"the floor: milliseconds": floor_rows(results), "where the time goes": share_rows(results)}
+    for title, rows in plain.items():
+        if rows[1:]:
+            console.print(table(title, rows, [""] * len(rows[1:])))
     for refusal in refusals(results):
         console.print(refusal, style="red")
 

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-LONG = 4.0  # seconds of one thing after which it is not repeated more than ENOUGH
-ENOUGH = 2
+LONG = 3.0  # seconds of one thing after which it is not repeated any more
 
 
 class Thing(NamedTuple):
@@ -44,7 +43,7 @@ def interleaved(things: Mapping[str, Thing], repeats: int) -> dict[str, dict[str
     for _ in range(repeats):
         for name, thing in working.items():
             seconds = found[name]["seconds"]
-            if len(seconds) < ENOUGH or sum(seconds) < LONG:
+            if sum(seconds) < LONG:
                 seconds.append(_seconds(thing.call)[0])
     return found
 

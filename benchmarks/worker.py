@@ -63,6 +63,14 @@ def measured(task: str, framework: str, case: Case, weights: Path, repeats: int,
         from benchmarks.growth import grown
 
         return grown(case, repeats)
+    if task == "floor":
+        from benchmarks.floor import floor
+
+        return floor(case, repeats)
+    if task == "shares":
+        from benchmarks.shares import shares
+
+        return shares(case)
     made = {name: make for name, make in things_in(framework, case, weights).items() if not names or name in names}
     if task == "time":
         return interleaved({name: make() for name, make in made.items()}, repeats)

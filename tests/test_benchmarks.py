@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 from benchmarks import pages
-from benchmarks.aims import AIMS, PEER_AIMS
 from benchmarks.cases import CASES, PUBLISHED, data_of
-from benchmarks.results import OURS, PEERS, Results, gather
+from benchmarks.driver import Job, found_already
+from benchmarks.results import Results, gather
+from benchmarks.rows import PEER_ROWS, ROWS
 from benchmarks.timing import Thing, interleaved, missed
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one quick run of the command leaves."""
     path = tmp_path_factory.mktemp("benchmark")
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--models", "tiny", "--what", "time", "--no-peers"]
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--models", "tiny", "--what", "time,floor", "--no-peers"]
     done = subprocess.run([*command, "-o", str(path)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Rescale, shared reference" in done.stdout
@@ -36,10 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_command_measures_everything(folder: Path) -> None:
     results = Results.read(folder / "results.json")
     measured = {line.thing: line for line in results.lines()}
-    assert set(measured) == {"predict", "gradient", "own_gradient", *AIMS}
+    assert set(measured) == set(ROWS)
     assert measured["gradient"].ratio == 1
     assert all(line.milliseconds > 0 and line.ratio > 0 for line in measured.values())
-    assert all(line.error is not None and line.error < 1e-5 for name, line in measured.items() if name in AIMS)
+    assert all(line.error is not None and line.error < 1e-5 for name, line in measured.items() if ROWS[name].brief)
+    (floor,) = results.floors()
+    assert floor.rescale > floor.floor
+    assert {"convolution, forward", "convolution, reference", "convolution, backward"} < set(floor.shares)
+    assert sum(floor.shares.values()) == pytest.approx(1, abs=1e-4)
     assert (folder / "results.png").stat().st_size > 10_000
     (facts,) = results.found["facts"]
     assert facts["threads"] == 2
@@ -76,6 +82,7 @@ def made_up(ours: dict[str, Any], torch: dict[str, Any], path: Path) -> Results:
 
 def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     ours = {"gradient": ([1.0, 2.0, 9.0], 2, None), "rescale": ([3.0], 2, 0.5), "ten_targets": ([15.0], 2, 0.0)}
+    ours["one_of_ten"] = ([3.0], 2, 0.0)
     ours["rescale_20"] = ([10.0], 40, 1e-6)
     results = made_up(
         ours, {"gradient": ([4.0], 2, None), "captum_20": ([40.0], 40, 1e-6), "captum_each": None}, tmp_path
@@ -83,7 +90,7 @@ def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     rescale, captum = results.line("basset", "rescale"), results.peer_line("basset", "captum_20")
     assert rescale
     assert captum
-    assert (rescale.milliseconds, rescale.ratio, rescale.aim) == (3000, 1.5, AIMS["rescale"]["basset"])
+    assert (rescale.milliseconds, rescale.ratio, rescale.aim) == (3000, 1.5, ROWS["rescale"].aims["basset"])
     assert rescale.wrong
     assert pages.ratio(rescale) == "wrong"
     assert captum.ratio == 0.5
@@ -95,6 +102,25 @@ def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     assert refused
     assert pages.factor(refused) == "refuses"
     assert results.line("basset", "reveal_cancel") is None
+
+
+def test_growth_is_the_median_of_processes(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for part, seconds in enumerate(([1.0, 9.0], [2.0], [7.0, 8.0, 9.0])):
+        found = {"batch": [{"count": 4, "things": {"rescale": {"pairs": 4, "seconds": seconds}}}]}
+        job = {"task": "growth", "framework": "tensorflow", "model": "basset", "part": part, "found": found}
+        (tmp_path / "raw" / f"{part}.json").write_text(json.dumps(job), encoding="utf-8")
+    ((model, grown),) = Results(gather(tmp_path)).growth()
+    assert model == "basset"
+    assert statistics.median(grown["batch"][0]["things"]["rescale"]["seconds"]) == 5
+
+
+def test_a_job_that_failed_is_run_again(tmp_path: Path) -> None:
+    job = Job("time", "tensorflow", "tiny")
+    assert not found_already(tmp_path, job)
+    for text, has in (({"failed": "Killed"}, False), ({"found": {}}, True)):
+        (tmp_path / job.file).write_text(json.dumps(text), encoding="utf-8")
+        assert found_already(tmp_path, job) is has
 
 
 def test_a_thing_that_raises_is_a_finding() -> None:
@@ -121,8 +147,9 @@ def test_data_is_the_same_in_every_process() -> None:
 
 
 def test_aims_are_of_what_is_measured() -> None:
-    assert set(PEER_AIMS) == set(PEERS) == set(OURS)
-    assert {model for aims in (*AIMS.values(), *PEER_AIMS.values()) for model in aims} <= set(PUBLISHED)
+    aims = [row.aims for row in ROWS.values()] + [row.aims for row in PEER_ROWS.values()]
+    assert {model for each in aims for model in each} <= set(PUBLISHED)
+    assert {row.ours for row in PEER_ROWS.values()} <= set(ROWS)
 
 
 def test_the_twin_predicts_as_the_model(tmp_path: Path) -> None:
