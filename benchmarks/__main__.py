@@ -12,7 +12,8 @@ import click
 
 from benchmarks.cases import CASES, PUBLISHED
 from benchmarks.driver import ROOT, Driver, Job, absent, found_already, jobs
-from benchmarks.results import Results, gather, write
+from benchmarks.gathering import gather, write
+from benchmarks.results import Results
 
 WHAT = ("time", "growth", "floor", "memory")
 

@@ -31,7 +31,7 @@ class Job(NamedTuple):
     Attributes
     ----------
     task : str
-        One of `results.TASKS`.
+        One of `gathering.TASKS`.
     framework, model : str
     part : int or str
         Which of several equal processes, or the thing whose memory is measured.

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.cases import TARGET, Case, data_of
+from benchmarks.memory import held
 from benchmarks.models import build
 from benchmarks.ours import Ours
 from benchmarks.timing import Thing, interleaved
@@ -37,7 +38,9 @@ def floor(case: Case, repeats: int) -> dict[str, Any]:
     -------
     dict
         layers: for each name the seconds forward, back, and of the reference; rescale: the seconds of a call under
-        Rescale with a shared reference; pairs: how many examples that all is for.
+        Rescale with a shared reference; pairs: how many examples that all is for; values: bytes of the values of all
+        layers, for the examples and the reference; held: bytes that a call under Rescale, and one of the gradient of
+        the Keras model, hold at most.
     """
     ours = Ours(case, build(case), data_of(case))
     graph = simplified(ours)
@@ -49,7 +52,20 @@ def floor(case: Case, repeats: int) -> dict[str, Any]:
     rescale = ours.scores("rescale", ours.data.shared)
     found = interleaved({**things, "rescale": rescale}, repeats)
     medians = {name: statistics.median(each["seconds"]) for name, each in found.items()}
-    return {"layers": by_layer(medians), "rescale": medians["rescale"], "pairs": rescale.pairs}
+    made = [np.asarray(each[Edge(node.name)]).nbytes for each in (x, reference) for node in graph.nodes]
+    return {
+        "layers": by_layer(medians),
+        "rescale": medians["rescale"],
+        "pairs": rescale.pairs,
+        "values": sum(made),
+        "held": {"rescale": held(rescale.call), "gradient": held(after_first(ours.gradient))},
+    }
+
+
+def after_first(call: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a call that has been made once, so that it traces no more."""
+    call()
+    return call
 
 
 def simplified(ours: Ours) -> Graph:

@@ -12,6 +12,7 @@ from benchmarks.tables import (
     NAMES,
     floor_rows,
     growth_rows,
+    held_rows,
     measured_on,
     our_rows,
     peer_rows,
@@ -49,8 +50,8 @@ def whole(results: Results) -> str:
 
 
 def floor(results: Results) -> str:
-    """Return the tables of the floor, and of where the time goes."""
-    return "\n".join(as_markdown(rows) for rows in (floor_rows(results), share_rows(results)))
+    """Return the tables of the floor, and of where the time and the memory go."""
+    return "\n".join(as_markdown(rows(results)) for rows in (floor_rows, share_rows, held_rows))
 
 
 def ratio(line: Line | None) -> str:

@@ -1,4 +1,4 @@
-"""What the processes found, gathered: medians of repeats, and medians of processes."""
+"""The numbers of the tables: medians of repeats, and medians of processes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.cases import CASES
+from benchmarks.gathering import TASKS
 from benchmarks.rows import PEER_ROWS, ROWS
 
-TASKS = ("time", "memory", "growth", "floor", "shares")
 WRONG = 1e-3  # above this, scores do not add up, and the time is no result
 TIES = 1e-2  # for gradients: a ReLU or pooling window that is a tie but for rounding settles otherwise, in Keras too
 
@@ -68,6 +68,10 @@ class Floor(NamedTuple):
         Smallest and largest ratio among the processes.
     shares : dict of str to float
         Of the time of all operations in the call, as `shares.shares` has them.
+    values : float
+        MB of the values of all layers.
+    held : dict of str to float
+        MB that a call holds at most, Rescale and gradient.
     """
 
     model: str
@@ -78,38 +82,13 @@ class Floor(NamedTuple):
     ratio: float
     spread: tuple[float, float]
     shares: dict[str, float]
+    values: float
+    held: dict[str, float]
 
     @property
     def floor(self) -> float:
         """What the products take."""
         return self.forward + self.back + self.reference
-
-
-def gather(folder: Path) -> dict[str, Any]:
-    """Return what all jobs of a folder found, in one dict; see `Results`."""
-    found: dict[str, Any] = {"facts": [], **{task: [] for task in TASKS}}
-    for path in sorted((folder / "raw").glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        facts, task = result.pop("facts", None), result.pop("task")
-        if facts and facts not in found["facts"] and task != "shares":  # those are of one thread
-            found["facts"].append(facts)
-        found[task].append(_rounded(result))
-    return found
-
-
-def write(found: dict[str, Any], path: Path) -> None:
-    """Write what was gathered as JSON, a job on each line."""
-    parts = [f'"{task}": [\n' + ",\n".join(map(json.dumps, jobs)) + "\n]" for task, jobs in found.items()]
-    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-
-
-def _rounded(value: Any) -> Any:
-    """Return the value with its floats to six digits, which is more than is measured."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {key: _rounded(part) for key, part in value.items()}
-    return [_rounded(part) for part in value] if isinstance(value, list) else value
 
 
 class Results:
@@ -228,7 +207,9 @@ def floor_of(model: str, runs: Sequence[Any], shares: dict[str, float]) -> Floor
     ratios = [time / max(sum(passes), 1e-9) for time, passes in zip(rescale, each, strict=True)]
     forward, back, reference = (statistics.median(times) for times in zip(*each, strict=True))
     middle, spread = statistics.median(rescale), (min(ratios), max(ratios))
-    return Floor(model, forward, back, reference, middle, statistics.median(ratios), spread, shares)
+    held = {thing: held / 1e6 for thing, held in runs[0]["held"].items()}
+    ratio, values = statistics.median(ratios), runs[0]["values"] / 1e6
+    return Floor(model, forward, back, reference, middle, ratio, spread, shares, values, held)
 
 
 def _together(*points: Any) -> dict[str, Any]:

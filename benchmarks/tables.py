@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.results import TASKS, Line, Results, cost
+from benchmarks.gathering import TASKS
+from benchmarks.results import Line, Results, cost
 from benchmarks.rows import PEER_ROWS, ROWS
 
 NAMES = {"basset": "Basset-like", "bpnet": "BPNet-like", "vgg": "VGG-like", "resnet50": "ResNet50"}
@@ -14,6 +15,7 @@ NAMES |= {"transformer": "transformer", "tiny": "tiny"}
 HEADS = ["network", "what", "ms", "x gradient", "range", "aim", "sums miss by", "peak MB"]
 FLOOR_HEADS = ["network", "F", "B", "reference", "floor", "Rescale, shared", "over the floor", "range"]
 SHARE_HEADS = ["network", "products forward", "of the reference", "back", "the rest"]
+HELD_HEADS = ["network", "values of all layers, MB", "held by Rescale, shared", "by gradient x input"]
 PRODUCTS, PASSES = ("convolution", "dense", "contraction"), ("forward", "reference", "backward")
 GROUPS = {  # what the layers of a module do
     "kinds": "slopes",
@@ -66,6 +68,15 @@ def share_rows(results: Results) -> list[list[str]]:
             continue
         products = [sum(each.shares.get(f"{name}, {way}", 0) for name in PRODUCTS) for way in PASSES]
         rows.append([NAMES[each.model], *map("{:.0%}".format, products), ", ".join(the_rest(each.shares))])
+    return rows
+
+
+def held_rows(results: Results) -> list[list[str]]:
+    """Return what a call holds at most, beside the values that it makes, under heads."""
+    rows = [HELD_HEADS]
+    for each in results.floors():
+        sizes = (each.values, each.held["rescale"], each.held["gradient"])
+        rows.append([NAMES[each.model], *map("{:.0f}".format, sizes)])
     return rows
 
 

@@ -12,6 +12,7 @@ from benchmarks.tables import (
     NAMES,
     floor_rows,
     growth_rows,
+    held_rows,
     measured_on,
     our_rows,
     peer_rows,
@@ -30,6 +31,7 @@ def show(results: Results) -> None:
         console.print(table("other packages", peer_rows(results), [colour(line, less(line)) for line in peers]))
     plain = {f"{NAMES[model]}: milliseconds": growth_rows(found) for model, found in results.growth()}
     plain |= {"the floor: milliseconds": floor_rows(results), "where the time goes": share_rows(results)}
+    plain |= {"what is held": held_rows(results)}
     for title, rows in plain.items():
         if rows[1:]:
             console.print(table(title, rows, [""] * len(rows[1:])))

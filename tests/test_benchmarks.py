@@ -16,7 +16,8 @@ import pytest
 from benchmarks import pages
 from benchmarks.cases import CASES, PUBLISHED, data_of
 from benchmarks.driver import Job, found_already
-from benchmarks.results import Results, gather
+from benchmarks.gathering import gather
+from benchmarks.results import Results
 from benchmarks.rows import PEER_ROWS, ROWS
 from benchmarks.timing import Thing, interleaved, missed
 
@@ -44,6 +45,7 @@ def test_one_command_measures_everything(folder: Path) -> None:
     assert all(line.error is not None and line.error < 1e-5 for name, line in measured.items() if ROWS[name].brief)
     (floor,) = results.floors()
     assert floor.rescale > floor.floor
+    assert floor.held["rescale"] > 0
     assert {"convolution, forward", "convolution, reference", "convolution, backward"} < set(floor.shares)
     assert sum(floor.shares.values()) == pytest.approx(1, abs=1e-4)
     assert (folder / "results.png").stat().st_size > 10_000
