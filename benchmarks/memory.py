@@ -26,15 +26,19 @@ def peak(call: Callable[[], Any]) -> int:
     return resident("VmHWM") - before
 
 
-def held(call: Callable[[], Any]) -> int:
+def held(call: Callable[[], Any]) -> int | None:
     """Return how many bytes TensorFlow's tensors took at most during a call, above what they took before.
 
-    TensorFlow's own count, exact to the byte: what a process holds is more, since TensorFlow keeps what it frees.
+    TensorFlow's own count: what a process holds is more, since TensorFlow keeps what it frees. None where it does not
+    count, as without oneDNN.
     """
     import tensorflow as tf
 
     memory = tf.config.experimental
-    before = memory.get_memory_info("CPU:0")["current"]
+    try:
+        before = memory.get_memory_info("CPU:0")["current"]
+    except ValueError:
+        return None
     memory.reset_memory_stats("CPU:0")
     call()
     return memory.get_memory_info("CPU:0")["peak"] - before

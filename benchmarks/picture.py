@@ -40,7 +40,8 @@ def draw(results: Results, path: Path) -> None:
     bars(right, results, [*PEER_ROWS], results.peer_line, lambda line: line.factor or 0)
     right.set(xlabel="time for a pair, over ours (ticks: aims; hatched: wrong sums)", title="other packages")
     right.axvline(1, color="#444444", linewidth=0.8)
-    left.legend(loc="lower right", frameon=False)
+    if left.patches:
+        left.legend(loc="lower right", frameon=False)
     for part, (model, found) in zip(parts[1:], grown, strict=True):
         growth(part, model, found)
     figure.savefig(path, dpi=110)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ class Floor(NamedTuple):
     values : float
         MB of the values of all layers.
     held : dict of str to float
-        MB that a call holds at most, Rescale and gradient.
+        MB that a call holds at most, Rescale and gradient; empty where TensorFlow does not count.
     """
 
     model: str
@@ -204,10 +205,10 @@ def floor_of(model: str, runs: Sequence[Any], shares: dict[str, float]) -> Floor
     """Return the floor of a network, medians of what several processes found."""
     each = [[1000 * sum(passes) / run["pairs"] for passes in zip(*run["layers"].values(), strict=True)] for run in runs]
     rescale = [1000 * run["rescale"] / run["pairs"] for run in runs]
-    ratios = [time / max(sum(passes), 1e-9) for time, passes in zip(rescale, each, strict=True)]
+    ratios = [time / sum(passes) if sum(passes) else math.inf for time, passes in zip(rescale, each, strict=True)]
     forward, back, reference = (statistics.median(times) for times in zip(*each, strict=True))
     middle, spread = statistics.median(rescale), (min(ratios), max(ratios))
-    held = {thing: held / 1e6 for thing, held in runs[0]["held"].items()}
+    held = {thing: held / 1e6 for thing, held in runs[0]["held"].items() if held is not None}
     ratio, values = statistics.median(ratios), runs[0]["values"] / 1e6
     return Floor(model, forward, back, reference, middle, ratio, spread, shares, values, held)
 

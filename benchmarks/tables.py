@@ -75,8 +75,9 @@ def held_rows(results: Results) -> list[list[str]]:
     """Return what a call holds at most, beside the values that it makes, under heads."""
     rows = [HELD_HEADS]
     for each in results.floors():
-        sizes = (each.values, each.held["rescale"], each.held["gradient"])
-        rows.append([NAMES[each.model], *map("{:.0f}".format, sizes)])
+        if each.held:
+            sizes = (each.values, each.held["rescale"], each.held["gradient"])
+            rows.append([NAMES[each.model], *map("{:.0f}".format, sizes)])
     return rows
 
 
@@ -139,15 +140,15 @@ def miss(line: Line) -> str:
 
 def refusals(results: Results) -> Iterator[str]:
     """Return a line for each thing that raised, and for each process that did not end well."""
-    said: dict[str, None] = {}
+    said: dict[tuple[str, str], str] = {}
     for job in results.found["time"]:
         for thing, found in job.get("found", {}).items():
             if "failed" in found:
-                said[f"{NAMES[job['model']]}, {title(thing)}, refuses: {found['failed']}"] = None
-    yield from said
+                said[job["model"], thing] = f"{NAMES[job['model']]}, {title(thing)}, refuses: {found['failed']}"
+    yield from said.values()
     for task in TASKS:
         for job in results.found.get(task, ()):
-            if "failed" in job:
+            if "failed" in job and (job["model"], job["part"]) not in said:
                 yield f"{task} {job['framework']} {job['model']} {job['part']} failed: {job['failed']}"
 
 

@@ -26,7 +26,8 @@ def show(results: Results) -> None:
     console = Console(width=150, highlight=False)
     console.print(measured_on(results))
     ours, peers = list(results.lines()), list(results.peer_lines())
-    console.print(table("deeplift_tf", our_rows(results), [colour(line, missed_aim(line)) for line in ours]))
+    if ours:
+        console.print(table("deeplift_tf", our_rows(results), [colour(line, missed_aim(line)) for line in ours]))
     if peers:
         console.print(table("other packages", peer_rows(results), [colour(line, less(line)) for line in peers]))
     plain = {f"{NAMES[model]}: milliseconds": growth_rows(found) for model, found in results.growth()}
