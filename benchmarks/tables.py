@@ -67,7 +67,7 @@ def share_rows(results: Results) -> list[list[str]]:
         if not each.shares:
             continue
         products = [sum(each.shares.get(f"{name}, {way}", 0) for name in PRODUCTS) for way in PASSES]
-        rows.append([NAMES[each.model], *map("{:.0%}".format, products), ", ".join(the_rest(each.shares))])
+        rows.append([NAMES[each.model], *map(percent, products), ", ".join(the_rest(each.shares))])
     return rows
 
 
@@ -89,7 +89,12 @@ def the_rest(shares: Mapping[str, float]) -> Iterator[str]:
         if module not in PRODUCTS:
             groups[GROUPS.get(module, module)] += share
     largest = sorted(groups.items(), key=lambda group: -group[1])
-    return (f"{name} {share:.0%}" for name, share in largest if share >= 0.005)
+    return (f"{name} {percent(share)}" for name, share in largest if share >= 0.005)
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.0f} %"
 
 
 def growth_rows(found: dict[str, Any]) -> list[list[str]]:
