@@ -24,7 +24,7 @@ from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import HOW, files_in, identities
 from deeplift_tf.runs.inputs import input_of, is_fasta
 from deeplift_tf.runs.kept import Kept
-from deeplift_tf.runs.output import Output
+from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import Request
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
@@ -157,7 +157,7 @@ def score(
     """
     check_arguments(given | {"references": references}, out)
     check_used(given)
-    request, input, output = request_in(given), input_of(given), Output(out, is_dna(given), overwrite)
+    request, input, output = request_in(given), input_of(given), Output(followed(out), is_dna(given), overwrite)
     output.check()
     input.check()
     if not Path(references).exists():
@@ -171,7 +171,8 @@ def score(
         rows = stack.enter_context(input.open(network))
         made = ready(found, network, given["preprocess"])
         matched = match_references(made, Path(references), rows)
-        source = Source(rows, matched, given["on_error"] == "skip")
+        skip = given["on_error"] == "skip" and not is_dna(given)  # the tools that read scores of DNA take no NaN
+        source = Source(rows, matched, skip)
         part = shard.rows(rows.count, request.batch_size)
         if is_dna(given):
             Formats.of(given).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
@@ -180,7 +181,7 @@ def score(
         def check(done: int) -> None:
             left = slice(part.start + done, part.stop)
             matched.check_values(left)
-            if not source.skip or is_dna(given):  # other tools take no NaN, so that controls with some are not skipped
+            if not source.skip:
                 rows.check_values(left)
 
         def complete(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deeplift_tf.errors import InputError
+from deeplift_tf.errors import InputError, OutputFileError
 from deeplift_tf.extras import require
 from deeplift_tf.genomics.formats import check
 from deeplift_tf.genomics.regions import Region
@@ -103,6 +103,8 @@ def write_bigwig(
     ------
     InputError
         When a region is not on one of the chromosomes.
+    OutputFileError
+        When the disk is full.
     MissingExtraError
         When pyBigWig is not installed.
     """
@@ -120,5 +122,21 @@ def write_bigwig(
             written.append(values.astype(np.float32))
     finally:
         file.close()
+    check_whole(path)
     whole = np.concatenate(written)
     return {name: float(np.percentile(whole, level)) for name, level in QUANTILES.items()}
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a file without the number that ends a bigWig as it begins one: of a full disk pyBigWig tells no exception.
+
+    Raises
+    ------
+    OutputFileError
+    """
+    with path.open("rb") as file:
+        first = file.read(4)
+        file.seek(max(4, path.stat().st_size - 4))
+        last = file.read()
+    if not first or last != first:
+        raise OutputFileError(f"{path}: could not be written whole; is the disk full?")

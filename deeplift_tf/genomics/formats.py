@@ -6,8 +6,9 @@ and Blosc only those that import hdf5plugin.
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.lib import format as npy
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.regions import Region
 from deeplift_tf.io.inputs import RowArray
+from deeplift_tf.io.scores_h5 import make_room
 
 ROWS = 256  # held in memory at a time
 
@@ -89,21 +91,31 @@ def write_bpnet(path: Path, x: RowArray, hypothetical: RowArray, regions: Sequen
         "input_seqs": (np.int8, lambda one_hot, scores: one_hot),
         "hyp_scores": (np.float16, lambda one_hot, scores: scores),
     }
-    write_h5(path, x, hypothetical, datasets)
-    with h5py.File(path, "a") as file:
-        file["coords_chrom"] = np.array([region.chrom.encode("ascii", "replace") for region in regions])
-        file["coords_start"] = np.array([region.start for region in regions], np.int32)
-        file["coords_end"] = np.array([region.end for region in regions], np.int32)
+    places = {
+        "coords_chrom": np.array([region.chrom.encode("ascii", "replace") for region in regions]),
+        "coords_start": np.array([region.start for region in regions], np.int32),
+        "coords_end": np.array([region.end for region in regions], np.int32),
+    }
+    write_h5(path, x, hypothetical, datasets, places)
 
 
 Maker = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def write_h5(path: Path, x: RowArray, hypothetical: RowArray, datasets: dict[str, tuple[Any, Maker]]) -> None:
-    """Write compressed datasets, each made of some rows of x and of hypothetical contributions at a time."""
+def write_h5(
+    path: Path,
+    x: RowArray,
+    hypothetical: RowArray,
+    datasets: Mapping[str, tuple[Any, Maker]],
+    arrays: Mapping[str, np.ndarray] = {},
+) -> None:
+    """Write arrays, and compressed datasets made of some rows of x and of hypothetical contributions at a time."""
     check(x, hypothetical)
     rows = x.shape[0]
+    size = math.prod(x.shape) * sum(np.dtype(dtype).itemsize for dtype, _ in datasets.values())
+    size += sum(array.nbytes for array in arrays.values())
     with h5py.File(path, "w") as file:
+        make_room(path, size + size // 8)  # where nothing can be compressed
         for part in slices(rows):
             one_hot, scores = np.asarray(x[part]), np.asarray(hypothetical[part])
             for name, (dtype, make) in datasets.items():
@@ -112,6 +124,8 @@ def write_h5(path: Path, x: RowArray, hypothetical: RowArray, datasets: dict[str
                     chunk = (min(rows, 32), *made.shape[1:])
                     file.create_dataset(name, (rows, *made.shape[1:]), dtype, chunks=chunk, compression="gzip")
                 file[name][part] = made
+        for name, array in arrays.items():
+            file[name] = array
 
 
 def check(x: RowArray, hypothetical: RowArray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -171,11 +171,14 @@ class Rows:
     arrays : mapping of str to RowArray
     held : frozenset of str
         Inputs that are given and not scored: each is its own reference.
+    dtypes : mapping of str to str
+        What the network takes for each input; a wider one in the file may hold more than that can.
     """
 
     path: Path
     arrays: Mapping[str, RowArray]
     held: frozenset[str] = frozenset()
+    dtypes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scored(self) -> list[str]:
@@ -186,6 +189,11 @@ class Rows:
     def count(self) -> int:
         """Number of rows."""
         return next(iter(self.arrays.values())).shape[0]
+
+    def largest(self, name: str) -> float:
+        """The largest number that the network takes for an input."""
+        dtype = self.dtypes.get(name, "")
+        return float(np.finfo(dtype).max) if dtype in ("float16", "float32") else np.inf
 
     def read(self, rows: slice) -> np.ndarray | dict[str, np.ndarray]:
         """Return consecutive rows in the structure that a scoring function takes."""
@@ -204,7 +212,8 @@ class Rows:
         for name, array in self.arrays.items():
             readable = getattr(array, "readable", None)
             parts[name], unread = (np.asarray(array[rows]), {}) if readable is None else readable(rows)
-            bad |= {row: f"input {name!r} {what}" for row, what in not_finite(parts[name]).items()} | unread
+            found = not_finite(parts[name], self.largest(name))
+            bad |= {row: f"input {name!r} {what}" for row, what in found.items()} | unread
         if bad:
             parts = {name: np.array(part) for name, part in parts.items()}
             for part in parts.values():
@@ -256,7 +265,7 @@ class Rows:
             if check is not None:
                 check(rows)
             else:
-                check_finite(array, f"{self.path}: input {name!r}", InputError, rows)
+                check_finite(array, f"{self.path}: input {name!r}", InputError, rows, self.largest(name))
 
 
 def one_or_all(values: Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
@@ -282,8 +291,10 @@ def check_real(array: RowArray, where: str, error: type[DeepLiftError]) -> None:
         raise error(f"{where}: expected real numbers; received dtype {array.dtype}")
 
 
-def check_finite(array: RowArray, where: str, error: type[DeepLiftError], rows: slice = ALL) -> None:
-    """Look through an array, slice by slice, for values that are not finite numbers.
+def check_finite(
+    array: RowArray, where: str, error: type[DeepLiftError], rows: slice = ALL, largest: float = np.inf
+) -> None:
+    """Look through an array, slice by slice, for values that are not finite numbers, or of a magnitude above another.
 
     Raises
     ------
@@ -297,19 +308,24 @@ def check_finite(array: RowArray, where: str, error: type[DeepLiftError], rows: 
     step = max(1, SLICE_BYTES // max(row_bytes, 1))
     first, stop, _ = rows.indices(array.shape[0])
     for start in range(first, stop, step):
-        for row, what in not_finite(np.asarray(array[slice(start, min(start + step, stop))])).items():
+        part = np.asarray(array[slice(start, min(start + step, stop))])
+        for row, what in not_finite(part, largest).items():
             raise error(f"{where}: row {start + row} (counted from 0) {what}")
 
 
-def not_finite(part: np.ndarray) -> dict[int, str]:
-    """Return the rows that hold a value that is no finite number, and in words which."""
+def not_finite(part: np.ndarray, largest: float = np.inf) -> dict[int, str]:
+    """Return the rows that hold a value that is no finite number, or too large, and in words which."""
     if part.dtype.kind != "f":
         return {}
-    rows = np.flatnonzero(~np.isfinite(part).all(axis=tuple(range(1, part.ndim))))
-    return {int(row): f"holds {_first(part[row])}" for row in rows}
+    good = np.isfinite(part)
+    if largest < np.finfo(part.dtype).max:
+        good &= np.abs(part) <= largest
+    rows = np.flatnonzero(~good.all(axis=tuple(range(1, part.ndim))))
+    return {int(row): f"holds {_first(part[row], good[row], largest)}" for row in rows}
 
 
-def _first(row: np.ndarray) -> str:
-    """Return the first value of a row that is no finite number, and where it stands."""
-    position = tuple(int(index) for index in np.argwhere(~np.isfinite(row))[0])
-    return f"{row[position]}{f' at position {position}' if position else ''}"
+def _first(row: np.ndarray, good: np.ndarray, largest: float) -> str:
+    """Return the first bad value of a row, and where it stands."""
+    position = tuple(int(index) for index in np.argwhere(~good)[0])
+    beyond = f", and the model takes no more than {largest:.2g}" if np.isfinite(row[position]) else ""
+    return f"{row[position]}{f' at position {position}' if position else ''}{beyond}"

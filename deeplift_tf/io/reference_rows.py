@@ -99,6 +99,7 @@ class ReferenceRows(NamedTuple):
     made: float | Maker | None
     arrays: Mapping[str, RowArray]
     per_row: frozenset[str]  # names of arrays that have an entry for each row
+    rows: Rows | None = None  # that they are matched with
     path: Path = Path()  # for messages
 
     def read(self, rows: slice) -> float | Maker | np.ndarray | dict[str, np.ndarray]:
@@ -118,7 +119,8 @@ class ReferenceRows(NamedTuple):
             Names the first row.
         """
         for name in sorted(self.per_row):
-            check_finite(self.arrays[name], where(self.path, name), ReferencesError, rows)
+            largest = np.inf if self.rows is None else self.rows.largest(name)
+            check_finite(self.arrays[name], where(self.path, name), ReferencesError, rows, largest)
 
 
 def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
@@ -155,8 +157,8 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     per_row = {name for name, array in arrays.items() if _is_per_row(array.shape, rows.arrays[name].shape)}
     shared = {name: np.asarray(array[:]) for name, array in arrays.items() if name not in per_row}
     for name, array in shared.items():
-        check_finite(array, where(path, name), ReferencesError)
-    return ReferenceRows(None, arrays | shared, frozenset(per_row), path)
+        check_finite(array, where(path, name), ReferencesError, largest=rows.largest(name))
+    return ReferenceRows(None, arrays | shared, frozenset(per_row), rows, path)
 
 
 def where(path: Path, name: str) -> str:

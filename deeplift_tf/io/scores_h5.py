@@ -31,10 +31,7 @@ class Place(NamedTuple):
 
 
 def lay_out(path: Path, rows: int, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object]) -> None:
-    """Make a file with room for all rows.
-
-    The disk sets the room aside first: HDF5 on its own notices a full disk late, when its buffers are written, and then
-    may crash.
+    """Make a file with room for all rows, see `make_room`.
 
     Parameters
     ----------
@@ -54,8 +51,7 @@ def lay_out(path: Path, rows: int, arrays: Mapping[str, np.ndarray], metadata: M
     size = sum(array[:1].nbytes for array in arrays.values()) * rows
     try:
         with h5py.File(path, "w") as file:
-            with path.open("rb+") as raw:
-                os.posix_fallocate(raw.fileno(), 0, size + HEADERS)
+            make_room(path, size)
             for name, value in metadata.items():
                 file.attrs[name] = json.dumps(value)
             for name, array in arrays.items():
@@ -63,6 +59,26 @@ def lay_out(path: Path, rows: int, arrays: Mapping[str, np.ndarray], metadata: M
     except OSError as error:
         path.unlink(missing_ok=True)
         raise OutputFileError(f"{path}: no room on the disk for {size / 1e6:.1f} MB; {error}") from error
+
+
+def make_room(path: Path, size: int) -> None:
+    """Have the disk set room aside for a file that HDF5 has open, which gives back what it does not need as it closes.
+
+    HDF5 on its own notices a full disk late, when its buffers are written, and then may crash.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Bytes, without those of the names and attributes.
+
+    Raises
+    ------
+    OSError
+        There is no such room.
+    """
+    with path.open("rb+") as raw:
+        os.posix_fallocate(raw.fileno(), 0, size + HEADERS)
 
 
 def _laid_out_at_once() -> h5py.h5p.PropDCID:

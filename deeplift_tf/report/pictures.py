@@ -48,6 +48,8 @@ def contents_of(file: ScoresFile, rows: Sequence[int], said: Sequence[str], word
     words : sequence of str
         Of tokens; empty where the rows are none.
     """
+    if not rows:
+        return []  # all were skipped
     if words:
         sentences = [sentence(file, row, words) for row in rows]
         vmax = plots.scale_of([scores for _, scores in sentences], 100)

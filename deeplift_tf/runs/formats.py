@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
+from deeplift_tf.errors import OutputFileError
 from deeplift_tf.extras import require
 from deeplift_tf.runs.output import SCORES
 
@@ -68,8 +69,19 @@ class Formats(NamedTuple):
             Of the targets.
         sequences : SequenceRows
             What was scored.
+
+        Raises
+        ------
+        OutputFileError
+            When one could not be written; the disk is full, for one.
         """
         from deeplift_tf.genomics.folder import write_formats
 
-        with h5py.File(folder / SCORES, "r") as scores:
-            write_formats(folder, scores, labels, sequences, self.names, self.sizes(sequences))
+        sizes = self.sizes(sequences)
+        try:
+            with h5py.File(folder / SCORES, "r") as scores:
+                write_formats(folder, scores, labels, sequences, self.names, sizes)
+        except (OSError, RuntimeError, SystemError) as error:  # HDF5 and pyBigWig have their own for a full disk
+            raise OutputFileError(
+                f"{folder}: the files of {', '.join(self.names)} were not written; {error}"
+            ) from error

@@ -65,7 +65,8 @@ class ArrayFile(NamedTuple):
     def open(self, network: Network) -> Iterator[Rows]:
         """Open the arrays of the inputs of a network."""
         with open_arrays(self.path) as arrays:
-            rows = Rows(self.path, select(arrays, network.input_names, self.path, self.dataset))
+            chosen = select(arrays, network.input_names, self.path, self.dataset)
+            rows = Rows(self.path, chosen, dtypes=network.input_dtypes)
             rows.check(network.input_shapes)
             yield rows
 
@@ -136,7 +137,7 @@ class Sequences(NamedTuple):
             self.sequences(length or self.length) as sequences,
             open_controls(self.control, sequences.regions, others) as held,
         ):
-            yield Rows(self.path, {name: sequences, **held}, frozenset(held))
+            yield Rows(self.path, {name: sequences, **held}, frozenset(held), network.input_dtypes)
 
     def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows]:
         """Open the sequences, all of one length."""

@@ -16,7 +16,7 @@ from deeplift_tf.io.scores_file import metadata_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import BESIDE, differences, identities
 from deeplift_tf.runs.inputs import Sequences, input_of
-from deeplift_tf.runs.output import SCORES, Output
+from deeplift_tf.runs.output import SCORES, Output, followed
 from deeplift_tf.runs.request import Arrays
 from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import label_of
@@ -110,13 +110,17 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     Raises
     ------
     InputError
-        A shard is missing or there twice, is not whole, or is of another run; or the regions or sequences have changed.
+        A shard is missing or there twice, is not whole, or is of another run, or would be replaced; or the regions or
+        sequences have changed.
     OutputFileError
         The output cannot be written, or would take the place of an interrupted run's.
     """
     parts = sorted((read_part(path) for path in paths), key=lambda part: part.shard)
-    output = Output(out, parts[0].path.is_dir(), overwrite)
+    output = Output(followed(out), parts[0].path.is_dir(), overwrite)
     output.check()
+    for part in parts:
+        if out.resolve() in (part.path.resolve(), *part.path.resolve().parents):
+            raise InputError(f"the output would replace a shard: {part.path}")
     check_parts(parts)
     whole, *others = (part.about for part in parts)
     skip = {"on_error": "skip"} if any(each["arguments"].get("on_error") == "skip" for each in others) else {}

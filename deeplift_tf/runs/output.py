@@ -169,6 +169,11 @@ class Output(NamedTuple):
         replace(self.partial, self.path)  # last: whoever finds the scores finds all that belongs to them
 
 
+def followed(path: Path) -> Path:
+    """Return what a link leads to, so that what is there is replaced and not the link; any other path as it is."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def listed(state: State) -> str:
     """Return a list of the rows that were skipped, counted from 0, and why; where there are none, nothing."""
     lines = "".join(f"{row}\t{' '.join(reason.split())}\n" for row, reason in state.skipped)

@@ -7,11 +7,13 @@ from contextlib import closing
 
 import numpy as np
 
+from deeplift_tf.errors import InputError
+from deeplift_tf.io.inputs import not_finite
 from deeplift_tf.runs.engine import Engine
 from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.overlap import ahead, behind
 from deeplift_tf.runs.request import Arrays
-from deeplift_tf.runs.source import Source, batches
+from deeplift_tf.runs.source import Batch, Source, batches
 
 
 def run(
@@ -33,9 +35,32 @@ def run(
     left = range(rows.start + kept.state.rows, rows.stop)
     with behind(kept.append, kept.flush) as write, closing(ahead(source.read, batches(left, batch_size))) as read:
         for batch, arrays in engine(read):
-            scores = without(arrays, [row - batch.rows.start for row in batch.skipped])
-            write({**scores, **batch.beside}, batch.skipped)
+            skipped = dict(sorted({**overflowed(arrays, batch, source.skip), **batch.skipped}.items()))
+            scores = without(arrays, [row - batch.rows.start for row in skipped])
+            write({**scores, **batch.beside}, skipped)
             advance(batch.rows.stop - batch.rows.start)
+
+
+def overflowed(arrays: Arrays, batch: Batch, skip: bool) -> dict[int, str]:
+    """Return the rows whose scores are no finite numbers, though all that was read was finite, and what they hold.
+
+    Raises
+    ------
+    InputError
+        When they are not to be skipped; names the first.
+    """
+    found: dict[int, str] = {}
+    for name, array in arrays.items():
+        for row, what in not_finite(array).items():
+            found.setdefault(batch.rows.start + row, f"the array {name!r} of its scores {what}")
+    found = {row: reason for row, reason in found.items() if row not in batch.skipped}
+    if found and not skip:
+        row = min(found)
+        raise InputError(
+            f"row {row} (counted from 0): {found[row]}: the model overflows there, or has no finite output; "
+            "--dtype float64 may help, and but for DNA --on-error skip lists such rows and goes on"
+        )
+    return found
 
 
 def without(arrays: Arrays, rows: Collection[int]) -> Arrays:

@@ -93,6 +93,9 @@ def test_times_of_files_do_not_count_and_all_else_does() -> None:
 def test_a_shard_in_the_place_of_the_output_is_kept(shards: list[Path]) -> None:
     result = run("merge", *shards)
     assert (result.exit_code, "s1.h5: exists already; choose another name" in result.stderr) == (2, True)
+    result = run("merge", *shards[:1], *shards, "--overwrite")
+    assert (result.exit_code, "the output would replace a shard: " in result.stderr) == (2, True)
+    assert len(arrays_of(shards[0])["delta"]) == 16
 
 
 def test_an_interrupted_run_in_the_place_of_the_output_is_kept(

@@ -95,3 +95,51 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "p" / "d.png").write_text("no picture")
     early = run(*command, "--overwrite")
     assert (early.exit_code, "d.png: expected a PNG" in early.stderr, "kept" in early.stderr) == (2, True, False)
+
+
+def test_rows_that_overflow_in_the_model_are_no_scores(files: Path, tmp_path: Path) -> None:
+    """Finite numbers may have scores that are none: they end the run there, and it can go on without them."""
+    x = np.load(files / "x.npy")
+    x[20] = 3e38 * np.sign(x[20])
+    np.save(tmp_path / "x.npy", x)
+    command = ("score", "-m", files / "one.keras", "-i", tmp_path / "x.npy", "-o", tmp_path / "s.h5", "--batch-size", 8)
+    late = run(*command)
+    assert late.exit_code == 2
+    assert "row 20 (counted from 0): the array 'contributions' of its scores holds" in late.stderr
+    assert "16 of 50 rows are kept" in late.stderr
+    result = run(*command, "--on-error", "skip")
+    assert "50 rows, 16 of them by an earlier run, in" in result.stdout
+    assert ", 1 skipped, largest delta" in result.stdout
+    listed = (tmp_path / "s.h5.skipped.tsv").read_text().splitlines()
+    assert listed[1].startswith("20\tthe array 'contributions' of its scores holds ")
+    found, whole = arrays_of(tmp_path / "s.h5"), score(files, tmp_path / "w.h5", "--batch-size", 8)
+    for name, array in whole.items():
+        assert np.isnan(found[name][20]).all()
+        assert np.delete(found[name], 20, 0).tobytes() == np.delete(array, 20, 0).tobytes()
+
+
+def test_numbers_that_the_model_cannot_take_are_found_before_any_work(files: Path, tmp_path: Path) -> None:
+    x = np.load(files / "x.npy").astype(np.float64)
+    references = x[:, None].copy()
+    x[30, 2, 1] = references[40, 0, 1, 3] = 1e300
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "r.npy", references)
+    command = ("score", "-m", files / "one.keras", "-o", tmp_path / "s.h5", "--batch-size", 8, "-i")
+    said = "holds 1e+300 at position (2, 1), and the model takes no more than 3.4e+38"
+    refused = run(*command, tmp_path / "x.npy")
+    assert (refused.exit_code, f"input 'x': row 30 (counted from 0) {said}" in refused.stderr) == (2, True)
+    refused = run(*command, files / "x.npy", "--references", tmp_path / "r.npy")
+    assert (refused.exit_code, "references of input 'x': row 40 (counted" in refused.stderr) == (2, True)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.npy", "r.npy"}
+    assert run(*command, tmp_path / "x.npy", "--on-error", "skip").exit_code == 0
+    assert (tmp_path / "s.h5.skipped.tsv").read_text() == f"row\treason\n30\tinput 'x' {said}\n"
+    assert run(*command, tmp_path / "x.npy", "--dtype", "float64", "--overwrite").exit_code == 0
+
+
+def test_a_report_of_rows_that_were_all_skipped(files: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.full((3, 12, 4), np.nan, np.float32))
+    out = tmp_path / "s.h5"
+    skipping = ("--on-error", "skip", "--batch-size", 8)
+    assert "3 skipped" in run("score", "-m", files / "one.keras", "-i", tmp_path / "x.npy", "-o", out, *skipping).stdout
+    result = run("report", out, "-o", tmp_path / "r.html")
+    assert result.exit_code == 0, result.stderr

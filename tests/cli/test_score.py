@@ -70,6 +70,16 @@ def test_two_inputs_make_groups(files: Path, tmp_path: Path) -> None:
         close(found[f"contributions/{name}"], scores.contributions[name])
 
 
+def test_a_link_is_followed(files: Path, tmp_path: Path) -> None:
+    """As to another disk: what it leads to is replaced, and not the link."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "s.h5").symlink_to(tmp_path / "far" / "there.h5")
+    score(files, tmp_path / "s.h5")
+    score(files, tmp_path / "s.h5", "--overwrite", "--target", 1)
+    assert {path.name for path in (tmp_path / "far").iterdir()} == {"there.h5", "there.h5.json"}
+    assert (tmp_path / "s.h5").is_symlink()
+
+
 @pytest.mark.parametrize("shape", [(12, 4), (1, 12, 4), (ROWS, 12, 4), (1, 3, 12, 4), (ROWS, 2, 12, 4)])
 def test_references_from_a_file(files: Path, tmp_path: Path, shape: tuple[int, ...]) -> None:
     references = np.random.default_rng(1).normal(size=shape).astype("float32")

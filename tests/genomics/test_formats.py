@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from deeplift_tf import genomics
-from deeplift_tf.errors import InputError
+from deeplift_tf.errors import InputError, OutputFileError
 from deeplift_tf.genomics import Region
 from deeplift_tf.genomics.bigwig import segments
 
@@ -131,3 +134,40 @@ def test_regions_that_have_no_place_in_a_bigwig(
     with pytest.raises(InputError, match=message):
         genomics.write_bigwig(tmp_path / "s.bw", scored[0][:1], scored[1][:1], [region], {"chr2": 100})
     assert not list(tmp_path.iterdir())
+
+
+PLACES = [Region("chr1", 9 * row, 9 * row + 6, 9 * row + 3) for row in range(300)]
+
+
+@contextmanager
+def full_at(size: int) -> Iterator[None]:
+    """Let no file grow above a size, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write_bigwig(path: Path, x: np.ndarray, hypothetical: np.ndarray) -> None:
+    pytest.importorskip("pyBigWig")
+    genomics.write_bigwig(path, x, hypothetical, PLACES, {"chr1": 10_000})
+
+
+def write_bpnet(path: Path, x: np.ndarray, hypothetical: np.ndarray) -> None:
+    genomics.write_bpnet(path, x, hypothetical, PLACES)
+
+
+@pytest.mark.parametrize("write", [write_bigwig, write_bpnet, genomics.write_chrombpnet])
+def test_a_full_disk_is_never_passed_over(
+    scored: tuple[np.ndarray, np.ndarray], tmp_path: Path, write: Callable[..., None]
+) -> None:
+    """Also where it is full at the last byte, which the libraries write as they close a file."""
+    write(tmp_path / "whole.bw", *scored)
+    size = (tmp_path / "whole.bw").stat().st_size
+    for short in (1, 3, 100, size // 3, size // 2, size - 1):
+        with pytest.raises((OSError, RuntimeError, SystemError, OutputFileError)), full_at(size - short):
+            write(tmp_path / "s.bw", *scored)
+    write(tmp_path / "s.bw", *scored)
+    assert (tmp_path / "s.bw").stat().st_size == size
