@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from deeplift_tf.layers.convolution import Convolution
@@ -32,3 +34,7 @@ class DepthwiseConv(Convolution):
     def by_input(self, values: tf.Tensor) -> tf.Tensor:
         """Return constants of the input channels as they broadcast against the kernel."""
         return values[:, None]
+
+    def padded(self, zeros: Sequence[tuple[int, int]]) -> None:
+        """Return None: the operation is given no amounts; see `depthwise_convolution`."""
+        return None

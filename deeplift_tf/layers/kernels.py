@@ -85,9 +85,7 @@ def depthwise_convolution(
         wide = padding if isinstance(padding, str) else [(0, 0), *padding]
         image, one_high = tf.expand_dims(x, 1), once(lambda w: tf.expand_dims(w, 0), kernel)
         return tf.squeeze(depthwise_convolution(image, one_high, [*strides, *strides], wide, (1, *dilation)), [1])
-    if max(dilation) == 1:
-        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], as_tensorflow(padding))
-    x, word = padded(x, padding)  # dilated ones take no amounts
+    x, word = padded(x, padding)  # given amounts, TensorFlow 2.21 may end the process as it optimises a graph
     return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], word, dilations=list(dilation))
 
 

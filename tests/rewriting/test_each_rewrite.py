@@ -115,10 +115,10 @@ CASES = {
     "padding_depthwise": Case(
         IMAGE,
         lambda: [layers.ZeroPadding2D(((0, 1), (0, 1))), layers.DepthwiseConv2D(3, 2), layers.BatchNormalization()],
-        "DepthwiseConv",
+        "Pad DepthwiseConv",
     ),
     "padding_depthwise_1d": Case(
-        SEQUENCE, lambda: [layers.ZeroPadding1D(2), layers.DepthwiseConv1D(3, dilation_rate=2)], "DepthwiseConv"
+        SEQUENCE, lambda: [layers.ZeroPadding1D(2), layers.DepthwiseConv1D(3, dilation_rate=2)], "Pad DepthwiseConv"
     ),
     "padding_first": Case(
         IMAGE,
