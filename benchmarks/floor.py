@@ -28,6 +28,7 @@ from deeplift_tf.multipliers import Difference, Multipliers, Rows
 from deeplift_tf.rewriting import simplify
 from deeplift_tf.tensors import vjp
 
+PRODUCTS = (Linear, Contraction)
 PASSES = ("forward", "back", "reference")
 
 
@@ -47,7 +48,7 @@ def floor(case: Case, repeats: int) -> dict[str, Any]:
     x, reference = (values(graph, rows) for rows in (ours.data.x, ours.data.shared))
     things = {"call": Thing(functools.partial(traced(tf.identity, tf.zeros([1])), tf.zeros([1])), 1)}
     for node in graph.nodes:
-        if isinstance(node.layer, (Linear, Contraction)):
+        if isinstance(node.layer, PRODUCTS):
             things |= passes(node, x, reference)
     rescale = ours.scores("rescale", ours.data.shared)
     found = interleaved({**things, "rescale": rescale}, repeats)

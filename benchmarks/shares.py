@@ -15,12 +15,12 @@ from unittest.mock import patch
 import tensorflow as tf
 
 from benchmarks.cases import Case, data_of
+from benchmarks.floor import PRODUCTS
 from benchmarks.models import build
 from benchmarks.ours import Ours
 from deeplift_tf import scoring
 from deeplift_tf.graph import Graph
 from deeplift_tf.layers.base import Layer
-from deeplift_tf.layers.merging import Contraction
 from deeplift_tf.rewriting import simplify
 
 CALLS = 5
@@ -36,8 +36,8 @@ def shares(case: Case) -> dict[str, float]:
     Returns
     -------
     dict
-        By "layers' module, pass", where the pass is forward, reference, spread or backward and contractions are told
-        from other layers of several inputs; "between" is what belongs to no layer.
+        By "layers' module, pass", where the pass is forward, reference, spread or backward; "products" stands for the
+        modules of all layers that the floor counts, "between" for what belongs to no layer.
     """
     ours = Ours(case, build(case), data_of(case))
     with patch.object(scoring, "simplify", lambda *given: scoped(simplify(*given))):
@@ -58,7 +58,7 @@ def scoped(graph: Graph) -> Graph:
 def with_scopes(layer: Layer, index: int) -> Layer:
     """Return a copy of a layer that names its operations after its module and the pass."""
     made = copy.copy(layer)
-    module = "contraction" if isinstance(layer, Contraction) else type(layer).__module__.rsplit(".", 1)[-1]
+    module = "products" if isinstance(layer, PRODUCTS) else type(layer).__module__.rsplit(".", 1)[-1]
     for each in PASSES:
         object.__setattr__(made, each, under(f"{module}.{each}.{index}", getattr(layer, each)))
     return made

@@ -16,7 +16,6 @@ HEADS = ["network", "what", "ms", "x gradient", "range", "aim", "sums miss by", 
 FLOOR_HEADS = ["network", "F", "B", "reference", "floor", "Rescale, shared", "over the floor", "range"]
 SHARE_HEADS = ["network", "products forward", "of the reference", "back", "the rest"]
 HELD_HEADS = ["network", "values of all layers, MB", "held by Rescale, shared", "by gradient x input"]
-PRODUCTS, PASSES = ("convolution", "dense", "contraction"), ("forward", "reference", "backward")
 GROUPS = {  # what the layers of a module do
     "kinds": "slopes",
     "pooling": "pooling",
@@ -66,7 +65,7 @@ def share_rows(results: Results) -> list[list[str]]:
     for each in results.floors():
         if not each.shares:
             continue
-        products = [sum(each.shares.get(f"{name}, {way}", 0) for name in PRODUCTS) for way in PASSES]
+        products = [each.shares.get(f"products, {way}", 0.0) for way in ("forward", "reference", "backward")]
         rows.append([NAMES[each.model], *map(percent, products), ", ".join(the_rest(each.shares))])
     return rows
 
@@ -86,7 +85,7 @@ def the_rest(shares: Mapping[str, float]) -> Iterator[str]:
     groups: defaultdict[str, float] = defaultdict(float)
     for name, share in shares.items():
         module = name.split(", ")[0]
-        if module not in PRODUCTS:
+        if module != "products":
             groups[GROUPS.get(module, module)] += share
     largest = sorted(groups.items(), key=lambda group: -group[1])
     return (f"{name} {percent(share)}" for name, share in largest if share >= 0.005)
