@@ -30,7 +30,7 @@ class Ours:
     def __init__(self, case: Case, model: keras.Model, data: Data) -> None:
         self.case, self.model, self.data = case, model, data
         self.network = dl.convert(model)
-        self._scores: dict[str, Any] = {}
+        self._scores: dict[Any, Any] = {}
         self._predict = tf.function(lambda x: model(x, training=False))
         self._gradient = gradient_times_input(model, case.head)
 
@@ -57,11 +57,12 @@ class Ours:
         other.data = data
         return other
 
-    def score(self, rule: str) -> Any:
-        """Return the scoring function of a rule; it is made once."""
-        if rule not in self._scores:
-            self._scores[rule] = self.network.with_rule(rule).compile()
-        return self._scores[rule]
+    def score(self, rule: str, **options: Any) -> Any:
+        """Return the scoring function of a rule, compiled with some options; it is made once."""
+        key = (rule, *options.items())
+        if key not in self._scores:
+            self._scores[key] = self.network.with_rule(rule).compile(**options)
+        return self._scores[key]
 
     def outputs(self, x: np.ndarray, head: str | None = None) -> np.ndarray:
         """Return what the Keras model predicts, shape (N, outputs)."""
@@ -80,9 +81,9 @@ class Ours:
         parts = [self.outputs(flat[i : i + 32], head) for i in range(0, len(flat), 32)]
         return mean_difference(self.outputs(self.data.x[:count], head), np.concatenate(parts))
 
-    def scores(self, rule: str, references: np.ndarray) -> Thing:
+    def scores(self, rule: str, references: np.ndarray, **options: Any) -> Thing:
         """Return the scoring of the batch under a rule, or of the first examples with several references each."""
-        score = self.score(rule)
+        score = self.score(rule, **options)
         several = references.ndim > self.data.x.ndim
         x = self.data.x[: len(references)] if several else self.data.x
         pairs = len(x) * (SEVERAL if several else 1)
