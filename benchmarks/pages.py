@@ -5,26 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import tables
 from benchmarks.cases import CASES
 from benchmarks.results import Line, Results
 from benchmarks.rows import BRIEF, PEER_ROWS, ROWS
-from benchmarks.tables import (
-    NAMES,
-    floor_rows,
-    growth_rows,
-    held_rows,
-    measured_on,
-    our_rows,
-    peer_rows,
-    refusals,
-    share_rows,
-)
 
 
 def short(results: Results) -> str:
     """Return the tables of README.md, with networks as columns."""
     models = results.models
-    heads = [f"{NAMES[name]}, {CASES[name].batch}" for name in models]
+    heads = [f"{tables.NAMES[name]}, {CASES[name].batch}" for name in models]
     rows = [["multiple of gradient x input", *heads]]
     rows += [[ROWS[thing].title, *(ratio(results.line(model, thing)) for model in models)] for thing in BRIEF]
     parts = [as_markdown(rows)]
@@ -35,23 +25,23 @@ def short(results: Results) -> str:
             [PEER_ROWS[thing].title, *(factor(results.peer_line(model, thing)) for model in models)] for thing in peers
         ]
         parts.append(as_markdown(rows))
-    return "\n".join([*parts, measured_on(results)])
+    return "\n".join([*parts, tables.measured_on(results)])
 
 
 def whole(results: Results) -> str:
     """Return all tables, as benchmarks/README.md has them."""
-    parts = [measured_on(results) + "\n", as_markdown(our_rows(results))]
-    if len(peer_rows(results)) > 1:
-        parts.append(as_markdown(peer_rows(results)))
-    parts += [f"{line}\n" for line in refusals(results)]
+    parts = [tables.measured_on(results) + "\n", as_markdown(tables.our_rows(results))]
+    if len(tables.peer_rows(results)) > 1:
+        parts.append(as_markdown(tables.peer_rows(results)))
+    parts += [f"{line}\n" for line in tables.refusals(results)]
     for model, found in results.growth():
-        parts += [f"{NAMES[model]}, milliseconds:\n", as_markdown(growth_rows(found))]
+        parts += [f"{tables.NAMES[model]}, milliseconds:\n", as_markdown(tables.growth_rows(found))]
     return "\n".join(parts)
 
 
 def floor(results: Results) -> str:
     """Return the tables of the floor, and of where the time and the memory go."""
-    return "\n".join(as_markdown(rows(results)) for rows in (floor_rows, share_rows, held_rows))
+    return "\n".join(as_markdown(rows(results)) for rows in (tables.floor_rows, tables.share_rows, tables.held_rows))
 
 
 def ratio(line: Line | None) -> str:

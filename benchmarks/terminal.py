@@ -7,36 +7,26 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
+from benchmarks import tables
 from benchmarks.results import Line, Results
-from benchmarks.tables import (
-    NAMES,
-    floor_rows,
-    growth_rows,
-    held_rows,
-    measured_on,
-    our_rows,
-    peer_rows,
-    refusals,
-    share_rows,
-)
 
 
 def show(results: Results) -> None:
     """Print the tables."""
     console = Console(width=150, highlight=False)
-    console.print(measured_on(results))
+    console.print(tables.measured_on(results))
     ours, peers = list(results.lines()), list(results.peer_lines())
     if ours:
-        console.print(table("deeplift_tf", our_rows(results), [colour(line, missed_aim(line)) for line in ours]))
+        console.print(table("deeplift_tf", tables.our_rows(results), [colour(line, missed_aim(line)) for line in ours]))
     if peers:
-        console.print(table("other packages", peer_rows(results), [colour(line, less(line)) for line in peers]))
-    plain = {f"{NAMES[model]}: milliseconds": growth_rows(found) for model, found in results.growth()}
-    plain |= {"the floor: milliseconds": floor_rows(results), "where the time goes": share_rows(results)}
-    plain |= {"what is held": held_rows(results)}
+        console.print(table("other packages", tables.peer_rows(results), [colour(line, less(line)) for line in peers]))
+    plain = {f"{tables.NAMES[model]}: milliseconds": tables.growth_rows(found) for model, found in results.growth()}
+    plain |= {"the floor: milliseconds": tables.floor_rows(results), "where the time goes": tables.share_rows(results)}
+    plain |= {"what is held": tables.held_rows(results)}
     for title, rows in plain.items():
         if rows[1:]:
             console.print(table(title, rows, [""] * len(rows[1:])))
-    for refusal in refusals(results):
+    for refusal in tables.refusals(results):
         console.print(refusal, style="red")
 
 
