@@ -24,19 +24,31 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Have SIGTERM end what runs inside as Ctrl-C does, so that what is half done is put in order."""
+    """Have SIGTERM end what runs inside as Ctrl-C does, so that what is half done is put in order.
 
-    def end(*_: object) -> None:
-        raise Terminated
+    An interruption that C code has made another exception of is raised all the same.
+    """
+    came: list[KeyboardInterrupt] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        raise came[-1]
 
     if threading.current_thread() is not threading.main_thread():
         yield  # signals come to the main thread alone
         return
-    before = signal.signal(signal.SIGTERM, end)
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
+    except Exception as error:
+        if came:
+            came[0].__notes__ = getattr(error, "__notes__", [])
+            raise came[0] from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Commands(click.Group):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import warnings
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from deeplift_tf.cli.errors import Commands
+from deeplift_tf.cli.errors import Commands, described, terminable
 from deeplift_tf.errors import InputError
 from tests.cli.running import run
 
@@ -51,6 +52,33 @@ def test_an_exception_becomes_one_line(error: BaseException, line: str, code: in
 def test_debug_shows_the_exception() -> None:
     result = CliRunner().invoke(failing(InputError("x")), ["fail", "--debug"])
     assert isinstance(result.exception, InputError)
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "code"), [(signal.SIGINT, "interrupted; kept", 130), (signal.SIGTERM, "terminated; kept", 143)]
+)
+def test_an_interruption_that_became_another_exception(number: signal.Signals, line: str, code: int) -> None:
+    """C code that is interrupted may say so by a SystemError, and a reader of files by one of its own."""
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt) as caught, terminable():
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt as error:
+            other = InputError("m.h5: expected an HDF5 file")
+            other.__notes__ = ["kept"]
+            raise other from error
+    assert described(caught.value) == (line, code)
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As nohup has it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminable():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_warning_is_one_line() -> None:
