@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     "--references",
     help=EXPORTED_REFERENCES,
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For references that are drawn at random."
+)
 @click.option(
     "--target",
     metavar="TARGET",

@@ -69,7 +69,9 @@ class Summary(NamedTuple):
     show_default=True,
     help=REFERENCES,
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="For references that are drawn at random.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For references that are drawn at random."
+)
 @click.option(
     "--method",
     default="deeplift",
@@ -223,6 +225,8 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
 def check_used(given: Mapping[str, Any]) -> None:
     """Refuse options that would be passed over in silence."""
     source = click.get_current_context().get_parameter_source
+    if given["targets"] and source("target") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("give either --target or --targets")
     parts = {
         "--engine ray": (RAY[1:], given["engine"] == "ray"),
         "DNA, a FASTA file or regions": (OF_DNA, is_dna(given)),

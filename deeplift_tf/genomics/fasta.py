@@ -84,6 +84,7 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
             pyfaidx.UnsupportedCompressionFormat,
             ValueError,
             UnicodeDecodeError,
+            RuntimeError,  # of empty lines between sequences, for one
         ) as error:
             raise InputError(f"{path}: expected FASTA, or FASTA compressed by bgzip; {error}") from error
         if not found.sizes:

@@ -129,7 +129,11 @@ def write_windows(path: Path, regions: Sequence[Region]) -> None:
 def read_sizes(path: Path) -> dict[str, int]:
     """Read the lengths of chromosomes, in the order of the file, from chrom.sizes or a .fai index."""
     sizes: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected lines of text, a chromosome and its length; {error}") from error
+    for number, line in enumerate(lines, 1):
         fields = line.split()
         if not fields or line.startswith("#"):
             continue

@@ -113,6 +113,11 @@ def test_a_warning_is_one_line() -> None:
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--rule", "lrp"], "'lrp' is no rule; choose from rescale"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--batch-size", "0"], "0 is not in the range"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--weights", "w.h5"], "'w.h5' does not exist"),
+        (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--seed", "-1"], "-1 is not in the range x>=0"),
+        (
+            ["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--target", "1", "--targets", "0,1"],
+            "give either --target",
+        ),
     ],
 )
 def test_mistakes_that_are_seen_before_a_model_is_read(

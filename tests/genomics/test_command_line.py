@@ -118,6 +118,20 @@ def test_one_line_for_a_mistake(data: Path, tmp_path: Path, options: list[str], 
     assert not list(tmp_path.iterdir())
 
 
+def test_files_that_are_not_what_they_should_be(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "gap.fa").write_text(">a\n" + "A" * LENGTH + "\n\n\n>b\n" + "C" * LENGTH + "\n")
+    (tmp_path / "random.sizes").write_bytes(b"chr1\xe5\t\x00")
+    command = ("score", "-m", data / "tasks.keras", "-o", tmp_path / "out")
+    regions = ("-r", data / "peaks.narrowPeak", "-g", data / "genome.fa", "-c", tmp_path / "random.sizes")
+    for options, message in {
+        ("-i", tmp_path / "gap.fa"): "gap.fa: expected FASTA, or FASTA compressed by bgzip; ",
+        regions: "random.sizes: expected lines of text, a chromosome and its length; ",
+    }.items():
+        result = run(*command, *options)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_bigwig_that_could_not_be_written_is_refused_before_anything_is_scored(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyBigWig")
     (tmp_path / "few.sizes").write_text("chr1\t120\nchr2\t300\n")
