@@ -63,7 +63,7 @@ def main(seed: int, times: int, out: Path, arguments: list[str]) -> None:
     out.rename(out.with_name("whole" + out.suffix))
     killed = 0
     while killed < times:
-        if ended(start(arguments), moments.uniform(0, 1.1 * whole)):
+        if ended(start(arguments), moments.uniform(0, 1.1 * whole)) or out.exists():  # killed when all was done
             shutil.rmtree(out) if out.is_dir() else out.unlink()
             continue
         killed += 1
