@@ -9,48 +9,64 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from deeplift_tf.errors import RuleError
 from deeplift_tf.multipliers import Difference
 from deeplift_tf.slopes import Function
+from deeplift_tf.slopes.function import four_slopes
 from deeplift_tf.tensors import vjp
 
-Slopes = tuple[tf.Tensor, tf.Tensor]
+
+class Slopes(NamedTuple):
+    """The slopes of positive and negative differences, S± = S̄ ± h.
+
+    Attributes
+    ----------
+    mean : tf.Tensor
+        S̄ = ½(S⁺ + S⁻).
+    half_difference : tf.Tensor or None
+        h = ½(S⁺ − S⁻); None where both are the same.
+    """
+
+    mean: tf.Tensor
+    half_difference: tf.Tensor | None = None
+
+    def sizes(self) -> Slopes:
+        """Return the same of |S⁺| and |S⁻|."""
+        if self.half_difference is None:
+            return Slopes(tf.abs(self.mean))
+        up, down = tf.abs(self.mean + self.half_difference), tf.abs(self.mean - self.half_difference)
+        return Slopes((up + down) / 2, (up - down) / 2)
 
 
 def rescale_slopes(function: Function, value: Difference) -> Slopes:
     """S⁺ = S⁻ = S(x⁰, x); where x = x⁰ the derivative, with ReLU′(0) = 0."""
-    slope = function.secant(value.reference, value.x)
-    return slope, slope
+    return Slopes(function.secant(value.reference, value.x))
 
 
 def reveal_cancel_slopes(function: Function, value: Difference) -> Slopes:
     """S⁺ = ½[S(x⁰, x⁰+Δ⁺) + S(x⁰+Δ⁻, x)], S⁻ = ½[S(x⁰, x⁰+Δ⁻) + S(x⁰+Δ⁺, x)].
 
-    Where a displacement is zero, its slope is the one just to the right. Each slope is given by where it begins and
-    how long it is, so that both of its ends are the same number there.
+    Where a displacement is zero, its slope is the one just to the right.
     """
-    rise, drop = value.parts
-    low = value.reference - drop
-    up = function.over(value.reference, rise) + function.over(low, rise)
-    down = function.over(low, drop) + function.over(value.x, drop)
-    return up / 2, down / 2
+    ends = (value.reference, value.x, *value.parts)
+    return Slopes(*(four_slopes(function.secant, *ends) if function.four is None else function.four(*ends)))
 
 
 def gradient_slopes(function: Function, value: Difference) -> Slopes:
     """S⁺ = S⁻ = f′(x)."""
     (slope,) = vjp(function.value, [value.x], tf.ones_like(value.x))
-    return slope, slope
+    return Slopes(slope)
 
 
 def deconvnet_slopes(function: Function, value: Difference) -> Slopes:
     """One for rectifiers, whose forward state DeconvNet ignores; f′(x) for all other functions."""
     if not function.rectifier:
         return gradient_slopes(function, value)
-    ones = tf.ones_like(value.x)
-    return ones, ones
+    return Slopes(tf.ones_like(value.x))
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ class Rule:
     ----------
     name : str
     slopes : callable
-        (function, difference) -> (S⁺, S⁻).
+        (function, difference) -> S±.
     spread : bool
         Whether the rule reads the positive and negative parts of its input's difference.
     reference : bool

@@ -43,10 +43,14 @@ def oracle(rule: str) -> np.ndarray:
     return np.stack([row["x"].contributions for row in rows])
 
 
+def times(tensor: Any, factor: float) -> Any:
+    return None if tensor is None else factor * tensor
+
+
 def slopes_off(patch: pytest.MonkeyPatch) -> None:
     """S± wrong by 0.1 %."""
     for rule in rules.RULES.values():
-        wrong = lambda f, value, right=rule.slopes: tuple(1.001 * s for s in right(f, value))  # noqa: E731
+        wrong = lambda f, value, right=rule.slopes: rules.Slopes(*(times(s, 1.001) for s in right(f, value)))  # noqa: E731
         patch.setitem(rules.RULES, rule.name, dataclasses.replace(rule, slopes=wrong))
     patch.setattr("deeplift_tf.assignment.RESCALE", rules.RULES["rescale"])
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from deeplift_tf import slopes
 from deeplift_tf.slopes import ACTIVATIONS, Function
+from deeplift_tf.slopes.function import four_slopes
 from tests.installed import keras_version
 
 FLOATS = (np.float32, np.float64)
@@ -310,15 +311,27 @@ def test_slope_of_relu_has_no_branch_and_four_operations_on_both_ends() -> None:
     assert len([op for op in operations if op.outputs[0].shape[0] == 3]) == 5
 
 
-@pytest.mark.parametrize("name", [*slopes.ACTIVATIONS, "prelu"])
-def test_slopes_over_a_length_are_those_between_its_ends(name: str) -> None:
-    function = slopes.prelu(0.3) if name == "prelu" else slopes.ACTIVATIONS[name]
-    rng = np.random.default_rng(0)
-    starts = tf.constant(np.concatenate([rng.normal(size=200) * 3, [0.0, 0.0, -1.0, 1.0, -1.0]]))
-    lengths = tf.constant(np.concatenate([rng.exponential(size=200), [0.0, 2.0, 1.0, 0.0, 0.0]]))
-    expected = function.secant(starts, starts + lengths, right=True)
-    # float64, to rounding of a slope of one
-    np.testing.assert_allclose(function.over(starts, lengths), expected, rtol=0, atol=1e-14)
+FOUR = {name: function for name, function in slopes.ACTIVATIONS.items() if function.four}
+FOUR |= {"prelu": slopes.prelu(0.3), "falling prelu": slopes.prelu(-0.3)}
+
+
+def test_those_with_a_cheaper_form_of_four_slopes() -> None:
+    assert FOUR.keys() >= {"relu", "leaky_relu", "sigmoid", "tanh", "prelu"}
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [(np.float64, 1e-14), (np.float32, 2e-6)])
+@pytest.mark.parametrize("name", FOUR)
+def test_the_cheaper_form_of_four_slopes_is_theirs(name: str, dtype: type, allowed: float) -> None:
+    function, rng = FOUR[name], np.random.default_rng(0)
+    kinks = np.array([(a, rise, drop) for a in (-1, 0, 1) for rise in (0, 0.5, 1, 2) for drop in (0, 0.5, 1, 2)])
+    drawn = np.stack([rng.normal(size=400) * 3, rng.exponential(size=400), rng.exponential(size=400)], 1)
+    saturated = drawn * [10, 10, 10]
+    a, rise, drop = (tf.constant(ends, dtype) for ends in np.concatenate([kinks, drawn, saturated]).T)
+    ends = (a, a + rise - drop, rise, drop)
+    assert function.four is not None
+    for found, expected in zip(function.four(*ends), four_slopes(function.secant, *ends), strict=True):
+        # to rounding of a slope of one
+        np.testing.assert_allclose(found, expected, rtol=0, atol=allowed)
 
 
 @pytest.mark.parametrize("name", [name for name, function in slopes.ACTIVATIONS.items() if function.rising])

@@ -28,7 +28,7 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
 from deeplift_tf.multipliers import Multipliers, collapse
-from deeplift_tf.rules import Rule
+from deeplift_tf.rules import Rule, Slopes
 from deeplift_tf.slopes import Function
 from deeplift_tf.tensors import jvp_of_transpose, vjp
 
@@ -201,11 +201,11 @@ class Elementwise(Layer):
         return rule.spread or wanted
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
-        """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|."""
+        """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|, which is S̄·s + h·Δx where no slope is negative."""
         (value,) = step.inputs
-        up, down = step.rule.slopes(self.function, value)
-        rise, drop = value.parts
-        return (step.rows.merge_pairs(self.size(up) * rise + self.size(down) * drop),)
+        mean, half = self.sizes(step.rule.slopes(self.function, value))
+        spread = mean * value.size
+        return (step.rows.merge_pairs(spread if half is None else spread + half * value.delta),)
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
         """Multiply by the slopes; see the table at the top."""
@@ -213,20 +213,23 @@ class Elementwise(Layer):
         assert m is not None
         if step.rule.gate is not None and self.function.rectifier:
             m = Multipliers(step.rule.gate(collapse(m, step.outputs[0].delta, rows)))
-        up, down = step.rule.slopes(self.function, value)
-        mean = rows.target(m.mean)
-        half = None if m.half_difference is None else rows.target(m.half_difference)
-        if up is down:
-            halves = None if half is None else rows.merge_targets(self.size(up) * half)
-            return [Multipliers(rows.merge_targets(up * mean), halves)]
-        plus, minus = up * (mean / 2), down * (mean / 2)  # halves of m̄ₓ ± dₓ
-        if half is not None:
-            plus, minus = plus + self.size(up) * (half / 2), minus - self.size(down) * (half / 2)
-        return [Multipliers(rows.merge_targets(plus + minus), rows.merge_targets(plus - minus))]
+        slopes = step.rule.slopes(self.function, value)
+        mean, half = product(slopes, rows.target(m.mean))
+        if m.half_difference is not None:
+            own, across = product(self.sizes(slopes), rows.target(m.half_difference))
+            mean = mean if across is None else mean + across
+            half = own if half is None else half + own
+        return [Multipliers(rows.merge_targets(mean), None if half is None else rows.merge_targets(half))]
 
-    def size(self, slope: tf.Tensor) -> tf.Tensor:
-        """Return |S|."""
-        return slope if self.function.rising else tf.abs(slope)
+    def sizes(self, slopes: Slopes) -> Slopes:
+        """Return |S±|."""
+        return slopes if self.function.rising else slopes.sizes()
+
+
+def product(slopes: Slopes, m: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Return S̄·m and h·m."""
+    mean, half = slopes
+    return mean * m, None if half is None else half * m
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

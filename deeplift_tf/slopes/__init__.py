@@ -43,7 +43,14 @@ from deeplift_tf.slopes.exponentials import (
     tanh,
     tanh_shrink,
 )
-from deeplift_tf.slopes.function import Function, compose, differentiable, piecewise_constant, scaled, smooth
+from deeplift_tf.slopes.function import (
+    Function,
+    compose,
+    differentiable,
+    piecewise_constant,
+    scaled,
+    smooth,
+)
 from deeplift_tf.slopes.rectifiers import (
     absolute,
     clip,

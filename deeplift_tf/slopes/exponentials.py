@@ -41,6 +41,24 @@ def sigmoid_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
     return tf.sigmoid(upper) * tf.sigmoid(-lower) * decay(lower - upper)
 
 
+def sigmoid_four(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return mean and half-difference of RevealCancel's slopes of the sigmoid; see `four_slopes`.
+
+    Its products of factors, of which the four slopes share most.
+    """
+    low, high = a - drop, a + rise
+    closed = tf.sigmoid(-low)
+    up = decay(-rise) * (tf.sigmoid(high) * tf.sigmoid(-a) + tf.sigmoid(b) * closed)
+    down = decay(-drop) * (tf.sigmoid(a) * closed + tf.sigmoid(high) * tf.sigmoid(-b))
+    return (up + down) / 4, (up - down) / 4
+
+
+def tanh_four(*ends: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the same of tanh(x) = 2 sigmoid(2x) - 1."""
+    mean, half = sigmoid_four(*(2.0 * end for end in ends))
+    return 4.0 * mean, 4.0 * half
+
+
 @ordered
 def _log1p_exp_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
     """Return minus the secant slope of log(1 + exp(-t)) for t >= 0."""
@@ -66,12 +84,13 @@ def expm1() -> Function:
 
 def sigmoid() -> Function:
     """Return 1 / (1 + exp(-x))."""
-    return differentiable("sigmoid", tf.sigmoid, sigmoid_secant, rising=True)
+    return differentiable("sigmoid", tf.sigmoid, sigmoid_secant, rising=True)._replace(four=sigmoid_four)
 
 
 def tanh() -> Function:
     """Return tanh(x) = 2 sigmoid(2x) - 1."""
-    return differentiable("tanh", tf.tanh, lambda a, b: 4.0 * sigmoid_secant(2.0 * a, 2.0 * b), rising=True)
+    function = differentiable("tanh", tf.tanh, lambda a, b: 4.0 * sigmoid_secant(2.0 * a, 2.0 * b), rising=True)
+    return function._replace(four=tanh_four)
 
 
 def tanh_shrink() -> Function:

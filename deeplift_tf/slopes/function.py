@@ -30,9 +30,10 @@ class Function(NamedTuple):
         Whether guided backprop and DeconvNet mask it: the ReLU family.
     rising : bool
         Whether it falls nowhere, so that no slope is negative.
-    ahead : callable or None
-        (a, length) -> S(a, a + length) for length >= 0, to the right of a kink where that is 0: a cheaper form than
-        ``secant`` has, good to rounding of a slope of one. None where there is none.
+    four : callable or None
+        (a, b, rise, drop) -> (S̄, h): mean and half-difference of RevealCancel's S⁺ and S⁻ between a and
+        b = a + rise - drop, where rise, drop >= 0; see `four_slopes`. A cheaper form than that has, good to rounding
+        of a slope of one. None where there is none.
     """
 
     value: Value
@@ -40,11 +41,21 @@ class Function(NamedTuple):
     name: str = ""
     rectifier: bool = False
     rising: bool = False
-    ahead: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+    four: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
 
-    def over(self, a: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-        """Return S(a, a + length) for length >= 0; where it is 0, the slope just to the right."""
-        return self.secant(a, a + length, right=True) if self.ahead is None else self.ahead(a, length)
+
+def four_slopes(
+    secant: Callable[..., tf.Tensor], a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return mean and half-difference of S⁺ = ½[S(a, a+rise) + S(a−drop, b)] and S⁻ = ½[S(a, a−drop) + S(a+rise, b)].
+
+    Each of the four is given by where it begins and how long it is, so that both of its ends are the same number where
+    that is zero; then it is the slope just to the right.
+    """
+    low = a - drop
+    up = secant(a, a + rise, right=True) + secant(low, low + rise, right=True)
+    down = secant(low, low + drop, right=True) + secant(b, b + drop, right=True)
+    return (up + down) / 4, (up - down) / 4
 
 
 def tiny(x: tf.Tensor) -> float:
@@ -102,7 +113,7 @@ def scaled(function: Function, factor: float, name: str = "") -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return factor * function.secant(a, b, right)
 
-    return function._replace(value=value, secant=secant, name=name or function.name)
+    return function._replace(value=value, secant=secant, name=name or function.name, four=None)
 
 
 def gated(gate: Function, name: str) -> Function:

@@ -23,18 +23,26 @@ def below(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
     return above(-a, -b, not right)
 
 
-def above_ahead(a: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """Return above(a, a + length, right=True) for length >= 0."""
-    return tf.raw_ops.ClipByValue(
-        t=1.0 + a * tf.math.reciprocal(tf.maximum(length, tiny(length))),
-        clip_value_min=tf.zeros([], a.dtype),
-        clip_value_max=tf.ones([], a.dtype),
-    )
+def four_above(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return mean and half-difference of RevealCancel's slopes of ReLU; see `four_slopes`.
+
+    The slope from u to u + length is 1 + min(max(u / length, -1), 0). Quarters of the last term add up to the mean.
+    """
+
+    def quarter(u: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
+        least, most = tf.constant(-0.25, u.dtype), tf.zeros([], u.dtype)
+        return tf.raw_ops.ClipByValue(t=u * inverse, clip_value_min=least, clip_value_max=most)
+
+    low = a - drop
+    of_rise, of_drop = (0.25 / tf.maximum(length, tiny(length)) for length in (rise, drop))
+    up = quarter(a, of_rise) + quarter(low, of_rise)
+    down = quarter(low, of_drop) + quarter(b, of_drop)
+    return 1.0 + (up + down), up - down
 
 
 def relu() -> Function:
     """Return max(x, 0)."""
-    return Function(tf.nn.relu, above, "relu", rectifier=True, rising=True, ahead=above_ahead)
+    return Function(tf.nn.relu, above, "relu", rectifier=True, rising=True, four=four_above)
 
 
 def leaky_relu(slope: float = 0.2) -> Function:
@@ -60,10 +68,11 @@ def prelu(alpha: tf.Tensor | float) -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return alpha + (1 - alpha) * above(a, b, right)
 
-    def ahead(a: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-        return alpha + (1 - alpha) * above_ahead(a, length)
+    def four(*ends: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        mean, half = four_above(*ends)
+        return alpha + (1 - alpha) * mean, (1 - alpha) * half
 
-    return Function(value, secant, "prelu", rectifier=True, ahead=ahead)
+    return Function(value, secant, "prelu", rectifier=True, four=four)
 
 
 def clip(low: float, high: float, name: str = "clip") -> Function:
