@@ -14,6 +14,7 @@ from deeplift_tf.held import held_at_x
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
 from deeplift_tf.targets import Selector, selected
 from deeplift_tf.tensors import shape_of
+from deeplift_tf.xla import with_kernels
 
 
 class Plan(NamedTuple):
@@ -38,6 +39,8 @@ class Plan(NamedTuple):
         Rules without a reference do not promise that they agree, and need no such pass.
     known_references : bool
         Whether the compiled function takes what `compile_references` makes of the references, too.
+    xla : bool
+        Whether the arithmetic of activations is compiled by XLA.
     """
 
     scored: tuple[Edge, ...]
@@ -49,9 +52,10 @@ class Plan(NamedTuple):
     hypothetical: bool = False
     complete: bool = True
     known_references: bool = False
+    xla: bool = False
 
 
-def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
+def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType, known: Sequence[tf.Tensor] = ()) -> Any:
     """Return the function (x, references, weights) -> results as a `tf.function` with one signature.
 
     Parameters
@@ -59,6 +63,8 @@ def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
     graph : Graph
     plan : Plan
     dtype : tf.DType
+    known : sequence of tf.Tensor
+        What `compile_references` makes, for shapes and dtypes, with `known_references`.
 
     Returns
     -------
@@ -75,6 +81,7 @@ def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
     several = [None] if plan.several_targets else []
     weights = tf.TensorSpec([*several, None, *output], dtype)
     signature = (x, reference_signature(graph, plan), weights)
+    graph = with_kernels(graph) if plan.xla else graph
 
     def attribute(x: Any, references: Any, weights: Any) -> dict[str, Any]:
         return Attribution(graph, plan).run(x, references, weights)
@@ -84,9 +91,8 @@ def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType) -> Any:
 
     if not plan.known_references:
         return tf.function(attribute, input_signature=signature, autograph=False)
-    made = compile_references(graph, plan).structured_outputs
-    known = tuple(tf.TensorSpec(y.shape, y.dtype) for y in made)
-    return tf.function(attribute_to_known, input_signature=(*signature, known), autograph=False)
+    values = tuple(tf.TensorSpec(y.shape, y.dtype) for y in known)
+    return tf.function(attribute_to_known, input_signature=(*signature, values), autograph=False)
 
 
 def reference_signature(graph: Graph, plan: Plan) -> tuple[tf.TensorSpec, ...]:
@@ -98,7 +104,7 @@ def reference_signature(graph: Graph, plan: Plan) -> tuple[tf.TensorSpec, ...]:
 def compile_references(graph: Graph, plan: Plan) -> Any:
     """Return the function references -> the values that the network makes of them, for references of all rows.
 
-    So that they are run once for all batches.
+    So that they are run once for all batches, and for calls with the same references.
     """
 
     def run(references: Any) -> tuple[tf.Tensor, ...]:

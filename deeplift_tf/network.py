@@ -102,20 +102,23 @@ class Network:
         """
         return Network(with_rules(self.graph, rule), self.dtype)
 
-    def compile(self, layers: str | Sequence[str] | None = None) -> Score:
+    def compile(self, layers: str | Sequence[str] | None = None, *, xla: bool = False) -> Score:
         """Return a function that scores the model inputs, or hidden layers.
 
         Parameters
         ----------
         layers : None, str or sequence of str
             None: the inputs. A name, or several; their scores come as an array, or as a dict by name.
+        xla : bool
+            Compile the arithmetic of activations with XLA: faster, most of all under RevealCancel, but every size of a
+            batch is compiled anew, for about a second. Batches are filled up to a power of two, or to whole ones.
 
         Raises
         ------
         LayerNameError
             When a layer is not there.
         """
-        return Score(self, layers)
+        return Score(self, layers, xla)
 
     def predict(self, x: Any, batch_size: int = 32) -> Any:
         """Return what the original model predicts.

@@ -36,6 +36,24 @@ class Part(NamedTuple):
     references: tuple[np.ndarray, ...]
     weights: np.ndarray
 
+    def filled(self, size: int) -> Part:
+        """Return the batch with its last row repeated, up to a power of two or to the rows of a whole batch.
+
+        So that there are few sizes of batches, where each costs a compilation; the results of the last rows are not
+        wanted.
+
+        Parameters
+        ----------
+        size : int
+            Rows in a whole batch.
+        """
+        rows = len(self.x[0])
+        further = max(rows, min(size, 1 << (rows - 1).bit_length())) - rows
+        x, references = (
+            tuple(repeat_last(a, rows, further, 0) for a in arrays) for arrays in (self.x, self.references)
+        )
+        return self._replace(x=x, references=references, weights=repeat_last(self.weights, rows, further, 1))
+
     def tensors(
         self, inputs: Sequence[Input], dtype: tf.DType, several_references: bool, several_targets: bool
     ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...], tf.Tensor]:
@@ -84,10 +102,9 @@ class Question(NamedTuple):
     weights: np.ndarray
     several_targets: bool
 
-    def repeats_references(self, size: int) -> bool:
-        """Whether several batches of a size have the same references, all of them in each."""
-        rows, count = len(self.x), self.references.count
-        return self.references.shared and count <= size < rows * count
+    def shares_references(self, size: int) -> bool:
+        """Whether all batches of a size have the same references, all of them in each."""
+        return self.references.shared and self.references.count <= size
 
     def batches(self, size: int, progress: Progress) -> Iterator[Part]:
         """Cut the question into batches, all references of an example together where they fit.
@@ -112,6 +129,14 @@ class Question(NamedTuple):
                 yield Part(slice(start, stop), slice(first, last), x, given, weights)
                 done += (stop - start) * (last - first)
                 progress(done, rows * count)
+
+
+def repeat_last(array: np.ndarray, rows: int, times: int, axis: int) -> np.ndarray:
+    """Return an array with its last row repeated; as it is where one row stands for all."""
+    if not times or array.shape[axis] != rows:
+        return array
+    last = array.take([-1], axis)
+    return np.concatenate([array, *[last] * times], axis)
 
 
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,13 +11,13 @@ import numpy as np
 
 from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
-from deeplift_tf.attribution import Plan, compile_plan, compile_references
+from deeplift_tf.attribution import Plan
+from deeplift_tf.compiled import Compiled
 from deeplift_tf.errors import InputError, TargetError
-from deeplift_tf.graph import Edge, Graph
+from deeplift_tf.graph import Edge
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
-from deeplift_tf.rewriting import simplify
 from deeplift_tf.target_layer import resolve_target
 from deeplift_tf.targets import as_target, stacked
 
@@ -96,16 +95,16 @@ class Score:
     ----------
     network : Network
     layers : None, str or sequence of str
+    xla : bool
     """
 
-    def __init__(self, network: Network, layers: str | Sequence[str] | None = None) -> None:
+    def __init__(self, network: Network, layers: str | Sequence[str] | None = None, xla: bool = False) -> None:
         layers = layers or embeddings(network)
-        self.network, self.layers = network, layers
+        self.network, self.layers, self.xla = network, layers, xla
         names = [layers] if isinstance(layers, str) else list(layers or ())
         self.scored = tuple(network.edge(name) for name in names) or network.float_inputs
-        self._compiled: dict[Any, Any] = {}
+        self.compiled = Compiled(network.graph, network.dtype)
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
-        self._lock = threading.Lock()
 
     def __call__(
         self,
@@ -163,16 +162,20 @@ class Score:
             mean_normalised=mean_normalised,
             hypothetical=hypothetical,
             complete=any(node.rule.reference for node in self.network.graph.nodes),
+            xla=self.xla,
         )
-        plan = plan._replace(known_references=plan.complete and question.repeats_references(batch_size))
+        held = len(self.network.float_inputs) < len(self.network.graph.inputs)  # and differ from row to row
+        known_references = plan.complete and not held and question.shares_references(batch_size)
+        plan = plan._replace(known_references=known_references)
         totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
         known: tuple[Any, ...] = ()
         for part in question.batches(batch_size, as_progress(progress)):
-            arguments = part.tensors(
+            filled = part.filled(max(1, batch_size // question.references.count)) if self.xla else part
+            arguments = filled.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
             )
             if plan.known_references:
-                known = known or (self.reference_pass(plan)(arguments[1]),)
+                known = known or (self.compiled.known(plan, part.references, arguments[1]),)
             totals.add(part.rows, self.compiled(plan)(*arguments, *known))
         return self._scores(plan, question.x, totals)
 
@@ -218,22 +221,6 @@ class Score:
             inputs = {value.edge: row for value, row in zip(graph.inputs, rows, strict=True)}
             self._open_shapes[key] = tuple(walk.forward(graph.ancestors([edge]), inputs)[edge].shape[1:])
         return self._open_shapes[key]
-
-    def compiled(self, plan: Plan) -> Any:
-        """Return the compiled function of a plan; each is traced once."""
-        return self._once(
-            plan, lambda graph: compile_plan(graph, plan, self.network.dtype).get_concrete_function(), plan
-        )
-
-    def reference_pass(self, plan: Plan) -> Any:
-        """Return the compiled forward pass of the references of a plan."""
-        return self._once(("references", plan), lambda graph: compile_references(graph, plan), plan)
-
-    def _once(self, key: Any, make: Callable[[Graph], Any], plan: Plan) -> Any:
-        with self._lock:
-            if key not in self._compiled:
-                self._compiled[key] = make(simplify(self.network.graph, [plan.target, *plan.scored]))
-            return self._compiled[key]
 
     def _scores(self, plan: Plan, x: Batch, totals: Totals) -> Scores:
         means = totals.means()
@@ -300,6 +287,7 @@ class Totals:
             shape[self.axis] = self.rows
             total = np.zeros(shape, part.dtype)
         view = total[:, rows] if self.axis else total[rows]
+        part = part[:, : rows.stop - rows.start] if self.axis else part[: rows.stop - rows.start]
         if name == "outputs":
             view[...] = part
         elif name == "delta":

@@ -113,23 +113,42 @@ def test_references_of_all_rows_are_run_once_and_change_nothing(
 ) -> None:
     network = dl.convert(_model(), rule=rule, dtype="float64")
     score, ran = network.compile(), []
-    whole, reference_pass = score(X, references, batch_size=N * R), score.reference_pass
+    plan = Plan(score.scored, network.graph.outputs[network.output_names[0]], (), references.ndim > 2)
+    run = score.compiled.reference_pass(plan)
 
-    def counted(plan: Plan) -> Any:
-        ran.append(plan)
-        return reference_pass(plan)
+    def counted(references: Any) -> Any:
+        ran.append(references)
+        return run(references)
 
-    monkeypatch.setattr(score, "reference_pass", counted)
+    counted.structured_outputs = run.structured_outputs  # type: ignore[attr-defined]
+    monkeypatch.setattr(score.compiled, "reference_pass", lambda plan: counted)
     parts = score(X, references, batch_size=1 if references.ndim == 2 else R)
+    again = score(X[:1], references.copy())
     assert len(ran) == 1
-    for found, expected in zip(parts[:5], whole[:5], strict=True):
-        largest = np.abs(whole.contributions).max()
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * largest)  # float64
+    others = score(X, references[..., ::-1])
+    assert len(ran) == 2
+    each = np.broadcast_to(references.reshape(-1, *X.shape[1:]), (N, references.size // X[0].size, *X.shape[1:]))
+    for found, given in ((parts, each), (again, each[:1]), (others, each[..., ::-1])):
+        expected = network.compile()(X[: len(given)], given, batch_size=1)
+        for value, right in zip(found[:5], expected[:5], strict=True):
+            np.testing.assert_allclose(value, right, rtol=0, atol=1e-11 * np.abs(expected.contributions).max())
+    assert len(ran) == 2
+
+
+def test_what_takes_much_memory_is_not_kept_for_the_next_call(
+    network: dl.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = network.compile()
+    score(X, X0[0, 0])
+    assert score.compiled._kept
+    monkeypatch.setattr("deeplift_tf.compiled.KEPT_BYTES", 1000)
+    score(X, X0[0, 1])
+    assert not score.compiled._kept
 
 
 def test_no_batch_is_traced_anew(network: dl.Network) -> None:
     score = network.compile()
     score(X, X0[0, 0], batch_size=2)
-    before = dict(score._compiled)
+    before = dict(score.compiled._made)
     score(X[:2], X0[1, 0], batch_size=1)
-    assert score._compiled == before
+    assert score.compiled._made == before

@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.multipliers import Multipliers, collapse
+from deeplift_tf.multipliers import Difference, Multipliers, collapse
 from deeplift_tf.rules import Rule, Slopes
 from deeplift_tf.slopes import Function
 from deeplift_tf.tensors import jvp_of_transpose, vjp
@@ -180,16 +181,57 @@ class Maximum(Layer):
         return [Multipliers(mean, half) for mean, half in zip(means, halves, strict=True)]
 
 
+def spread_through(rule: Rule, function: Function, value: Difference) -> tf.Tensor:
+    """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|, which is S̄·s + h·Δx where no slope is negative."""
+    mean, half = sizes(function, rule.slopes(function, value))
+    spread = mean * value.size
+    return spread if half is None else spread + half * value.delta
+
+
+def multiplied(rule: Rule, function: Function, value: Difference, m: Multipliers) -> Multipliers:
+    """m̄ₓ = S̄m̄ + ½(|S⁺|−|S⁻|)d, dₓ = hm̄ + ½(|S⁺|+|S⁻|)d."""
+    slopes = rule.slopes(function, value)
+    mean, half = product(slopes, m.mean)
+    if m.half_difference is not None:
+        own, across = product(sizes(function, slopes), m.half_difference)
+        mean = mean if across is None else mean + across
+        half = own if half is None else half + own
+    return Multipliers(mean, half)
+
+
+def sizes(function: Function, slopes: Slopes) -> Slopes:
+    """Return |S±|."""
+    return slopes if function.rising else slopes.sizes()
+
+
+def product(slopes: Slopes, m: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Return S̄·m and h·m."""
+    mean, half = slopes
+    return mean * m, None if half is None else half * m
+
+
+def as_traced(arithmetic: Callable[..., Any], rule: Rule, function: Function, *values: Any) -> Any:
+    """Run arithmetic operation by operation."""
+    return arithmetic(rule, function, *values)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Elementwise(Layer):
     """A scalar function of each unit; the rule in force gives its slopes.
 
     The absolute values keep the sum exact where the function falls: a negative slope turns a positive part into a
     negative one.
+
+    Attributes
+    ----------
+    function : Function
+    run : callable
+        How the arithmetic of the rule is run: one operation after another, or compiled as a whole.
     """
 
     kind = "Elementwise"
     function: Function
+    run: Callable[..., Any] = as_traced
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return f(x)."""
@@ -201,35 +243,19 @@ class Elementwise(Layer):
         return rule.spread or wanted
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
-        """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|, which is S̄·s + h·Δx where no slope is negative."""
-        (value,) = step.inputs
-        mean, half = self.sizes(step.rule.slopes(self.function, value))
-        spread = mean * value.size
-        return (step.rows.merge_pairs(spread if half is None else spread + half * value.delta),)
+        """See `spread_through`."""
+        return (step.rows.merge_pairs(self.run(spread_through, step.rule, self.function, step.inputs[0])),)
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
-        """Multiply by the slopes; see the table at the top."""
+        """Multiply by the slopes; see `multiplied`."""
         (m,), (value,), rows = multipliers, step.inputs, step.rows
         assert m is not None
         if step.rule.gate is not None and self.function.rectifier:
             m = Multipliers(step.rule.gate(collapse(m, step.outputs[0].delta, rows)))
-        slopes = step.rule.slopes(self.function, value)
-        mean, half = product(slopes, rows.target(m.mean))
-        if m.half_difference is not None:
-            own, across = product(self.sizes(slopes), rows.target(m.half_difference))
-            mean = mean if across is None else mean + across
-            half = own if half is None else half + own
-        return [Multipliers(rows.merge_targets(mean), None if half is None else rows.merge_targets(half))]
-
-    def sizes(self, slopes: Slopes) -> Slopes:
-        """Return |S±|."""
-        return slopes if self.function.rising else slopes.sizes()
-
-
-def product(slopes: Slopes, m: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Return S̄·m and h·m."""
-    mean, half = slopes
-    return mean * m, None if half is None else half * m
+        half = None if m.half_difference is None else rows.target(m.half_difference)
+        m = self.run(multiplied, step.rule, self.function, value, Multipliers(rows.target(m.mean), half))
+        half = None if m.half_difference is None else rows.merge_targets(m.half_difference)
+        return [Multipliers(rows.merge_targets(m.mean), half)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
