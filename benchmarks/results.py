@@ -89,7 +89,7 @@ class Floor(NamedTuple):
     @property
     def floor(self) -> float:
         """What the products take."""
-        return self.forward + self.back + self.reference
+        return self.forward + self.back
 
 
 class Results:

@@ -57,6 +57,8 @@ class PeerRow(NamedTuple):
 
 
 SHARED = {"basset": 1.0, "bpnet": 0.6, "vgg": 1.1, "resnet50": 1.0}
+GENOMICS = {"basset": 1.1, "bpnet": 0.65, "vgg": 1.15, "resnet50": 1.05}
+REVEAL_CANCEL = {"basset": 2.1, "bpnet": 1.3, "vgg": 2.35, "resnet50": 2.2}
 ROWS = {
     "predict": Row("prediction", {}, brief=False),
     "gradient": Row("gradient x input", {}, brief=False),
@@ -67,10 +69,11 @@ ROWS = {
     "rescale_20": Row(
         "Rescale, 20 references each, a pair", {"basset": 1.05, "bpnet": 0.65, "vgg": 1.1, "resnet50": 1.1}
     ),
-    "genomics_default": Row("genomics default, shared", {"basset": 1.1, "bpnet": 0.65, "vgg": 1.15, "resnet50": 1.05}),
-    "reveal_cancel": Row(
-        "RevealCancel everywhere, shared", {"basset": 2.1, "bpnet": 1.3, "vgg": 2.35, "resnet50": 2.2}
-    ),
+    "genomics_default": Row("genomics default, shared", GENOMICS),
+    "reveal_cancel": Row("RevealCancel everywhere, shared", REVEAL_CANCEL),
+    "rescale_xla": Row("Rescale, shared, with XLA", SHARED),
+    "genomics_default_xla": Row("genomics default, shared, with XLA", GENOMICS),
+    "reveal_cancel_xla": Row("RevealCancel everywhere, shared, with XLA", REVEAL_CANCEL),
     "ten_targets": Row(
         "10 targets in one call, against 10",
         {"basset": 0.55, "bpnet": 0.6, "vgg": 0.55, "resnet50": 0.6},

@@ -18,14 +18,14 @@ from benchmarks.cases import Case, data_of
 from benchmarks.floor import PRODUCTS
 from benchmarks.models import build
 from benchmarks.ours import Ours
-from deeplift_tf import scoring
+from deeplift_tf import compiled
 from deeplift_tf.graph import Graph
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.rewriting import simplify
 
 CALLS = 5
 PASSES = ("forward", "spread", "backward")
-SCOPE = re.compile(rf"(\w+)\.({'|'.join(PASSES)})\.\d+(_\d+)?/")  # a second forward pass is the reference's
+SCOPE = re.compile(rf"(\w+)\.({'|'.join(PASSES)})\.\d+(_\d+)?/")
 OPERATION = re.compile(r"[\w./-]+:\w+")  # its name in the graph and its kind
 EVERY = 3  # level of the profiler: at 2 it leaves out what it takes to be cheap
 
@@ -36,11 +36,12 @@ def shares(case: Case) -> dict[str, float]:
     Returns
     -------
     dict
-        By "layers' module, pass", where the pass is forward, reference, spread or backward; "products" stands for the
+        By "layers' module, pass", where the pass is forward, spread or backward (that of the reference was made in a
+        call before); "products" stands for the
         modules of all layers that the floor counts, "between" for what belongs to no layer.
     """
     ours = Ours(case, build(case), data_of(case))
-    with patch.object(scoring, "simplify", lambda *given: scoped(simplify(*given))):
+    with patch.object(compiled, "simplify", lambda *given: scoped(simplify(*given))):
         call = ours.scores("rescale", ours.data.shared).call
         call()
     spent: Counter[str] = Counter()
@@ -98,5 +99,5 @@ def group(name: str) -> str:
     found = SCOPE.search(name)
     if found is None:
         return "between"
-    module, each, again = found.groups()
-    return f"{module}, {'reference' if each == 'forward' and again else each}"
+    module, each, _ = found.groups()
+    return f"{module}, {each}"

@@ -14,7 +14,7 @@ NAMES = {"basset": "Basset-like", "bpnet": "BPNet-like", "vgg": "VGG-like", "res
 NAMES |= {"transformer": "transformer", "tiny": "tiny"}
 HEADS = ["network", "what", "ms", "x gradient", "range", "aim", "sums miss by", "peak MB"]
 FLOOR_HEADS = ["network", "F", "B", "reference", "floor", "Rescale, shared", "over the floor", "range"]
-SHARE_HEADS = ["network", "products forward", "of the reference", "back", "the rest"]
+SHARE_HEADS = ["network", "products forward", "back", "the rest"]
 HELD_HEADS = ["network", "values of all layers, MB", "held by Rescale, shared", "by gradient x input"]
 GROUPS = {  # what the layers of a module do
     "kinds": "slopes",
@@ -65,7 +65,7 @@ def share_rows(results: Results) -> list[list[str]]:
     for each in results.floors():
         if not each.shares:
             continue
-        products = [each.shares.get(f"products, {way}", 0.0) for way in ("forward", "reference", "backward")]
+        products = [each.shares.get(f"products, {way}", 0.0) for way in ("forward", "backward")]
         rows.append([NAMES[each.model], *map(percent, products), ", ".join(the_rest(each.shares))])
     return rows
 

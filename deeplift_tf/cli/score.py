@@ -88,6 +88,7 @@ class Summary(NamedTuple):
 )
 @target_options
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("--xla", is_flag=True, help="Compile the arithmetic of activations: faster, after a second or more.")
 @click.option("--hypothetical", is_flag=True, help="Write hypothetical contributions too.")
 @click.option("--multipliers", is_flag=True, help="Write the multipliers too.")
 @click.option(
@@ -214,6 +215,8 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
     if (regions is None) != (genome is None):
         raise click.UsageError("regions (-r) and a genome (-g) go together")
+    if given["xla"] and given["method"] != "deeplift":
+        raise click.UsageError(f"--xla is for the method deeplift; received --method {given['method']}")
     if is_dna(given) and given["layers"]:
         raise click.UsageError("--layers: scores of DNA are those of the model's input")
     for name, files in files_in(given).items():

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 
-def scoring_function(network: Network, given: str, layers: Sequence[str] = ()) -> Callable[..., Scores]:
+def scoring_function(
+    network: Network, given: str, layers: Sequence[str] = (), xla: bool = False
+) -> Callable[..., Scores]:
     """Return a function that takes the arguments of `Score.__call__`.
 
     Parameters
@@ -26,6 +28,8 @@ def scoring_function(network: Network, given: str, layers: Sequence[str] = ()) -
         arguments, see `spelled`. "deeplift" is the network's own scoring function.
     layers : sequence of str
         Hidden layers that are scored in place of the inputs.
+    xla : bool
+        See `Network.compile`; for "deeplift".
 
     Raises
     ------
@@ -33,7 +37,9 @@ def scoring_function(network: Network, given: str, layers: Sequence[str] = ()) -
         When there is no such method, or its arguments do not fit.
     """
     if given == "deeplift":
-        return network.compile(layers=list(layers) or None)
+        return network.compile(layers=list(layers) or None, xla=xla)
+    if xla:
+        raise MethodError(f"xla: only for the method deeplift; received {given!r}")
     method = METHODS.get(name_in(given))
     if method is None:
         known = ", ".join(usage(name, parameters_of(each)) for name, each in METHODS.items())

@@ -25,7 +25,7 @@ class Request(NamedTuple):
     model : SavedModel
     targets : tuple of targets
         By index or name; with several, each array is called after its target as well.
-    output, layers, batch_size, pre_activation, mean_normalised, hypothetical
+    output, layers, xla, batch_size, pre_activation, mean_normalised, hypothetical
         See `Score.__call__` and `Network.compile`.
     method : str
         See `deeplift_tf.methods.named.scoring_function`.
@@ -42,6 +42,7 @@ class Request(NamedTuple):
     output: str | None = None
     method: str = "deeplift"
     layers: tuple[str, ...] = ()
+    xla: bool = False
     batch_size: int = 32
     pre_activation: bool = False
     mean_normalised: bool = False
@@ -78,7 +79,7 @@ class Scorer:
         from deeplift_tf.runs.inputs import sequence_input
 
         network = request.model.convert() if network is None else network
-        score = scoring_function(network, request.method, request.layers)
+        score = scoring_function(network, request.method, request.layers, request.xla)
         self._input = sequence_input(network)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score
         self._request, self._score = request, both_strands(score) if request.reverse_complement else score

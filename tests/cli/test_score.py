@@ -62,6 +62,12 @@ def test_the_file_equals_one_call_of_the_library(files: Path, tmp_path: Path) ->
     assert np.abs(found["delta"]).max() < 1e-5 * np.abs(found["outputs"] - found["reference_outputs"]).max()
 
 
+def test_arithmetic_compiled_by_xla_gives_the_same(files: Path, tmp_path: Path) -> None:
+    plain, compiled = (score(files, tmp_path / name, *xla) for name, xla in (("p.h5", []), ("x.h5", ["--xla"])))
+    for name in ("contributions", "outputs", "reference_outputs"):
+        close(compiled[name], plain[name])
+
+
 def test_two_inputs_make_groups(files: Path, tmp_path: Path) -> None:
     found = score(files, tmp_path / "s.h5", model="two.keras", x="two.npz")
     x = dict(np.load(files / "two.npz"))
