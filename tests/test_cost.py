@@ -152,3 +152,31 @@ def test_no_batch_is_traced_anew(network: dl.Network) -> None:
     before = dict(score.compiled._made)
     score(X[:2], X0[1, 0], batch_size=1)
     assert score.compiled._made == before
+
+
+def test_nothing_is_computed_of_weights_alone() -> None:
+    """What weights become (|W|, flipped, split by group, with gaps) is worked out before a call, and not in each."""
+    x = keras.Input((16, 15, 12))
+    y = layers.Resizing(20, 21)(layers.PReLU(shared_axes=[2])(x))
+    y = layers.Conv2D(12, 3, dilation_rate=2, groups=2, activation="relu")(layers.ZeroPadding2D(1)(y))
+    y = layers.BatchNormalization()(layers.PReLU()(layers.DepthwiseConv2D(4)(y)))
+    y = layers.Conv2DTranspose(6, 3, dilation_rate=2, activation="silu")(layers.Activation("tanh")(y))
+    y = layers.Reshape((-1, 24))(y)
+    y = layers.ReLU()(layers.EinsumDense("abc,cde->abde", (None, 4, 9))(layers.Conv1D(24, 6, padding="causal")(y)))
+    y = layers.LSTM(13)(layers.Reshape((-1, 36))(y))
+    network = dl.convert(randomise(keras.Model(x, layers.Dense(11)(y)), seed=0), rule="reveal_cancel")
+    score = network.compile()
+    plan = Plan(score.scored, network.edge(network.output_names[0]))
+    function = score.compiled(plan)
+    weights = {inside.op.name for _, inside in function.graph.captures}  # smaller ones are constants: TensorFlow folds
+    assert len(weights) > 20
+    constants: set[str] = set()
+    found: set[str] = set()
+    for operation in function.graph.get_operations():
+        sources = {tensor.op.name for tensor in operation.inputs}
+        if operation.type == "Const" or (sources and sources <= constants):
+            constants.add(operation.name)
+        elif sources and sources <= weights | constants:
+            weights.add(operation.name)
+            found.add(operation.type)
+    assert found <= {"Identity", "Reshape", "ExpandDims"}, "these cost nothing, others do"

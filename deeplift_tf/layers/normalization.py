@@ -7,6 +7,7 @@ import dataclasses
 import tensorflow as tf
 
 from deeplift_tf.layers.kinds import Diagonal
+from deeplift_tf.tensors import once
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,4 +35,4 @@ class Scale(Diagonal):
 
     def magnitude(self) -> Scale:
         """Return the map by |a|."""
-        return dataclasses.replace(self, scale=tf.abs(self.scale))
+        return dataclasses.replace(self, scale=once(tf.abs, self.scale))

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Diagonal
-from deeplift_tf.tensors import shape_of
+from deeplift_tf.tensors import once, shape_of
 
 
 class Identity(Diagonal):
@@ -149,9 +149,10 @@ class AxisMaps(Diagonal):
             last = x.shape.rank - 1
             order = list(range(x.shape.rank))
             order[axis], order[last] = last, axis
-            x = tf.transpose(tf.tensordot(tf.transpose(x, order), matrix, [[last], [1]]), order)
+            columns = once(tf.transpose, matrix)
+            x = tf.transpose(tf.tensordot(tf.transpose(x, order), columns, [[last], [0]]), order)
         return x
 
     def magnitude(self) -> AxisMaps:
         """Return the map by the absolute matrices: |A ⊗ B| = |A| ⊗ |B|."""
-        return dataclasses.replace(self, matrices=tuple(tf.abs(matrix) for matrix in self.matrices))
+        return dataclasses.replace(self, matrices=tuple(once(tf.abs, matrix) for matrix in self.matrices))

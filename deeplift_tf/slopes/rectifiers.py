@@ -61,16 +61,17 @@ def prelu(alpha: tf.Tensor | float) -> Function:
     alpha : tf.Tensor or float, shape that broadcasts with the input
         Of any sign, and a tensor of the input's dtype.
     """
+    rest = 1 - alpha
 
     def value(x: tf.Tensor) -> tf.Tensor:
         return tf.nn.relu(x) + alpha * tf.minimum(x, 0.0)
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
-        return alpha + (1 - alpha) * above(a, b, right)
+        return alpha + rest * above(a, b, right)
 
     def four(*ends: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         mean, half = four_above(*ends)
-        return alpha + (1 - alpha) * mean, (1 - alpha) * half
+        return alpha + rest * mean, rest * half
 
     return Function(value, secant, "prelu", rectifier=True, four=four)
 

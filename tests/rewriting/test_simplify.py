@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import deeplift_tf as dl
-from deeplift_tf import scoring
+from deeplift_tf import compiled
 from deeplift_tf.rewriting import simplify
 from tests.keras_models import randomise
 
@@ -57,7 +57,7 @@ def names(network: dl.Network, keep: list[str]) -> list[str]:
 def test_scores_stay_the_same(model: keras.Model, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, (x, references) = dl.convert(model, rule=rule, dtype="float64"), rows()
     rewritten = network.compile()(x, references, target=1)
-    monkeypatch.setattr(scoring, "simplify", lambda graph, keep: graph)
+    monkeypatch.setattr(compiled, "simplify", lambda graph, keep: graph)
     plain = network.compile()(x, references, target=1)
     largest = np.abs(plain.contributions).max()
     # float64: folding a scale into weights changes the order of a few hundred additions
@@ -89,7 +89,7 @@ def test_a_layer_that_is_asked_for_is_still_there(
     network, (x, references) = dl.convert(model, dtype="float64"), rows()
     score: Any = network.compile(layer)
     found = score(x, references)
-    monkeypatch.setattr(scoring, "simplify", lambda graph, keep: graph)
+    monkeypatch.setattr(compiled, "simplify", lambda graph, keep: graph)
     expected = network.compile(layer)(x, references)
     np.testing.assert_allclose(found.contributions, expected.contributions, rtol=0, atol=1e-12)
     assert np.abs(found.delta).max() < 1e-12
@@ -101,3 +101,15 @@ def test_values_that_two_layers_read_are_not_folded() -> None:
     sum_of_both = keras.layers.Add()([keras.layers.BatchNormalization(name="norm")(shared), shared])
     network = dl.convert(keras.Model(x, keras.layers.Dense(1, name="output")(sum_of_both)))
     assert "shared" in names(network, [network.input_names[0], "output"])
+
+
+def test_padding_and_scales_about_depthwise_convolutions_in_a_compiled_function() -> None:
+    """Fused with a bias and ReLU6, TensorFlow's depthwise convolution ends the process where it is given amounts."""
+    layers = keras.layers
+    block = [layers.ZeroPadding2D(((0, 1), (0, 1))), layers.DepthwiseConv2D(3, 2, use_bias=False)]
+    block += [layers.BatchNormalization(), layers.ReLU(6), layers.Flatten(), layers.Dense(2)]
+    model = randomise(keras.Sequential([keras.Input((8, 9, 8)), *block]), seed=0)
+    x = np.random.default_rng(0).normal(size=(3, 8, 9, 8)).astype("float32")
+    scores = dl.convert(model).compile()(x, target=1)
+    np.testing.assert_allclose(scores.outputs, np.asarray(model(x))[:, 1], rtol=1e-5, atol=1e-5)
+    assert scores.delta is not None and np.abs(scores.delta).max() < 1e-5 * np.abs(scores.contributions).sum()
