@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.cases import CASES
+
 ROOT = Path(__file__).parent.parent
 NEEDS = {"tensorflow": ("tensorflow",), "torch": ("torch",), "shap": ("shap",)}
 PEERS = ("shap", "torch", "captum", "tangermeme")
@@ -22,6 +24,7 @@ REMEMBERED = {  # things whose peak memory is measured
     "torch": ("gradient", "captum_each", "captum_20", "tangermeme_20"),
     "shap": ("shap_20",),
 }
+SEQUENCES = ("tangermeme_20",)  # things that read sequences alone
 GROWN = ("basset", "bpnet", "tiny")
 
 
@@ -80,7 +83,8 @@ def jobs(models: Sequence[str], tasks: Sequence[str], processes: int, peers: boo
             yield Job("shares", "tensorflow", model)
         if "memory" in tasks:
             for framework in frameworks(peers):
-                yield from (Job("memory", framework, model, thing) for thing in REMEMBERED[framework])
+                things = [name for name in REMEMBERED[framework] if name not in SEQUENCES or CASES[model].sequence]
+                yield from (Job("memory", framework, model, thing) for thing in things)
 
 
 class Driver:
