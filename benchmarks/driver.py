@@ -80,7 +80,7 @@ def jobs(models: Sequence[str], tasks: Sequence[str], processes: int, peers: boo
                 yield Job("floor", "tensorflow", model, index)
     for model in models:
         if "floor" in tasks:
-            yield Job("shares", "tensorflow", model)
+            yield Job("spent", "tensorflow", model)
         if "memory" in tasks:
             for framework in frameworks(peers):
                 things = [name for name in REMEMBERED[framework] if name not in SEQUENCES or CASES[model].sequence]
@@ -126,15 +126,14 @@ class Driver:
             "names": [job.part] if task == "memory" else [],
         }
         command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)]
-        environment = self._environment(1 if task == "shares" else self.threads)
+        environment = self._environment() | ({"TF_NUM_INTEROP_THREADS": "1"} if task == "spent" else {})
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             return {"failed": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300]}
         return json.loads(done.stdout.strip().splitlines()[-1])
 
-    @staticmethod
-    def _environment(count: int) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         threads = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "NUMBA")]
         threads += ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-        return {**os.environ, **dict.fromkeys(threads, str(count)), **quiet}
+        return {**os.environ, **dict.fromkeys(threads, str(self.threads)), **quiet}

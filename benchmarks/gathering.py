@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-TASKS = ("time", "memory", "growth", "floor", "shares")
+TASKS = ("time", "memory", "growth", "floor", "spent")
 
 
 def gather(folder: Path) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def gather(folder: Path) -> dict[str, Any]:
     for path in sorted((folder / "raw").glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         facts, task = result.pop("facts", None), result.pop("task")
-        if facts and facts not in found["facts"] and task != "shares":  # those are of one thread
+        if facts and facts not in found["facts"]:
             found["facts"].append(facts)
         found[task].append(_rounded(result))
     return found

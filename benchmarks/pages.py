@@ -41,7 +41,7 @@ def whole(results: Results) -> str:
 
 def floor(results: Results) -> str:
     """Return the tables of the floor, and of where the time and the memory go."""
-    return "\n".join(as_markdown(rows(results)) for rows in (tables.floor_rows, tables.share_rows, tables.held_rows))
+    return "\n".join(as_markdown(rows(results)) for rows in (tables.floor_rows, tables.spent_rows, tables.held_rows))
 
 
 def ratio(line: Line | None) -> str:

@@ -67,8 +67,8 @@ class Floor(NamedTuple):
         Of the call, and over the sum of the three.
     spread : tuple of float
         Smallest and largest ratio among the processes.
-    shares : dict of str to float
-        Of the time of all operations in the call, as `shares.shares` has them.
+    spent : dict of str to float
+        Milliseconds of each group of operations in the call, as `spent.spent` has them.
     values : float
         MB of the values of all layers.
     held : dict of str to float
@@ -82,7 +82,7 @@ class Floor(NamedTuple):
     rescale: float
     ratio: float
     spread: tuple[float, float]
-    shares: dict[str, float]
+    spent: dict[str, float]
     values: float
     held: dict[str, float]
 
@@ -184,9 +184,9 @@ class Results:
         """Return the floor of each network that was measured."""
         for model in self.models:
             runs = [job["found"] for job in self._jobs(model, "tensorflow", "floor")]
-            shares = [job["found"] for job in self._jobs(model, "tensorflow", "shares")]
+            spent = [job["found"] for job in self._jobs(model, "tensorflow", "spent")]
             if runs:
-                yield floor_of(model, runs, shares[0] if shares else {})
+                yield floor_of(model, runs, spent[0] if spent else {})
 
     def _jobs(self, model: str, framework: str, task: str = "time") -> list[dict[str, Any]]:
         return [
@@ -201,16 +201,17 @@ def seconds(run: dict[str, Any], thing: str) -> float:
     return statistics.median(run[thing]["seconds"]) / run[thing]["pairs"]
 
 
-def floor_of(model: str, runs: Sequence[Any], shares: dict[str, float]) -> Floor:
+def floor_of(model: str, runs: Sequence[Any], spent: dict[str, float]) -> Floor:
     """Return the floor of a network, medians of what several processes found."""
     each = [[1000 * sum(passes) / run["pairs"] for passes in zip(*run["layers"].values(), strict=True)] for run in runs]
     rescale = [1000 * run["rescale"] / run["pairs"] for run in runs]
     ratios = [time / sum(passes) if sum(passes) else math.inf for time, passes in zip(rescale, each, strict=True)]
-    forward, back, reference = (statistics.median(times) for times in zip(*each, strict=True))
+    forward, reference, back = (statistics.median(times) for times in zip(*each, strict=True))
     middle, spread = statistics.median(rescale), (min(ratios), max(ratios))
     held = {thing: held / 1e6 for thing, held in runs[0]["held"].items() if held is not None}
     ratio, values = statistics.median(ratios), runs[0]["values"] / 1e6
-    return Floor(model, forward, back, reference, middle, ratio, spread, shares, values, held)
+    spent = {group: 1000 * seconds for group, seconds in spent.items()}
+    return Floor(model, forward, back, reference, middle, ratio, spread, spent, values, held)
 
 
 def _together(*points: Any) -> dict[str, Any]:

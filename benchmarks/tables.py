@@ -13,8 +13,8 @@ from benchmarks.rows import PEER_ROWS, ROWS
 NAMES = {"basset": "Basset-like", "bpnet": "BPNet-like", "vgg": "VGG-like", "resnet50": "ResNet50"}
 NAMES |= {"transformer": "transformer", "tiny": "tiny"}
 HEADS = ["network", "what", "ms", "x gradient", "range", "aim", "sums miss by", "peak MB"]
-FLOOR_HEADS = ["network", "F", "B", "reference", "floor", "Rescale, shared", "over the floor", "range"]
-SHARE_HEADS = ["network", "products forward", "back", "the rest"]
+FLOOR_HEADS = ["network", "F", "B", "F of the reference", "floor", "Rescale, shared", "over the floor", "range"]
+SPENT_HEADS = ["network", "products forward", "back", "all", "the rest"]
 HELD_HEADS = ["network", "values of all layers, MB", "held by Rescale, shared", "by gradient x input"]
 GROUPS = {  # what the layers of a module do
     "kinds": "slopes",
@@ -59,14 +59,14 @@ def floor_rows(results: Results) -> list[list[str]]:
     return rows
 
 
-def share_rows(results: Results) -> list[list[str]]:
-    """Return the shares of products, pass by pass, and of the largest of the rest, under heads."""
-    rows = [SHARE_HEADS]
+def spent_rows(results: Results) -> list[list[str]]:
+    """Return the milliseconds of products, pass by pass, and of the rest, under heads."""
+    rows = [SPENT_HEADS]
     for each in results.floors():
-        if not each.shares:
-            continue
-        products = [each.shares.get(f"products, {way}", 0.0) for way in ("forward", "backward")]
-        rows.append([NAMES[each.model], *map(percent, products), ", ".join(the_rest(each.shares))])
+        if each.spent:
+            products = [each.spent.get(f"products, {way}", 0.0) for way in ("forward", "backward")]
+            times = map("{:.2f}".format, (*products, sum(each.spent.values())))
+            rows.append([NAMES[each.model], *times, ", ".join(the_rest(each.spent))])
     return rows
 
 
@@ -80,20 +80,16 @@ def held_rows(results: Results) -> list[list[str]]:
     return rows
 
 
-def the_rest(shares: Mapping[str, float]) -> Iterator[str]:
-    """Return the groups that are no products, the largest first, down to half a percent."""
+def the_rest(spent: Mapping[str, float]) -> Iterator[str]:
+    """Return the groups that are no products, the largest first, down to a hundredth of all."""
     groups: defaultdict[str, float] = defaultdict(float)
-    for name, share in shares.items():
+    for name, time in spent.items():
         module = name.split(", ")[0]
         if module != "products":
-            groups[GROUPS.get(module, module)] += share
+            groups[GROUPS.get(module, module)] += time
     largest = sorted(groups.items(), key=lambda group: -group[1])
-    return (f"{name} {percent(share)}" for name, share in largest if share >= 0.005)
-
-
-def percent(share: float) -> str:
-    """Return a share in percent."""
-    return f"{100 * share:.0f} %"
+    least = 0.01 * sum(spent.values())
+    return (f"{name} {time:.2f}" for name, time in largest if time >= least)
 
 
 def growth_rows(found: dict[str, Any]) -> list[list[str]]:

@@ -67,10 +67,10 @@ def measured(task: str, framework: str, case: Case, weights: Path, repeats: int,
         from benchmarks.floor import floor
 
         return floor(case, repeats)
-    if task == "shares":
-        from benchmarks.shares import shares
+    if task == "spent":
+        from benchmarks.spent import spent
 
-        return shares(case)
+        return spent(case)
     made = {name: make for name, make in things_in(framework, case, weights).items() if not names or name in names}
     if task == "time":
         return interleaved({name: make() for name, make in made.items()}, repeats)

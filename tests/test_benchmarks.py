@@ -45,8 +45,7 @@ def test_one_command_measures_everything(folder: Path) -> None:
     assert all(line.error is not None and line.error < 1e-5 for name, line in measured.items() if ROWS[name].brief)
     (floor,) = results.floors()
     assert floor.rescale > 0 and floor.back >= 0
-    assert {"products, forward", "products, backward"} < set(floor.shares)
-    assert sum(floor.shares.values()) == pytest.approx(1, abs=1e-4)
+    assert {"products, forward", "products, backward"} < set(floor.spent)
     assert (folder / "results.png").stat().st_size > 10_000
     (facts,) = results.found["facts"]
     assert facts["threads"] == 2

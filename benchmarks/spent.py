@@ -1,4 +1,7 @@
-"""Where the time of a call under Rescale goes: TensorFlow's profiler, operation by operation, on one thread."""
+"""Where the time of a call under Rescale goes: TensorFlow's profiler, one operation after another.
+
+The driver starts this with one thread between operations, so that their times add up to that of the call.
+"""
 
 from __future__ import annotations
 
@@ -25,29 +28,29 @@ from deeplift_tf.rewriting import simplify
 
 CALLS = 5
 PASSES = ("forward", "spread", "backward")
-SCOPE = re.compile(rf"(\w+)\.({'|'.join(PASSES)})\.\d+(_\d+)?/")
+SCOPE = re.compile(rf"(\w+)\.({'|'.join(PASSES)})\.\d+")
 OPERATION = re.compile(r"[\w./-]+:\w+")  # its name in the graph and its kind
 EVERY = 3  # level of the profiler: at 2 it leaves out what it takes to be cheap
 
 
-def shares(case: Case) -> dict[str, float]:
-    """Return the shares of groups of operations in the time of all of them.
+def spent(case: Case) -> dict[str, float]:
+    """Return the seconds for an example of each group of operations.
 
     Returns
     -------
     dict
         By "layers' module, pass", where the pass is forward, spread or backward (that of the reference was made in a
-        call before); "products" stands for the
-        modules of all layers that the floor counts, "between" for what belongs to no layer.
+        call before); "products" stands for the modules of all layers that the floor counts, "between" for what belongs
+        to no layer.
     """
     ours = Ours(case, build(case), data_of(case))
     with patch.object(compiled, "simplify", lambda *given: scoped(simplify(*given))):
         call = ours.scores("rescale", ours.data.shared).call
         call()
-    spent: Counter[str] = Counter()
+    found: Counter[str] = Counter()
     for name, duration in operations(call):
-        spent[group(name)] += duration
-    return {name: duration / spent.total() for name, duration in spent.most_common()}
+        found[group(name)] += duration
+    return {name: 1e-12 * duration / CALLS / case.batch for name, duration in found.most_common()}
 
 
 def scoped(graph: Graph) -> Graph:
@@ -97,7 +100,4 @@ def operations(call: Callable[[], Any]) -> Iterator[tuple[str, int]]:
 def group(name: str) -> str:
     """Return the group of an operation."""
     found = SCOPE.search(name)
-    if found is None:
-        return "between"
-    module, each, _ = found.groups()
-    return f"{module}, {each}"
+    return "between" if found is None else ", ".join(found.groups())
