@@ -89,7 +89,8 @@ def embeddings(network: Network) -> str | list[str] | None:
 class Score:
     """A scoring function of a network; see `Network.compile`.
 
-    Safe to be called from several threads.
+    Safe to be called from several threads. What the network makes of a reference that all rows share is kept for the
+    next call, up to `compiled.KEPT_BYTES`.
 
     Parameters
     ----------

@@ -157,10 +157,12 @@ class Maximum(Layer):
     def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
         """Return Aᵀm for each input: the credit m·|Δy| of every group, over the |Δx| of the unit that it falls on.
 
-        Both differences have the same sign.
+        Both differences have the same sign. Under a rule without a reference it is the derivative.
         """
         choose = tf.maximum if self.larger else tf.minimum
         rows, (output,) = step.rows, step.outputs
+        if all(value.x is value.reference for value in step.inputs):
+            return vjp(self.forward, [rows.repeat(value.x) for value in step.inputs], multipliers)
         extremes = [rows.repeat(choose(value.x, value.reference)) for value in step.inputs]
         credit = vjp(
             self.forward, extremes, rows.merge_targets(rows.target(multipliers) * at_least_still(output.delta))
