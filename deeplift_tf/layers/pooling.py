@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.channels import with_channels_last
+from deeplift_tf.layers.kernels import Padding
 from deeplift_tf.layers.kinds import Diagonal, Maximum
 from deeplift_tf.tensors import shape_of
 
@@ -21,13 +22,14 @@ class Window(Layer):
     ----------
     size, strides : tuple of int
         One for each spatial axis.
-    padding : {"same", "valid"}
+    padding : {"same", "valid"}, or sequence of (int, int)
+        Places without a value before and after each spatial axis, for maxima.
     channels_first : bool
     """
 
     size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: str
+    padding: Padding
     channels_first: bool = False
 
     def pool(self, function: Callable[..., tf.Tensor], x: tf.Tensor) -> tf.Tensor:
@@ -35,18 +37,23 @@ class Window(Layer):
         pool_last = self.pool_volumes if len(self.size) == 3 else self.pool_windows
         return with_channels_last(lambda x: pool_last(function, x), x, self.channels_first)
 
+    @property
+    def words(self) -> Padding:
+        """The padding in TensorFlow's words."""
+        return self.padding.upper() if isinstance(self.padding, str) else self.padding
+
     def pool_windows(self, function: Callable[..., tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         """Pool x, shape (rows, ..., channels), along one or two axes."""
-        return function(x, self.size, self.strides, self.padding.upper())
+        return function(x, self.size, self.strides, self.words)
 
     def pool_volumes(self, function: Callable[..., tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         """Pool x, shape (rows, depth, height, width, channels), in two steps: float64 has no kernel for three axes."""
         rows, depth, height, width, channels = shape_of(x)
         x = tf.reshape(x, [-1, height, width, channels])
-        x = function(x, self.size[1:], self.strides[1:], self.padding.upper())
+        x = function(x, self.size[1:], self.strides[1:], self.words)
         _, *image = shape_of(x)
         x = tf.reshape(x, [rows, depth, image[0] * image[1] * channels])
-        x = function(x, self.size[:1], self.strides[:1], self.padding.upper())
+        x = function(x, self.size[:1], self.strides[:1], self.words)
         return tf.reshape(x, [rows, shape_of(x)[1], *image])
 
 
@@ -66,16 +73,16 @@ class MaxPooling(Window, Maximum):
         return self.pool(max_pool, inputs[0])
 
 
-def max_pool(x: tf.Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> tf.Tensor:
+def max_pool(x: tf.Tensor, size: Sequence[int], strides: Sequence[int], padding: Padding) -> tf.Tensor:
     """Return tf.nn.max_pool of x, shape (rows, ..., channels), with padding of our own where it keeps the shape.
 
     The spread is the derivative of a derivative, and TensorFlow's kernel for it (MaxPoolGradGrad) may write its result
     over its input where both have one shape, before all of that is read. Padded, they have different shapes.
     """
     kept = all(stride == 1 or length == 1 for stride, length in zip(strides, x.shape[1:-1], strict=True))
-    if padding != "SAME" or not kept:
+    if isinstance(padding, str) and (padding != "SAME" or not kept):
         return tf.nn.max_pool(x, size, strides, padding)
-    amounts = [((window - 1) // 2, window // 2) for window in size]
+    amounts = [((window - 1) // 2, window // 2) for window in size] if isinstance(padding, str) else padding
     padded = tf.pad(x, [(0, 0), *amounts, (0, 0)], constant_values=x.dtype.min)
     return tf.nn.max_pool(padded, size, strides, "VALID")
 

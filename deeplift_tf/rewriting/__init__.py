@@ -15,7 +15,7 @@ from deeplift_tf.layers.base import Layer
 from deeplift_tf.rewriting.identities import without_identities
 from deeplift_tf.rewriting.padding import fold_padding
 from deeplift_tf.rewriting.pairs import first_of, merge_pairs
-from deeplift_tf.rewriting.pooling import pool_before_activation
+from deeplift_tf.rewriting.pooling import leave_out_zeros, pool_before_activation
 from deeplift_tf.rewriting.scales import fold_scale_after, fold_scale_before, fuse_scales
 from deeplift_tf.rewriting.shapes import fuse_shapes
 
@@ -31,6 +31,7 @@ def simplify(graph: Graph, keep: Iterable[Edge]) -> Graph:
     """
     kept = frozenset(keep)
     graph = with_fewer_nodes(graph, kept)
+    graph = merge_pairs(graph, kept, leave_out_zeros(graph, kept))
     return merge_pairs(graph, kept, pool_before_activation(graph))
 
 

@@ -168,6 +168,15 @@ CASES = {
         lambda: [layers.ZeroPadding2D(0), layers.Cropping2D(0), layers.Permute((1, 2, 3)), layers.Dropout(0.5)],
         "",
     ),
+    # zeros before pooling, which stay where spreads are read
+    "pooled_zeros": Case(
+        IMAGE, lambda: [layers.ReLU(), layers.ZeroPadding2D(1), layers.MaxPooling2D(3, 2)], "Elementwise Pad MaxPooling"
+    ),
+    "pooled_zeros_1d": Case(
+        SEQUENCE,
+        lambda: [layers.Conv1D(5, 3), layers.ReLU(6), layers.ZeroPadding1D((2, 1)), layers.MaxPooling1D(3, 1)],
+        "Conv Elementwise Pad MaxPooling",
+    ),
     # a graph for every step
     "steps": Case(
         (3, 7, 4),
@@ -231,7 +240,7 @@ def compare(network: dl.Network, scored: tuple[Edge, ...]) -> None:
             np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * size)
 
 
-QUICK = ("grouped", "padding_few", "padding_depthwise", "shift", "permutations", "steps")
+QUICK = ("grouped", "padding_few", "padding_depthwise", "shift", "permutations", "steps", "pooled_zeros")
 MORE = ("einsum_axis", "transposed", "channels_first", "scales", "shift_and_zeros", "before_grouped", "padding_many")
 ODD = ("padding_beyond_windows", "reshaped_back", "cropped_elsewhere")
 
@@ -276,6 +285,27 @@ def test_networks_predict_as_keras_does(name: str) -> None:
         pytest.skip("Keras runs convolutions with channels first on a GPU only")
     x = np.random.default_rng(0).normal(size=(3, *network.graph.inputs[0].shape[1:])).astype("float32")
     np.testing.assert_allclose(network.predict(x), np.asarray(model(x)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("activation", "size", "left"),
+    [
+        ("relu", 3, "MaxPooling Elementwise"),
+        ("leaky_relu", 3, "Elementwise Pad MaxPooling"),  # zeros may be larger than its values
+        ("tanh", 3, "Elementwise Pad MaxPooling"),
+        ("relu", 1, "Elementwise Pad MaxPooling"),  # a window of zeros alone
+    ],
+)
+def test_zeros_behind_relu_are_left_out_of_pooling(activation: str, size: int, left: str) -> None:
+    x = keras.Input(IMAGE)
+    y = layers.Activation(activation, name="activation")(layers.Conv2D(5, 3)(x))
+    y = layers.Flatten()(layers.MaxPooling2D(size, 2)(layers.ZeroPadding2D(1)(y)))
+    network = dl.convert(keras.Model(x, layers.Dense(2, name="output")(y)), dtype="float64")
+    nodes = simplify(network.graph, [network.edge("output")]).nodes
+    assert " ".join(type(node.layer).__name__ for node in nodes) == f"Conv {left} Reshape Dense"
+    compare(network, network.float_inputs)
+    kept = simplify(network.graph, [network.edge("output"), network.edge("activation")]).nodes
+    assert [type(node.layer).__name__ for node in kept][1:4] == ["Elementwise", "Pad", "MaxPooling"]
 
 
 def test_values_with_several_consumers_are_not_folded() -> None:
