@@ -42,6 +42,7 @@ class Ours:
             "gradient": lambda: Thing(self.gradient, len(data.x)),
             "rescale": lambda: self.scores("rescale", data.shared),
             "rescale_new": self.another_reference,
+            "rescale_20_shared": self.several_shared,
             "rescale_each": lambda: self.scores("rescale", data.each),
             "rescale_20": lambda: self.scores("rescale", data.several),
             "genomics_default": lambda: self.scores("genomics_default", data.shared),
@@ -60,9 +61,12 @@ class Ours:
         other.data = data
         return other
 
-    def score(self, rule: str, **options: Any) -> Any:
-        """Return the scoring function of a rule, compiled with some options; it is made once."""
-        key = (rule, *options.items())
+    def score(self, rule: str, apart: str = "", **options: Any) -> Any:
+        """Return the scoring function of a rule, compiled with some options; it is made once.
+
+        One that is given other references between calls stands apart: what each makes of the last ones is kept.
+        """
+        key = (rule, apart, *options.items())
         if key not in self._scores:
             self._scores[key] = self.network.with_rule(rule).compile(**options)
         return self._scores[key]
@@ -96,9 +100,24 @@ class Ours:
 
         return Thing(call, pairs, lambda s: missed(s.contributions, self.differences(references)[:, TARGET]))
 
+    def several_shared(self) -> Thing:
+        """Return the scoring of the first examples with several references that they share."""
+        score, x, several = (
+            self.score("rescale", apart="several"),
+            self.data.x[: self.case.examples],
+            self.data.several[:1],
+        )
+
+        def call() -> Any:
+            return score(x, several, target=TARGET, output=self.case.head, batch_size=len(x) * SEVERAL)
+
+        repeated = np.repeat(several, len(x), 0)
+        return Thing(call, len(x) * SEVERAL, lambda s: missed(s.contributions, self.differences(repeated)[:, TARGET]))
+
     def another_reference(self) -> Thing:
         """Return the scoring of the batch against a shared reference that is another one in each call."""
-        score, x, shared, turn = self.score("rescale"), self.data.x, self.data.shared, itertools.count()
+        score, x, shared = self.score("rescale", apart="new"), self.data.x, self.data.shared
+        turn = itertools.count()
 
         def call() -> Any:
             references = np.roll(shared, next(turn), 1)

@@ -69,6 +69,7 @@ ROWS = {
     "rescale_20": Row(
         "Rescale, 20 references each, a pair", {"basset": 1.05, "bpnet": 0.65, "vgg": 1.1, "resnet50": 1.1}
     ),
+    "rescale_20_shared": Row("Rescale, 20 shared references, a pair", {}),
     "genomics_default": Row("genomics default, shared", GENOMICS),
     "reveal_cancel": Row("RevealCancel everywhere, shared", REVEAL_CANCEL),
     "rescale_xla": Row("Rescale, shared, with XLA", SHARED),
@@ -85,12 +86,12 @@ ROWS = {
     ),
 }
 PEER_ROWS = {
-    "shap_20": PeerRow("SHAP DeepExplainer, 20 shared", "shap", "rescale_20", dict.fromkeys(FOUR, 2.3)),
+    "shap_20": PeerRow("SHAP DeepExplainer, 20 shared", "shap", "rescale_20_shared", dict.fromkeys(FOUR, 2.3)),
     "captum_each": PeerRow(
         "Captum DeepLift, one each", "torch", "rescale_each", {"basset": 4.0, "bpnet": 4.0, "vgg": 3.0, "resnet50": 3.0}
     ),
     "captum_20": PeerRow(
-        "Captum DeepLiftShap, 20 shared", "torch", "rescale_20",
+        "Captum DeepLiftShap, 20 shared", "torch", "rescale_20_shared",
         {"basset": 4.0, "bpnet": 4.0, "vgg": 3.0, "resnet50": 3.0},
     ),
     "tangermeme_20": PeerRow(

@@ -13,15 +13,19 @@ from deeplift_tf.attribution import Plan, compile_plan, compile_references
 from deeplift_tf.graph import Graph
 from deeplift_tf.rewriting import simplify
 
-KEPT_BYTES = 256 * 2**20  # what the network makes of a reference is kept for the next call up to here
+KEPT_BYTES = 256 * 2**20  # what the network makes of references is kept for the next call up to here
 
 
 class Kept(NamedTuple):
-    """What the network made of the last references that all rows shared."""
+    """What the network made of the last references that all rows shared, for one value that was explained."""
 
-    key: Any
     references: tuple[np.ndarray, ...]
     values: tuple[tf.Tensor, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the values."""
+        return sum(value.dtype.size * int(tf.size(value)) for value in self.values)
 
 
 class Compiled:
@@ -37,7 +41,7 @@ class Compiled:
     def __init__(self, graph: Graph, dtype: tf.DType) -> None:
         self.graph, self.dtype = graph, dtype
         self._made: dict[Any, Any] = {}
-        self._kept: Kept | None = None
+        self._kept: dict[Any, Kept] = {}
         self._lock = threading.RLock()
 
     def __call__(self, plan: Plan) -> Any:
@@ -51,13 +55,12 @@ class Compiled:
 
     def reference_pass(self, plan: Plan) -> Any:
         """Return the compiled forward pass of the references of a plan; see `compile_references`."""
-        key = ("references", *_values_of(plan), plan.several_references)
-        return self._once(key, lambda: compile_references(self.simplified(plan), plan))
+        return self._once(_pass_of(plan), lambda: compile_references(self.simplified(plan), plan))
 
     def simplified(self, plan: Plan) -> Graph:
         """Return the graph that a plan's functions are made from."""
-        values = _values_of(plan)
-        return self._once(("graph", *values), lambda: simplify(self.graph, values))
+        values = (plan.target, *plan.scored)
+        return self._once(values, lambda: simplify(self.graph, values))
 
     def known(self, plan: Plan, references: Sequence[np.ndarray], tensors: Any) -> tuple[tf.Tensor, ...]:
         """Return what the network makes of references that all rows share, from the last call where they are the same.
@@ -72,13 +75,19 @@ class Compiled:
         tensors : tuple of tf.Tensor
             The same as the compiled function takes them.
         """
-        kept, run = self._kept, self.reference_pass(plan)
-        if kept and kept.key is run and all(map(np.array_equal, kept.references, references)):
+        kept = self._kept.get(_pass_of(plan))
+        if kept and all(map(np.array_equal, kept.references, references)):
             return kept.values
-        values = run(tensors)
-        small = sum(value.dtype.size * int(tf.size(value)) for value in values) <= KEPT_BYTES
-        self._kept = Kept(run, tuple(np.array(array) for array in references), values) if small else None
-        return values
+        made = Kept(tuple(np.array(array) for array in references), self.reference_pass(plan)(tensors))
+        self._keep(_pass_of(plan), made)
+        return made.values
+
+    def _keep(self, key: Any, made: Kept) -> None:
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = made
+            while sum(kept.bytes for kept in self._kept.values()) > KEPT_BYTES:
+                del self._kept[next(iter(self._kept))]  # the oldest
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         with self._lock:
@@ -87,5 +96,6 @@ class Compiled:
             return self._made[key]
 
 
-def _values_of(plan: Plan) -> tuple[Any, ...]:
-    return (plan.target, *plan.scored)
+def _pass_of(plan: Plan) -> Any:
+    """Return what the forward pass of references depends on."""
+    return (plan.target, plan.scored, plan.several_references)

@@ -83,7 +83,7 @@ def made_up(ours: dict[str, Any], torch: dict[str, Any], path: Path) -> Results:
 def test_medians_ratios_and_verdicts(tmp_path: Path) -> None:
     ours = {"gradient": ([1.0, 2.0, 9.0], 2, None), "rescale": ([3.0], 2, 0.5), "ten_targets": ([15.0], 2, 0.0)}
     ours["one_of_ten"] = ([3.0], 2, 0.0)
-    ours["rescale_20"] = ([10.0], 40, 1e-6)
+    ours["rescale_20_shared"] = ([10.0], 40, 1e-6)
     results = made_up(
         ours, {"gradient": ([4.0], 2, None), "captum_20": ([40.0], 40, 1e-6), "captum_each": None}, tmp_path
     )
