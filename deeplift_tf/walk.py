@@ -72,10 +72,10 @@ def backward(
 
 
 def step_of(node: Node, views: Mapping[Edge, Difference], rows: Rows) -> Step:
-    """Gather what happened at a node; under a rule without a reference, as if x⁰ were x."""
+    """Gather what happened at a node; where a rule without a reference has a say, as if x⁰ were x."""
     inputs = tuple(views[edge] for edge in node.inputs)
     outputs = tuple(views[Edge(node.name, index)] for index in range(len(node.shapes)))
-    if not node.rule.reference:
+    if node.layer.ruled and not node.rule.reference:
         inputs = tuple(value.local(rows) for value in inputs)
         outputs = tuple(value.local(rows) for value in outputs)
     return Step(inputs, outputs, rows, node.rule)

@@ -15,7 +15,7 @@ from deeplift_tf.rules import Rule
 class Step(NamedTuple):
     """What happened at one layer: the differences that went in and came out, and the rule in force.
 
-    Under a rule without a reference every difference is given with x⁰ := x.
+    Where a rule without a reference has a say every difference is given with x⁰ := x.
     """
 
     inputs: tuple[Difference, ...]
@@ -30,6 +30,7 @@ class Layer(ABC):
 
     kind: ClassVar[str]
     exact: ClassVar[bool] = True
+    ruled: ClassVar[bool] = True  # whether a rule has a say in it: none has in affine maps
     fully_connected: ClassVar[bool] = False  # read by the genomics default: Dense and EinsumDense
 
     @abstractmethod

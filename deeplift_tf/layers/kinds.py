@@ -38,6 +38,8 @@ from deeplift_tf.tensors import jvp_of_transpose, vjp
 class Affine(Layer):
     """An affine map y = A(x) + b, base of Linear and Diagonal."""
 
+    ruled = False
+
     @abstractmethod
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return A(x), without b."""

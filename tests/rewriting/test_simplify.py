@@ -67,6 +67,19 @@ def test_scores_stay_the_same(model: keras.Model, rule: str, monkeypatch: pytest
     )
 
 
+@pytest.mark.parametrize("folded", [True, False])
+def test_rules_of_layers_without_a_nonlinearity_change_nothing(
+    model: keras.Model, folded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not folded:
+        monkeypatch.setattr(compiled, "simplify", lambda graph, keep: graph)
+    linear = dict.fromkeys(["first", "norm", "dropout", "second", "dense", "norm_2", "output"], "gradient")
+    network = dl.convert(model, rule="reveal_cancel", dtype="float64")
+    expected = network.compile()(*rows(), target=1)
+    found = network.with_rule({**linear, "default": "reveal_cancel"}).compile()(*rows(), target=1)
+    np.testing.assert_array_equal(found.contributions, expected.contributions)
+
+
 def test_layers_are_folded(model: keras.Model) -> None:
     network = dl.convert(model)
     left = names(network, [network.input_names[0], "output"])
