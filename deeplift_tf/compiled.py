@@ -25,7 +25,7 @@ class Kept(NamedTuple):
     @property
     def bytes(self) -> int:
         """Bytes of the values."""
-        return sum(value.dtype.size * int(tf.size(value)) for value in self.values)
+        return sum(value.dtype.size * value.shape.num_elements() for value in self.values)
 
 
 class Compiled:
@@ -85,7 +85,8 @@ class Compiled:
     def _keep(self, key: Any, made: Kept) -> None:
         with self._lock:
             self._kept.pop(key, None)
-            self._kept[key] = made
+            if made.bytes <= KEPT_BYTES:
+                self._kept[key] = made
             while sum(kept.bytes for kept in self._kept.values()) > KEPT_BYTES:
                 del self._kept[next(iter(self._kept))]  # the oldest
 

@@ -146,6 +146,16 @@ def test_what_takes_much_memory_is_not_kept_for_the_next_call(
     assert not score.compiled._kept
 
 
+def test_what_takes_much_memory_puts_nothing_else_out(network: dl.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    score = network.compile()
+    score(X, X0[0, 0])
+    (kept,) = score.compiled._kept.values()
+    monkeypatch.setattr("deeplift_tf.compiled.KEPT_BYTES", 2 * kept.bytes)
+    score(X, X0[:1])  # four times as much
+    (left,) = score.compiled._kept.values()
+    assert left is kept
+
+
 def test_no_batch_is_traced_anew(network: dl.Network) -> None:
     score = network.compile()
     score(X, X0[0, 0], batch_size=2)
