@@ -200,7 +200,8 @@ class Conv(Convolution):
 
     def transpose_group(self, multipliers: tf.Tensor, kernel: tf.Tensor, sizes: Sequence[Any]) -> tf.Tensor:
         """Return Lᵀm by whichever way is fastest."""
-        known, strided = all(isinstance(size, int) for size in sizes), max(self.strides) > 1
+        strided, known = max(self.strides) > 1, multipliers.shape[1:].is_fully_defined()
+        known = known and all(isinstance(size, int) for size in sizes)
         if kernel.shape[-2] <= FEW_CHANNELS and max(self.dilation) == 1 and known:
             pads = amounts(self.padding, self.reach, self.strides, sizes)
             return by_packed_kernel(multipliers, kernel, self.strides, pads, sizes)

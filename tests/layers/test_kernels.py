@@ -72,3 +72,16 @@ def test_transpose(
     assert found.shape == expected.shape
     # float64; sums of at most a hundred products in another order
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * float(tf.reduce_max(tf.abs(expected))))
+
+
+@pytest.mark.parametrize(("strides", "padding"), [((2, 2), "same"), ((1, 1), "valid"), ((2, 1), ((1, 0), (2, 3)))])
+def test_transpose_of_multipliers_whose_sizes_are_not_known(strides: tuple[int, ...], padding: Any) -> None:
+    rng = np.random.default_rng(0)
+    layer = Conv(tf.constant(rng.normal(size=(3, 4, 3, 6))), None, strides, (1, 1), padding)
+    x = tf.constant(rng.normal(size=(2, 9, 10, 3)))
+    step = Step((Difference(x, x),), (), Rows(), RESCALE)
+    multipliers = tf.constant(rng.normal(size=layer.forward(x).shape))
+    (expected,) = layer.transpose(step, multipliers)
+    open_sizes = [tf.TensorSpec([None, None, None, 6], tf.float64)]
+    found = tf.function(lambda m: layer.transpose(step, m)[0], input_signature=open_sizes, autograph=False)(multipliers)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * float(tf.reduce_max(tf.abs(expected))))
