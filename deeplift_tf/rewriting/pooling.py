@@ -50,7 +50,8 @@ def from_zero(layer: Layer) -> bool:
 def pool_before_activation(graph: Graph) -> Merge:
     """Return the rewrite that puts max pooling before an activation that never falls, which then sees fewer units.
 
-    The unit that holds the maximum is the same, and its slope Δy/Δx is the product of the same two. Under
+    The unit that holds the maximum is the same, and its slope Δy/Δx is the product of the same two. Units that tie
+    behind the activation alone, such as two beyond 6 behind ReLU6, tie no more: the larger one gets the credit. Under
     RevealCancel, or where a spread is carried through, the two orders differ.
     """
     read = spreads_read(graph.nodes)
