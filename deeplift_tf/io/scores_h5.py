@@ -77,8 +77,9 @@ def make_room(path: Path, size: int) -> None:
     OSError
         There is no such room.
     """
-    with path.open("rb+") as raw:
-        os.posix_fallocate(raw.fileno(), 0, size + HEADERS)
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        with path.open("rb+") as raw:
+            os.posix_fallocate(raw.fileno(), 0, size + HEADERS)
 
 
 def _laid_out_at_once() -> h5py.h5p.PropDCID:
