@@ -30,8 +30,8 @@ def draw(results: Results, path: Path) -> None:
 
     grown = [*results.growth()]
     rows = 1 + len(grown)
-    figure = plt.figure(figsize=(15, 5.6 + 3.2 * len(grown)), layout="constrained")
-    heights = [5.6, *[3.2] * len(grown)]
+    heights = [0.75 * len(BRIEF), *[3.2] * len(grown)]
+    figure = plt.figure(figsize=(15, sum(heights)), layout="constrained")
     parts = figure.subfigures(rows, 1, height_ratios=heights, squeeze=False)[:, 0]
     left, right = parts[0].subplots(1, 2, gridspec_kw={"width_ratios": [3, 2]})
     bars(left, results, BRIEF, results.line, lambda line: line.ratio)
@@ -41,7 +41,7 @@ def draw(results: Results, path: Path) -> None:
     right.set(xlabel="time for a pair, over ours (ticks: aims; hatched: wrong sums)", title="other packages")
     right.axvline(1, color="#444444", linewidth=0.8)
     if left.patches:
-        left.legend(loc="lower right", frameon=False)
+        left.legend(loc="upper right", frameon=False)
     for part, (model, found) in zip(parts[1:], grown, strict=True):
         growth(part, model, found)
     figure.savefig(path, dpi=110)

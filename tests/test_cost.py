@@ -135,6 +135,16 @@ def test_references_of_all_rows_are_run_once_and_change_nothing(
     assert len(ran) == 2
 
 
+def test_the_reference_of_a_single_row_is_kept_where_it_is_said_to_be_shared(network: dl.Network) -> None:
+    score = network.compile()
+    own = score(X[:1], X0[:1, 0])
+    assert not score.compiled._kept
+    shared = score(X[:1], X0[0, 0])
+    assert score.compiled._kept
+    largest = np.abs(own.contributions).max()
+    np.testing.assert_allclose(shared.contributions, own.contributions, rtol=0, atol=1e-5 * largest)  # float32
+
+
 def test_what_takes_much_memory_is_not_kept_for_the_next_call(
     network: dl.Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
         check_real(array, where(path, name), ReferencesError)
     per_row = {name for name, array in arrays.items() if _is_per_row(array.shape, rows.arrays[name].shape)}
     shared = {name: np.asarray(array[:]) for name, array in arrays.items() if name not in per_row}
+    shared = {name: a[0] if a.ndim == len(rows.arrays[name].shape) else a for name, a in shared.items()}
     for name, array in shared.items():
         check_finite(array, where(path, name), ReferencesError, largest=rows.largest(name))
     return ReferenceRows(None, arrays | shared, frozenset(per_row), rows, path)

@@ -79,7 +79,8 @@ def _of_input(part: Any, array: np.ndarray, value: Input) -> References:
     if callable(part):
         return _called(part, Batch((array,), (value.name,), np.ndarray), [value])
     pairs = as_pairs(part, array.shape, value)
-    return References(pairs.shape[1], lambda start, stop: (_rows(pairs, start, stop),), len(pairs) == 1)
+    its_own = len(array) == 1 and np.ndim(part) == array.ndim  # the only row has one, as each of several would
+    return References(pairs.shape[1], lambda start, stop: (_rows(pairs, start, stop),), len(pairs) == 1 and not its_own)
 
 
 def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:

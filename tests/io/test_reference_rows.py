@@ -45,7 +45,8 @@ def test_arrays_are_cut_where_they_have_an_entry_for_each_row(
         assert not isinstance(opened, Asked)
         read = match_references(opened, PATH, Rows(PATH, {"x": X})).read(BATCH)
     assert isinstance(read, np.ndarray)
-    np.testing.assert_array_equal(read, array[BATCH] if per_row else array)
+    shared = array[0] if shape == (1, 5, 4) else array  # by its shape too, whatever the rows of a batch
+    np.testing.assert_array_equal(read, array[BATCH] if per_row else shared)
 
 
 @pytest.mark.parametrize("shape", [(4,), (5, 3), (2, 5, 4), (5, 5, 4), (7, 3, 5, 4), (6, 0, 5, 4), (1, 1, 1, 5, 4)])
