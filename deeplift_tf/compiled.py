@@ -57,6 +57,11 @@ class Compiled:
         """Return the compiled forward pass of the references of a plan; see `compile_references`."""
         return self._once(_pass_of(plan), lambda: compile_references(self.simplified(plan), plan))
 
+    def all_differ(self, plan: Plan) -> bool:
+        """Whether no value is held at x for the references too, as masks and integers are; they differ by rows."""
+        inputs = all(value.dtype.is_floating for value in self.graph.inputs)
+        return inputs and all(y.dtype.is_floating for y in self.reference_pass(plan).structured_outputs)
+
     def simplified(self, plan: Plan) -> Graph:
         """Return the graph that a plan's functions are made from."""
         values = (plan.target, *plan.scored)

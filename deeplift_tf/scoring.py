@@ -165,9 +165,8 @@ class Score:
             complete=any(node.rule.reference for node in self.network.graph.nodes),
             xla=self.xla,
         )
-        held = len(self.network.float_inputs) < len(self.network.graph.inputs)  # and differ from row to row
-        known_references = plan.complete and not held and question.shares_references(batch_size)
-        plan = plan._replace(known_references=known_references)
+        shared = plan.complete and question.shares_references(batch_size)
+        plan = plan._replace(known_references=shared and self.compiled.all_differ(plan))
         totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
         known: tuple[Any, ...] = ()
         for part in question.batches(batch_size, as_progress(progress)):

@@ -145,6 +145,13 @@ def test_the_reference_of_a_single_row_is_kept_where_it_is_said_to_be_shared(net
     np.testing.assert_allclose(shared.contributions, own.contributions, rtol=0, atol=1e-5 * largest)  # float32
 
 
+def test_what_masks_of_the_rows_change_is_not_kept() -> None:
+    model = keras.Sequential([keras.Input((5, 4)), layers.Masking(), layers.LSTM(3), layers.Dense(2)])
+    score = dl.convert(randomise(model, seed=0)).compile()
+    score(X[:, :5, :4], 0.1)
+    assert not score.compiled._kept
+
+
 def test_what_takes_much_memory_is_not_kept_for_the_next_call(
     network: dl.Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
