@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,16 @@ from deeplift_tf.cli.commands import commands
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands, [str(argument) for argument in arguments])
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Have SIGINT interrupt, in processes started meanwhile too: some shells have it ignored in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, *arguments: object, batches: int = 2) -> int:

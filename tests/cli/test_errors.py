@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from deeplift_tf.cli.errors import Commands, described, terminable
 from deeplift_tf.errors import InputError
-from tests.cli.running import run
+from tests.cli.running import interruptible, run
 
 
 class ResourceExhaustedError(Exception):
@@ -59,9 +59,8 @@ def test_debug_shows_the_exception() -> None:
 )
 def test_an_interruption_that_became_another_exception(number: signal.Signals, line: str, code: int) -> None:
     """C code that is interrupted may say so by a SystemError, and a reader of files by one of its own."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of some shells
-    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
-    try:
+    with interruptible():
+        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
         with pytest.raises(KeyboardInterrupt) as caught, terminable():
             try:
                 signal.raise_signal(number)
@@ -71,8 +70,6 @@ def test_an_interruption_that_became_another_exception(number: signal.Signals, l
                 raise other from error
         assert described(caught.value) == (line, code)
         assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf.runs.identity import essential
-from tests.cli.running import run
+from tests.cli.running import interruptible, run
 
 ROWS = 50
 
@@ -226,7 +226,9 @@ def test_a_signal_ends_in_one_line_and_the_same_command_goes_on(
 ) -> None:
     np.save(tmp_path / "long.npy", np.tile(np.load(files / "x.npy"), (20, 1, 1)))
     options = ["--batch-size", "1", "-i", str(tmp_path / "long.npy")]
-    process = subprocess.Popen(command_line(files, tmp_path / "s.h5", *options), stderr=subprocess.PIPE, text=True)
+    command = command_line(files, tmp_path / "s.h5", *options)
+    with interruptible():
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     journal, end = tmp_path / "s.h5.partial.journal", time.monotonic() + 120
     while (not journal.exists() or journal.read_bytes().count(b"\n") < 3) and time.monotonic() < end:
         assert process.poll() is None
@@ -238,7 +240,7 @@ def test_a_signal_ends_in_one_line_and_the_same_command_goes_on(
     assert found, last
     assert process.returncode == code
     assert {path.name for path in tmp_path.iterdir()} == {"long.npy", "s.h5.partial", "s.h5.partial.journal"}
-    result = run(*command_line(files, tmp_path / "s.h5", *options)[3:])
+    result = run(*command[3:])
     assert f"1000 rows, {found[1]} of them by an earlier run, in " in result.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"long.npy", "s.h5", "s.h5.json"}
     again = score(files, tmp_path / "again.h5", *options)
