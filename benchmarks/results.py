@@ -64,7 +64,7 @@ class Floor(NamedTuple):
     forward, back, reference : float
         Of the examples, and of the only reference of the batch.
     rescale, ratio : float
-        Of the call, and over the sum of the three.
+        Of the call, and over the floor.
     spread : tuple of float
         Smallest and largest ratio among the processes.
     spent : dict of str to float
@@ -205,7 +205,8 @@ def floor_of(model: str, runs: Sequence[Any], spent: dict[str, float]) -> Floor:
     """Return the floor of a network, medians of what several processes found."""
     each = [[1000 * sum(passes) / run["pairs"] for passes in zip(*run["layers"].values(), strict=True)] for run in runs]
     rescale = [1000 * run["rescale"] / run["pairs"] for run in runs]
-    ratios = [time / sum(passes) if sum(passes) else math.inf for time, passes in zip(rescale, each, strict=True)]
+    floors = [forward + back for forward, _, back in each]
+    ratios = [time / floor if floor else math.inf for time, floor in zip(rescale, floors, strict=True)]
     forward, reference, back = (statistics.median(times) for times in zip(*each, strict=True))
     middle, spread = statistics.median(rescale), (min(ratios), max(ratios))
     held = {thing: held / 1e6 for thing, held in runs[0]["held"].items() if held is not None}
