@@ -137,7 +137,7 @@ class Attribution:
     @property
     def made(self) -> list[Edge]:
         """Everything that the nodes make."""
-        return [Edge(node.name, index) for node in self.nodes for index in range(len(node.shapes))]
+        return [edge for node in self.nodes for edge in node.outputs]
 
     def rows(self, references: Sequence[tf.Tensor]) -> Rows:
         """Return how rows pair up, for a single target."""

@@ -43,8 +43,7 @@ def layer_errors(
     target = sum(contribution(m, views[edge]) for edge, m in reached.items())
     lost: dict[str, np.ndarray] = {}
     for node in reversed(nodes):
-        outputs = [Edge(node.name, index) for index in range(len(node.shapes))]
-        arriving = [reached.get(edge) for edge in outputs]
+        arriving = [reached.get(edge) for edge in node.outputs]
         if all(m is None for m in arriving):
             continue
         sent = node.layer.backward(walk.step_of(node, views, rows), *arriving)
@@ -53,7 +52,9 @@ def layer_errors(
         ]
         if not leaving:
             continue  # an embedding, where the way back ends
-        came = sum(contribution(m, views[edge]) for edge, m in zip(outputs, arriving, strict=True) if m is not None)
+        came = sum(
+            contribution(m, views[edge]) for edge, m in zip(node.outputs, arriving, strict=True) if m is not None
+        )
         lost[node.name] = np.sum([contribution(m, views[edge]) for edge, m in leaving], axis=0) - came
         for edge, m in leaving:
             reached[edge] = m.plus(reached.get(edge))

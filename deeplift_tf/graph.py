@@ -47,6 +47,11 @@ class Node:
     keras_class: str
     rule: Rule = RESCALE
 
+    @property
+    def outputs(self) -> tuple[Edge, ...]:
+        """The values that it makes."""
+        return tuple(Edge(self.name, index) for index in range(len(self.shapes)))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Input:
@@ -103,7 +108,7 @@ class Graph:
                     if missing
                     else f"two layers are named {node.name!r}; expected every name once"
                 )
-            seen |= {Edge(node.name, output) for output in range(len(node.shapes))}
+            seen.update(node.outputs)
         lost = [name for name, edge in self.outputs.items() if edge not in seen]
         if lost:
             raise DeepLiftError(f"outputs {lost} are made by no layer of the graph")
@@ -144,5 +149,5 @@ class Graph:
         for node in self.nodes:
             if reached.intersection(node.inputs):
                 below.add(node.name)
-                reached |= {Edge(node.name, output) for output in range(len(node.shapes))}
+                reached.update(node.outputs)
         return below

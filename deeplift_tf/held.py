@@ -44,7 +44,7 @@ def followed(start: Edge, nodes: Sequence[Node], scored: frozenset[Edge], x: Val
     for node in nodes:
         if not reached.intersection(node.inputs):
             continue
-        for edge in (Edge(node.name, index) for index in range(len(node.shapes))):
+        for edge in node.outputs:
             cut = cut or edge in scored
             if edge not in scored and x[edge].dtype != tf.bool:
                 reached.add(edge)

@@ -250,7 +250,7 @@ class Score:
             return False
         for node in graph.nodes:
             if reached.intersection(node.inputs):
-                reached |= {Edge(node.name, index) for index in range(len(node.shapes))} - {*self.scored}
+                reached |= {*node.outputs} - {*self.scored}
         return target not in reached
 
 

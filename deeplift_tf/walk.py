@@ -36,10 +36,9 @@ def with_spreads(
     """Return the differences with the spread of each edge where some rule reads it, or where it is wanted."""
     views, read = dict(differences), spreads_read(nodes, wanted)
     for node in nodes:
-        outputs = [Edge(node.name, index) for index in range(len(node.shapes))]
-        if not read.intersection(outputs):
+        if not read.intersection(node.outputs):
             continue
-        for edge, spread in zip(outputs, node.layer.spread(step_of(node, views, rows)), strict=True):
+        for edge, spread in zip(node.outputs, node.layer.spread(step_of(node, views, rows)), strict=True):
             views[edge] = views[edge]._replace(spread=rows.pair(spread))
     return views
 
@@ -61,7 +60,7 @@ def backward(
     """
     reached = dict(start)
     for node in reversed(nodes):
-        arriving = [reached.get(Edge(node.name, index)) for index in range(len(node.shapes))]
+        arriving = [reached.get(edge) for edge in node.outputs]
         if all(multipliers is None for multipliers in arriving):
             continue
         leaving = node.layer.backward(step_of(node, views, rows), *arriving)
@@ -74,7 +73,7 @@ def backward(
 def step_of(node: Node, views: Mapping[Edge, Difference], rows: Rows) -> Step:
     """Gather what happened at a node; where a rule without a reference has a say, as if x⁰ were x."""
     inputs = tuple(views[edge] for edge in node.inputs)
-    outputs = tuple(views[Edge(node.name, index)] for index in range(len(node.shapes)))
+    outputs = tuple(views[edge] for edge in node.outputs)
     if node.layer.ruled and not node.rule.reference:
         inputs = tuple(value.local(rows) for value in inputs)
         outputs = tuple(value.local(rows) for value in outputs)
@@ -85,7 +84,7 @@ def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge
     """Return the edges whose spread is wanted or read by a rule further on: nothing is computed for the others."""
     read: set[Edge] = set(wanted)
     for node in reversed(tuple(nodes)):
-        needed = any(Edge(node.name, index) in read for index in range(len(node.shapes)))
+        needed = not read.isdisjoint(node.outputs)
         if node.layer.reads_spread(node.rule, needed):
             read |= set(node.inputs)
     return read
