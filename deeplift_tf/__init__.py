@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deeplift_tf.conversion import register as register
     from deeplift_tf.conversion.convert import convert as convert
     from deeplift_tf.errors import DeepLiftError as DeepLiftError
+    from deeplift_tf.errors import DeepLiftWarning as DeepLiftWarning
     from deeplift_tf.network import Network as Network
     from deeplift_tf.scoring import Score as Score
     from deeplift_tf.scoring import Scores as Scores
@@ -33,6 +34,7 @@ _MODULES = ("errors", "evaluate", "genomics", "images", "layers", "methods", "pl
 _NAMES = {
     "Comparison": "comparison",
     "DeepLiftError": "errors",
+    "DeepLiftWarning": "errors",
     "Network": "network",
     "Scope": "conversion",
     "Score": "scoring",

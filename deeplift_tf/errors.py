@@ -1,4 +1,4 @@
-"""The errors of the package: one base class, and children that say what to do."""
+"""Errors of the package, which say what to do, and the category of its warnings."""
 
 from __future__ import annotations
 
@@ -56,3 +56,7 @@ class WorkerError(DeepLiftError):
 
 class MissingExtraError(DeepLiftError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class DeepLiftWarning(UserWarning):
+    """Category of the package's warnings: scores that rest on an assumption, or that do not sum to the difference."""
