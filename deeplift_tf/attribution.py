@@ -257,9 +257,10 @@ class Attribution:
         return {"outputs": outputs, "reference_outputs": self._over_references(reference), "delta": worst}
 
     def _worst(self, error: tf.Tensor) -> tf.Tensor:
-        """Return the error of the largest size among the references, with its sign."""
+        """Return the error of the largest size among the references, with its sign; NaN is the largest."""
         low, high = tf.reduce_min(error, self._reference_axis), tf.reduce_max(error, self._reference_axis)
-        return tf.where(-low > high, low, high)
+        undefined = tf.reduce_any(tf.math.is_nan(error), self._reference_axis)  # devices differ in the minimum of NaN
+        return tf.where(undefined, tf.constant(float("nan"), error.dtype), tf.where(-low > high, low, high))
 
 
 def sum_over(tensor: tf.Tensor, lead: int) -> tf.Tensor:

@@ -291,7 +291,7 @@ class Totals:
         if name == "outputs":
             view[...] = part
         elif name == "delta":
-            view[...] = np.where(np.abs(part) <= np.abs(view), view, part)  # NaN counts as larger
+            view[...] = np.where((np.abs(part) <= np.abs(view)) | np.isnan(view), view, part)  # NaN is the largest
         else:
             view += part
         return total

@@ -97,7 +97,7 @@ def require_additivity(scores: Scores) -> None:
     """
     assert scores.delta is not None
     largest = float(np.abs(scores.delta).max())
-    if largest > ADDITIVITY * max(1.0, float(np.abs(scores.outputs).max())):
+    if not largest <= ADDITIVITY * max(1.0, float(np.abs(scores.outputs).max())):  # NaN is no sum either
         raise DeepLiftError(
             f"deep_shap: expected contributions that sum to the difference of the outputs; they miss it by up to "
             f"{largest:.2g}. network.summary() names the approximate layers; check_additivity=False returns the scores"

@@ -10,6 +10,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import methods
+from deeplift_tf.methods.deep_shap import require_additivity
 from tests.methods.models import dense_model, image_model, plain_gradient, set_weights
 
 RNG = np.random.default_rng(0)
@@ -132,6 +133,8 @@ def test_sums_that_do_not_add_up_are_an_error() -> None:
         methods.deep_shap(network, x, reference)
     scores = methods.deep_shap(network, x, reference, check_additivity=False)
     assert scores.delta is not None and np.abs(scores.delta).max() > 0.01
+    with pytest.raises(dl.errors.DeepLiftError, match="they miss it by up to nan"):
+        require_additivity(scores._replace(delta=scores.delta * np.nan))
 
 
 def test_plots_of_shap_take_an_explanation(monkeypatch: pytest.MonkeyPatch) -> None:

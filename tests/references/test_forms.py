@@ -163,6 +163,38 @@ def test_of_several_references_the_worst_delta_is_reported(batch_size: int) -> N
     assert np.abs(each).max(0).min() > 1e-3 and len(set(np.sign(each).ravel())) == 2  # of both signs
 
 
+class Undefined(Faulty):
+    """y = x, whose multipliers are NaN for references that begin with a negative number."""
+
+    def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        reference, arriving = step.inputs[0].reference, step.rows.target(multipliers)
+        nan = tf.constant(float("nan"), multipliers.dtype)
+        return [step.rows.merge_targets(tf.where(reference[..., :1, :1] < 0, nan, arriving))]
+
+
+@pytest.fixture(scope="module")
+def undefined() -> Score:
+    x = keras.Input(SHAPE, name="x")
+    y = layers.Flatten(name="flat")(layers.Dropout(0.5, name="undefined")(x))
+    model = randomise(keras.Model(x, layers.Dense(1, name="output")(y)), seed=3)
+    return dl.convert(
+        model, dtype="float64", converters={"Dropout": lambda layer, scope: scope.add(Undefined())}
+    ).compile()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+@pytest.mark.parametrize("place", range(R))
+@pytest.mark.parametrize("targets", [None, [0, 0]])
+def test_a_delta_that_is_no_number_stays_whatever_the_order(
+    undefined: Score, place: int, batch_size: int, targets: Any
+) -> None:
+    references = np.abs(SEVERAL)
+    references[1, place, 0, 0] *= -1
+    found = undefined(X, references, batch_size=batch_size, targets=targets).delta
+    assert found is not None
+    np.testing.assert_array_equal(np.isnan(found), np.broadcast_to(np.arange(N) == 1, np.shape(found)))
+
+
 # ------------------------------------------------------------------------------------------- batches and callables
 
 
