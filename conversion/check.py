@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import keras
@@ -12,13 +13,15 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.audit import layer_errors
 from deeplift_tf.conversion.readers import read
+from deeplift_tf.conversion.readers.explain import quoted
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.traverse import is_graph_of_layers
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Edge
 from deeplift_tf.network import Network
 
-OPEN_SIZES = (16, 64, 256, 1024, 4096)  # tried in turn for axes whose size the model leaves open
+OPEN_SIZES = (16, 64, 256, 1024, 4096, 16384, 65536, 262144)  # tried in turn for axes that the model leaves open
+MAX_ELEMENTS = 1 << 22  # of one row of all inputs
 GAP = 1e-4  # relative; above it a layer is named
 
 
@@ -53,6 +56,7 @@ def check(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     signature: str | None = None,
+    length: int | None = None,
 ) -> CheckReport:
     """Compare a network with its model on random input with a random reference for each row.
 
@@ -67,14 +71,21 @@ def check(
     seed : int
     custom_objects, safe_mode, signature
         As for `convert`.
+    length : int, optional
+        Of axes whose size the model leaves open; by default the least that the model runs on, from 16 on.
 
     Returns
     -------
     CheckReport
+
+    Raises
+    ------
+    DeepLiftError
+        When no size of an open axis suits the model.
     """
     live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
     rng = np.random.default_rng(seed)
-    x, expected = sample(live, network, rows, rng)
+    x, expected = sample(live, network, rows, rng, length)
     references = random_inputs(network, [array.shape for array in x], rng)
     prediction_error = max(map(relative_gap, predictions(network, x), expected))
     start = {
@@ -98,7 +109,7 @@ def check(
 
 
 def sample(
-    model: Any, network: Network, rows: int, rng: np.random.Generator
+    model: Any, network: Network, rows: int, rng: np.random.Generator, length: int | None = None
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return random input that the model accepts, and what the model predicts for it.
 
@@ -107,17 +118,63 @@ def sample(
     DeepLiftError
         When no size of an open axis suits the model.
     """
-    problem: Exception | None = None
+    size = fitting_size(model, network) if length is None else length
+    x = random_inputs(network, shapes(network, rows, size), rng)
+    outputs = model_outputs(model, x)
+    if isinstance(outputs, Exception):
+        raise DeepLiftError(f"the model does not run on random input of the length {size}: {quoted(outputs)}")
+    return x, outputs
+
+
+def shapes(network: Network, rows: int, size: int) -> list[tuple[int, ...]]:
+    """Return the shape of each input, with a size for the axes that the model leaves open."""
+    return [(rows, *(size if n is None else n for n in value.shape[1:])) for value in network.graph.inputs]
+
+
+def fitting_size(model: Any, network: Network) -> int:
+    """Return a size for open axes: the first of OPEN_SIZES, or the least up to the first of them that the model takes.
+
+    Raises
+    ------
+    DeepLiftError
+        When the model takes none of them.
+    """
+    rng = np.random.default_rng(0)
+    if not any(None in value.shape[1:] for value in network.graph.inputs):
+        return OPEN_SIZES[0]
+    too_short, problem = 0, None
     for size in OPEN_SIZES:
-        shapes = [(rows, *(size if n is None else n for n in value.shape[1:])) for value in network.graph.inputs]
-        x = random_inputs(network, shapes, rng)
-        try:
-            parts = [tf.constant(array) for array in x]
-            outputs = model(parts if len(parts) > 1 else parts[0], training=False)
-            return x, [np.asarray(y) for y in keras.tree.flatten(outputs)]
-        except (ValueError, tf.errors.OpError) as error:
-            problem = error
-    raise DeepLiftError(f"the model does not run on random input: {problem}") from problem
+        if too_short and sum(map(prod, shapes(network, 1, size))) > MAX_ELEMENTS:
+            break
+        found = model_outputs(model, random_inputs(network, shapes(network, 1, size), rng))
+        if not isinstance(found, Exception):
+            return size if not too_short else least(model, network, too_short, size)
+        too_short, problem = size, found
+    raise DeepLiftError(
+        f"the model does not run on random input of any length from {OPEN_SIZES[0]} to {too_short} that was tried; "
+        f"give one that it takes: --length, or length=. It says: {quoted(problem or ValueError())}"
+    )
+
+
+def least(model: Any, network: Network, low: int, high: int) -> int:
+    """Return the least size above `low`, too short for the model, found by halving; one the model runs on."""
+    rng = np.random.default_rng(0)
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = model_outputs(model, random_inputs(network, shapes(network, 1, middle), rng))
+        low, high = (middle, high) if isinstance(found, Exception) else (low, middle)
+    return high
+
+
+def model_outputs(model: Any, x: Sequence[np.ndarray]) -> list[np.ndarray] | Exception:
+    """Return the model's own outputs, or why it has none for inputs of these sizes."""
+    parts = [tf.constant(array) for array in x]
+    try:
+        outputs = keras.tree.flatten(model(parts if len(parts) > 1 else parts[0], training=False))
+    except (ValueError, tf.errors.OpError) as error:
+        return error
+    arrays = [np.asarray(y) for y in outputs]
+    return arrays if all(y.size for y in arrays) else ValueError("an output is empty")
 
 
 def random_inputs(network: Network, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> list[np.ndarray]:

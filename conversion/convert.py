@@ -12,6 +12,7 @@ from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_model
 from deeplift_tf.conversion.graphs.road import operations_as_layers
+from deeplift_tf.conversion.heads import output_names
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.explain import reading
@@ -111,10 +112,12 @@ class Conversion:
             return self.graph_of_operations(graph_of_model(model))
         inner = functional(model)
         inputs = model_inputs(inner, self.dtype)
-        edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype)
+        nested: dict[str, Edge] = {}
+        edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype, nested=nested)
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
-        return Graph(inputs, place(inputs, self.drafts), dict(zip(output_names(inner, edges), edges, strict=True)))
+        outputs = dict(zip(output_names(inner, edges), edges, strict=True))
+        return Graph(inputs, place(inputs, self.drafts), outputs, nested)
 
     def graph_of_operations(self, model: GraphModel) -> Graph:
         """Return the graph of a model that has no layers."""
@@ -151,9 +154,3 @@ class Conversion:
     def converter_of(self, operation: Any) -> Converter | None:
         """Return the converter of a layer, if there is one."""
         return converter_of(operation, self.converters)
-
-
-def output_names(model: Any, edges: Sequence[Edge]) -> list[str]:
-    """Return the model's own names of its outputs, those that share a layer told apart."""
-    names = list(getattr(model, "output_names", None) or [edge.node for edge in edges])
-    return [name if names.index(name) == index else f"{name}_{index}" for index, name in enumerate(names)]

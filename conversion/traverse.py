@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
+from deeplift_tf.conversion.heads import nested_names
 from deeplift_tf.conversion.symbols import symbol
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
@@ -75,7 +76,13 @@ def spec_of(tensor: Any, dtype: tf.DType) -> tf.TensorSpec:
 
 
 def traverse(
-    model: Any, edges: Sequence[Edge], emit: Emit, dtype: tf.DType, prefix: str = "", name_of: Name | None = None
+    model: Any,
+    edges: Sequence[Edge],
+    emit: Emit,
+    dtype: tf.DType,
+    prefix: str = "",
+    name_of: Name | None = None,
+    nested: dict[str, Edge] | None = None,
 ) -> list[Edge]:
     """Visit every use of every layer; return the model's outputs.
 
@@ -91,8 +98,11 @@ def traverse(
         Names of the models around this one, each with a slash.
     name_of : callable, optional
         operation -> its name here; its own where none is given.
+    nested : dict of str to Edge, optional
+        Gets the outputs of nested models, by their names.
     """
-    visit = Visit(dict(zip(map(id, model.inputs), edges, strict=True)), emit, dtype, prefix, name_of or own_name)
+    known = dict(zip(map(id, model.inputs), edges, strict=True))
+    visit = Visit(known, emit, dtype, prefix, name_of or own_name, {} if nested is None else nested)
     for node in ordered(model):
         visit.node(node)
     return [visit.edge(tensor) for tensor in model.outputs]
@@ -105,12 +115,15 @@ class Visit:
     ----------
     known : dict of int to Edge
         By the identity of the tensor.
-    emit, dtype, prefix, name_of
+    emit, dtype, prefix, name_of, nested
         As for `traverse`.
     """
 
-    def __init__(self, known: dict[int, Edge], emit: Emit, dtype: tf.DType, prefix: str, name_of: Name) -> None:
+    def __init__(
+        self, known: dict[int, Edge], emit: Emit, dtype: tf.DType, prefix: str, name_of: Name, nested: dict[str, Edge]
+    ) -> None:
         self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
+        self.nested = nested
         self.uses: Counter[int] = Counter()
 
     def edge(self, tensor: Any) -> Edge:
@@ -136,8 +149,9 @@ class Visit:
         if inner is None:
             outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype))
         else:
-            inner = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
-            outputs = traverse(inner, inputs, self.emit, self.dtype, f"{name}/")
+            whole = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
+            outputs = traverse(whole, inputs, self.emit, self.dtype, f"{name}/", nested=self.nested)
+            self.nested |= nested_names(name, inner, outputs)
         self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
 
 

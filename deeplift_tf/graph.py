@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -11,6 +11,7 @@ import tensorflow as tf
 from deeplift_tf.errors import DeepLiftError, LayerNameError
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.rules import RESCALE, Rule
+from deeplift_tf.spelled import closest, ending_in
 
 
 class Edge(NamedTuple):
@@ -86,6 +87,8 @@ class Graph:
     nodes : tuple of Node
     outputs : dict of str to Edge
         By the model's names.
+    nested : dict of str to Edge
+        The outputs of models inside the model, by their names.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class Graph:
     inputs: tuple[Input, ...]
     nodes: tuple[Node, ...]
     outputs: dict[str, Edge]
+    nested: dict[str, Edge] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seen = {value.edge for value in self.inputs}
@@ -124,7 +128,24 @@ class Graph:
         for node in self.nodes:
             if node.name == name:
                 return node
-        raise LayerNameError(f"no layer is named {name!r}; the layers are {', '.join(n.name for n in self.nodes)}")
+        raise LayerNameError(unknown(name, [each.name for each in self.nodes]))
+
+    def value(self, name: str) -> Edge:
+        """Return the value that a user names: a layer's output, an input, a nested model's output, or a head.
+
+        The last part of a layer's name will do where no other name ends in it.
+
+        Raises
+        ------
+        LayerNameError
+            When nothing has the name, or its last part fits several.
+        """
+        layers = {value.name: value.edge for value in self.inputs} | {n.name: Edge(n.name) for n in self.nodes}
+        return lookup(name, self.outputs | self.nested | layers)
+
+    def head(self, name: str) -> Edge:
+        """Return the output of a name; another value, as `value` does, where no output has it."""
+        return self.outputs[name] if name in self.outputs else self.value(name)
 
     def shape(self, edge: Edge) -> tf.TensorShape:
         """Return the shape of a value, the axis of rows included."""
@@ -151,3 +172,26 @@ class Graph:
                 below.add(node.name)
                 reached.update(node.outputs)
         return below
+
+
+def lookup(name: str, values: Mapping[str, Edge]) -> Edge:
+    """Return the value of a name, or of the only one that ends in it.
+
+    Raises
+    ------
+    LayerNameError
+        When there is none, or several end in it.
+    """
+    if name in values:
+        return values[name]
+    fitting = ending_in(name, values)
+    if len({values[each] for each in fitting}) > 1:
+        raise LayerNameError(f"{name!r} is the end of several names: {', '.join(fitting)}; give one of them in full")
+    if not fitting:
+        raise LayerNameError(unknown(name, values))
+    return values[fitting[0]]
+
+
+def unknown(name: str, names: Iterable[str]) -> str:
+    """Return what to say of a name that no layer has."""
+    return f"no layer is named {name!r}; the closest are {closest(name, names)}. network.summary() lists all"

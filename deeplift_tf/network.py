@@ -13,7 +13,6 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.errors import LayerNameError
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
@@ -79,18 +78,14 @@ class Network:
         return tuple(value.edge for value in self.graph.inputs if value.dtype.is_floating)
 
     def edge(self, name: str) -> Edge:
-        """Return the value of a layer, or of an input.
+        """Return the value of a layer, of an input or of a nested model; see `Graph.value`.
 
         Raises
         ------
         LayerNameError
             When nothing has this name.
         """
-        known = {edge.node: edge for edge in (value.edge for value in self.graph.inputs)}
-        known |= {node.name: Edge(node.name) for node in self.graph.nodes}
-        if name not in known:
-            raise LayerNameError(f"no layer is named {name!r}; the layers are {', '.join(known)}")
-        return known[name]
+        return self.graph.value(name)
 
     def with_rule(self, rule: RuleChoice) -> Network:
         """Return the same network under another rule, sharing weights.
@@ -108,7 +103,8 @@ class Network:
         Parameters
         ----------
         layers : None, str or sequence of str
-            None: the inputs. A name, or several; their scores come as an array, or as a dict by name.
+            None: the inputs. A name, or several; their scores come as an array, or as a dict by name. A nested model's
+            name means its output; the last part of a name will do where no other ends in it.
         xla : bool
             Compile the arithmetic of activations with XLA: faster, most of all under RevealCancel, but every size of a
             batch is compiled anew, for about a second. Batches are filled up to a power of two, or to whole ones.

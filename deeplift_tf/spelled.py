@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -103,6 +104,32 @@ def meant(given: str, names: Iterable[str]) -> str:
     """Return a question about the name that is most like one given, for the end of a message; empty where none is."""
     found = difflib.get_close_matches(name_in(given), list(names), 1)
     return f"; did you mean {found[0].replace('_', '-')!r}?" if found else ""
+
+
+def ending_in(given: str, names: Iterable[str]) -> list[str]:
+    """Return those of the names whose last parts are the one given: of ``encoder/conv`` that is ``conv``."""
+    return [name for name in names if given and name.endswith(f"/{given}")]
+
+
+def closest(given: str, names: Iterable[str]) -> str:
+    """Return the three names that are most like one given, for a message; their last parts are looked at too.
+
+    Parameters
+    ----------
+    given : str
+    names : iterable of str
+
+    Returns
+    -------
+    str
+        As in ``'a', 'b' and 'c'``; empty where there are no names.
+    """
+
+    def likeness(name: str) -> float:
+        return max(difflib.SequenceMatcher(None, given, each).ratio() for each in (name, name.rpartition("/")[2]))
+
+    best = [repr(name) for name in heapq.nlargest(3, dict.fromkeys(names), likeness)]
+    return " and ".join(filter(None, [", ".join(best[:-1]), *best[-1:]]))
 
 
 def spellable(parameters: Iterable[inspect.Parameter]) -> dict[str, inspect.Parameter]:

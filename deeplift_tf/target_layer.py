@@ -19,7 +19,7 @@ def resolve_target(graph: Graph, output: str | None, pre_activation: bool) -> Ed
     ----------
     graph : Graph
     output : str or None
-        An output's or a layer's name; None where the model has one output.
+        An output's or a layer's name, or that of a model inside the model; None where the model has one output.
     pre_activation : bool
         Take the input of a final softmax or sigmoid. An output that has none is taken as it is.
 
@@ -35,11 +35,9 @@ def resolve_target(graph: Graph, output: str | None, pre_activation: bool) -> Ed
 
 
 def _output(graph: Graph, name: str | None) -> Edge:
-    if name in graph.outputs:
-        return graph.outputs[name]
     if name is not None:
         try:
-            return Edge(graph.node(name).name)
+            return graph.head(name)
         except LayerNameError as error:
             raise LayerNameError(f"output: {error}; the outputs are {', '.join(graph.outputs)}") from error
     if len(graph.outputs) > 1:

@@ -20,27 +20,32 @@ COLUMNS = ("name", "class", "kind", "rule", "output shape", "")
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--check", is_flag=True, help="Compare with the model's own predictions, on random input.")
+@click.option(
+    "--length", type=click.IntRange(min=1), help="Of the input in --check, where the model takes any.  [default: found]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @model_options
-def inspect(model: Path, check: bool, as_json: bool, **others: Any) -> None:
+def inspect(model: Path, check: bool, length: int | None, as_json: bool, **others: Any) -> None:
     """List the layers of MODEL: class, kind, rule, output shape, exact or approximate."""
+    if length is not None and not check:
+        raise click.UsageError("--length is for --check")
     saved = saved_model(model, others)
     network = opened(saved)
     layers = [row._asdict() for row in network.table()]
-    report = checked(saved, network) if check else None
+    if not as_json:
+        print_layers(layers)
+    report = checked(saved, network, length) if check else None
     if as_json:
         click.echo(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
-        return
-    print_layers(layers)
-    if report:
+    elif report:
         print_report(report)
 
 
-def checked(model: SavedModel, network: Network) -> dict[str, Any]:
+def checked(model: SavedModel, network: Network, length: int | None) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
     from deeplift_tf.conversion.check import check
 
-    report = check(model.source, network, seed=0, safe_mode=not model.unsafe, signature=model.signature)
+    report = check(model.source, network, seed=0, safe_mode=not model.unsafe, signature=model.signature, length=length)
     return {
         "prediction_error": float(report.prediction_error),
         "relative_delta": report.relative_delta,

@@ -124,7 +124,7 @@ def nodes_of(network: Network, layer: str) -> list[str]:
     LayerNameError
         When there is none.
     """
-    return [node.name for node in network.graph.nodes if node.owner == layer] or [network.graph.node(layer).name]
+    return [node.name for node in network.graph.nodes if node.owner == layer] or [network.edge(layer).node]
 
 
 def weights_of(node: Node) -> dict[str, tf.Tensor]:

@@ -76,3 +76,20 @@ def test_the_rules_offered_are_those_of_the_library(files: Path) -> None:
     x = np.load(files / "x.npy")[:2]
     for rule in RULES:
         assert np.isfinite(dl.convert(files / "one.keras", rule=rule).compile()(x, references=0.0).contributions).all()
+
+
+def test_a_length_and_the_table_before_the_check(tmp_path: Path) -> None:
+    """Where no length is found, the table is there all the same, and the message names the option."""
+    import keras
+
+    x = keras.Input((None, 2))
+    model = keras.Model(x, keras.layers.Dense(1, name="out")(keras.layers.Reshape((26,))(x)))
+    model.save(tmp_path / "model.keras")
+    result = run("inspect", tmp_path / "model.keras", "--check")
+    assert result.exit_code == 2
+    assert "of which approximate: 0" in result.stdout
+    assert "give one that it takes: --length" in result.stderr
+    result = run("inspect", tmp_path / "model.keras", "--check", "--length", "13")
+    assert result.exit_code == 0, result.stderr
+    assert "was tried at (13, 2)" in result.stdout
+    assert "--length is for --check" in run("inspect", tmp_path / "model.keras", "--length", "13").stderr

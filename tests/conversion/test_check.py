@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check
+from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Node
 from deeplift_tf.layers.dense import Dense
 from deeplift_tf.layers.path import Path
@@ -101,3 +102,38 @@ def test_convolutions_in_three_dimensions() -> None:
     report = check(model, dl.convert(model))
     assert report.prediction_error < 1e-5
     assert report.relative_delta is not None and report.relative_delta < 1e-4
+
+
+def cropped(cropping: int) -> keras.Model:
+    """A model of open length that needs twice the cropping, and a base more: as SpliceAI is built."""
+    layers = keras.layers
+    x = keras.Input((None, 4))
+    y = layers.Conv1D(2, 3, padding="same", activation="relu")(x)
+    y = layers.Conv1D(3, 1, activation="softmax")(layers.Cropping1D(cropping)(y))
+    return randomise(keras.Model(x, y), seed=3)
+
+
+@pytest.mark.parametrize("cropping", [20, 5000])
+def test_the_least_open_length_that_runs_is_found(cropping: int) -> None:
+    model = cropped(cropping)
+    report = check(model, dl.convert(model))
+    assert report.prediction_error < 1e-5
+    assert any(f"was tried at ({2 * cropping + 1}, 4)" in note for note in report.notes)
+
+
+def test_a_length_that_is_given_is_used() -> None:
+    model = cropped(20)
+    network = dl.convert(model)
+    assert any("tried at (50, 4)" in note for note in check(model, network, length=50).notes)
+    with pytest.raises(DeepLiftError, match="does not run on random input of the length 30"):
+        check(model, network, length=30)
+
+
+def test_a_model_that_runs_on_no_length_says_what_to_give() -> None:
+    x = keras.Input((None, 4))
+    y = keras.layers.Dense(1)(keras.layers.Reshape((5 * 3 * 4,))(x))
+    model = keras.Model(x, y)
+    network = dl.convert(model)
+    with pytest.raises(DeepLiftError, match=r"any length from 16 to \d+ that was tried; give one.*--length"):
+        check(model, network)
+    assert check(model, network, length=15).prediction_error < 1e-5
