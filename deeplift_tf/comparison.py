@@ -190,7 +190,7 @@ def far_from_neutral(network: Network, x: Batch, label: str, references: Any, op
     Behind a softmax all classes should be about as likely, behind a sigmoid one half; any other output should be small
     beside the outputs for x.
     """
-    edge = resolve_target(network.graph, options.get("output"), False)
+    edge = resolve_target(network.graph, options.get("output"), False).edge
     names = [name for name, output in network.graph.outputs.items() if output == edge]
     if not names:
         return None  # an inner layer, which has no neutral value

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
@@ -18,7 +19,7 @@ from deeplift_tf.graph import Edge
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
-from deeplift_tf.target_layer import resolve_target
+from deeplift_tf.target_layer import TargetValue, resolve_target
 from deeplift_tf.targets import as_target, stacked
 
 if TYPE_CHECKING:
@@ -202,12 +203,15 @@ class Score:
         if not len(batch):
             raise InputError("x: expected at least one row; received none")
         pairs = as_references(references, batch, inputs)
-        edge = resolve_target(self.network.graph, output, pre_activation)
-        shape = self._shape(edge, batch)
+        value = resolve_target(self.network.graph, output, pre_activation)
+        shape = self._shape(value.output, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
-        chosen = tuple(None if isinstance(t, np.ndarray) else t for t in each)
+        chosen = tuple(None if isinstance(t, np.ndarray) else value.selector(t) for t in each)
         selectors = chosen if any(chosen) else ()  # one trace for any number of targets that are given as weights
-        return Question(batch, pairs, edge, selectors, stacked(each, shape), targets is not None)
+        weights = stacked(each, shape)
+        if value.moves:
+            weights = in_value(value, weights, self._shape(value.edge, batch))
+        return Question(batch, pairs, value.edge, selectors, weights, targets is not None)
 
     def _shape(self, edge: Edge, x: Batch) -> tuple[int, ...]:
         """Return the shape of one row of a value; where the model leaves an axis open, the first row of x tells."""
@@ -252,6 +256,20 @@ class Score:
             if reached.intersection(node.inputs):
                 reached |= {*node.outputs} - {*self.scored}
         return target not in reached
+
+
+def in_value(value: TargetValue, weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return weights of an output, shape (K, 1 or N, ...), as weights of the value that it is a rearrangement of.
+
+    Parameters
+    ----------
+    value : TargetValue
+    weights : np.ndarray
+    shape : tuple of int
+        Of one row of the value.
+    """
+    lead, rows = weights.shape[:2], weights.reshape(-1, *weights.shape[2:])
+    return value.weights(tf.constant(rows), shape).numpy().reshape(*lead, *shape)
 
 
 class Totals:

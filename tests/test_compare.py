@@ -71,6 +71,11 @@ def test_references_far_from_uniform_are_named(caplog: pytest.LogCaptureFixture)
     (note,) = found.notes
     # softmax of (3, 0, 0)
     assert note.startswith("references first: their own output is up to 0.58 away from uniform (0.33)")
+    last = [keras.layers.Reshape((1, 3)), keras.layers.Activation("linear")]
+    behind = keras.Sequential([keras.Input((4,)), *model.layers, *last])
+    references = {"zeros": 0.0, "first": np.array([1.0, 0, 0, 0])}
+    notes = dl.compare(dl.convert(behind), x, ["rescale"], references, target=(0, 1), pre_activation=True).notes
+    assert notes == found.notes
     three = dl.convert(randomise(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "sigmoid")]), 3))
     assert "uniform (0.5)" in dl.compare(three, x, ["rescale"], [20.0]).notes[0]  # each unit is a class of its own
     half = dl.convert(randomise(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")]), 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -357,3 +358,101 @@ def test_target_and_targets_exclude_each_other(classifier: Score, x: np.ndarray)
         classifier(x, target=1, targets=[1])
     with pytest.raises(TargetError, match="at least one"):
         classifier(x, targets=[])
+
+
+def _behind_a_softmax(last: Any) -> keras.Model:
+    """A classifier of four classes whose softmax has more layers behind it."""
+    x = keras.Input((6,), name="x")
+    y = layers.Dense(4, activation="softmax", name="classes")(layers.Dense(5, activation="relu", name="hidden")(x))
+    return keras.Model(x, last(y))
+
+
+# the layers, and for each class its position in what they make of the softmax
+LAYERS_BEHIND: dict[str, tuple[Callable[[Any], Any], list[tuple[int, ...]]]] = {
+    "linear": (lambda y: layers.Activation("linear", dtype="float32")(y), [(0,), (1,), (2,), (3,)]),
+    "dropout": (lambda y: layers.Identity()(layers.Dropout(0.3)(y)), [(0,), (1,), (2,), (3,)]),
+    "flatten": (lambda y: layers.Flatten()(y), [(0,), (1,), (2,), (3,)]),
+    "cast": (lambda y: keras.ops.cast(y, "float32"), [(0,), (1,), (2,), (3,)]),
+    "reshape": (lambda y: layers.Dropout(0.1)(layers.Reshape((2, 2))(y)), [(0, 0), (0, 1), (1, 0), (1, 1)]),
+    "transposed": (lambda y: layers.Permute((2, 1))(layers.Reshape((2, 2))(y)), [(0, 0), (1, 0), (0, 1), (1, 1)]),
+    "operations": (lambda y: keras.ops.expand_dims(keras.ops.reshape(y, (-1, 4)), 1), [(0, 0), (0, 1), (0, 2), (0, 3)]),
+}
+
+
+ROADS = [*((name, "live") for name in LAYERS_BEHIND), ("linear", "keras"), ("linear", "h5"), ("transposed", "export")]
+
+
+@pytest.mark.parametrize(("name", "road"), ROADS)
+def test_pre_activation_looks_back_through_layers_that_only_move_units(
+    name: str, road: str, x: np.ndarray, tmp_path: Path
+) -> None:
+    last, places = LAYERS_BEHIND[name]
+    model = randomise(_behind_a_softmax(last), seed=3)
+    logits = keras.Model(model.inputs, model.get_layer("classes").input)
+    kernel, bias = model.get_layer("classes").get_weights()
+    expected = dl.convert(logits).compile()
+    score = dl.convert(_saved(model, road, tmp_path)).compile()
+    hidden = logits.predict(x, verbose=0)
+    for index, place in enumerate(places):
+        alone = expected(x, 0.5, target=kernel[:, index])
+        for target in (place, _weights_at(place, score), lambda y, place=place: _at(place, y)):
+            found = score(x, 0.5, target=target, pre_activation=True)
+            np.testing.assert_allclose(found.outputs, hidden @ kernel[:, index] + bias[index], rtol=1e-5, atol=1e-6)
+            assert_close_to_largest(found.contributions, alone.contributions, 1e-5)  # float32
+            assert_complete(found, 1e-4)
+
+
+def _saved(model: keras.Model, road: str, folder: Path) -> Any:
+    if road == "live":
+        return model
+    path = folder / f"model{'' if road == 'export' else '.' + road}"
+    if road == "export":
+        model.export(path, verbose=False)
+    else:
+        model.save(path)
+    return path
+
+
+def _weights_at(place: tuple[int, ...], score: Score) -> np.ndarray:
+    (shape,) = score.network.output_shapes.values()
+    weights = np.zeros([size or 1 for size in shape[1:]])
+    weights[place] = 1
+    return weights
+
+
+def _at(place: tuple[int, ...], outputs: tf.Tensor) -> tf.Tensor:
+    one = tf.scatter_nd([place], [tf.ones([], outputs.dtype)], outputs.shape[1:])
+    return tf.zeros_like(outputs) + one
+
+
+def test_pre_activation_behind_a_linear_activation_is_the_same_to_the_bit(x: np.ndarray) -> None:
+    """Keras's own way to end a network of mixed precision."""
+    plain, last = (randomise(_behind_a_softmax(each), seed=3) for each in (lambda y: y, LAYERS_BEHIND["linear"][0]))
+    found, expected = (dl.convert(each).compile()(x, 0.5, 2, pre_activation=True) for each in (last, plain))
+    np.testing.assert_array_equal(found.contributions, expected.contributions)
+    np.testing.assert_array_equal(found.outputs, expected.outputs)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        layers.Rescaling(2.0),
+        lambda y: layers.Average()([y, layers.Dense(4, activation="softmax")(y)]),
+        lambda y: layers.Flatten()(layers.Add()([y, y])),
+        lambda y: y[:, 1:],
+    ],
+    ids=["scaled", "averaged", "added", "cut"],
+)
+def test_pre_activation_refuses_what_changes_the_probabilities(last: Any, x: np.ndarray) -> None:
+    score = _network(lambda: _behind_a_softmax(last)).compile()
+    with pytest.raises(TargetError, match=r"nothing but layers that do nothing.*a softmax; layer.*scales, selects"):
+        score(x, pre_activation=True)
+
+
+def test_pre_activation_in_an_export_counts_positions_of_the_output(x: np.ndarray, tmp_path: Path) -> None:
+    score = dl.convert(randomise(_behind_a_softmax(LAYERS_BEHIND["transposed"][0]), seed=3)).compile()
+    expected = score(x, 0.5, (1, 0), pre_activation=True)
+    for number, target in enumerate([(1, 0), lambda y: _at((1, 0), y)]):
+        path = score.export(tmp_path / str(number), references=0.5, target=target, pre_activation=True)
+        found = tf.saved_model.load(str(path)).signatures["score"](x=tf.constant(x, tf.float32))
+        assert_close_to_largest(found["contributions"].numpy(), expected.contributions, 1e-5)

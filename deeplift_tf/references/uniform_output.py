@@ -17,7 +17,7 @@ from deeplift_tf.graph import Edge, Graph, Input
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.references.makers import checked
 from deeplift_tf.rewriting import differentiable
-from deeplift_tf.target_layer import before_activation, log_probabilities, resolve_target
+from deeplift_tf.target_layer import log_probabilities, resolve_target, value_before_activation
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -127,7 +127,7 @@ def uniform_output(
         rows = filled(float(rows), value)
     single = rows.ndim == value.shape.rank - 1
     (x,) = as_batch(rows[None] if single else rows, network.graph.inputs).arrays
-    edge = resolve_target(network.graph, output, False)
+    edge = resolve_target(network.graph, output, False).edge
     at = tf.constant(np.asarray(x, value.dtype.as_numpy_dtype))
     before = classes(network.graph, edge, at)
     wanted = wanted_of(distribution, int(before.shape[-1]), value.dtype)
@@ -169,15 +169,15 @@ def classes(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
     ReferencesError
         When the output is no distribution over classes.
     """
-    before = before_activation(graph, edge)
-    values = walk.forward(graph.ancestors([before]), {graph.inputs[0].edge: x})[before]
-    if values.shape.rank != 2 or (before == edge and values.shape[1] == 1):
+    before = value_before_activation(graph, edge)
+    values = walk.forward(graph.ancestors([before.edge]), {graph.inputs[0].edge: x})[before.edge]
+    if graph.shape(edge).rank != 2 or (before.edge == edge and values.shape[1] == 1):
         raise ReferencesError(
             "uniform_output: expected an output of probabilities, or of logits of several classes; its shape is "
-            f"{values.shape}"
+            f"{graph.shape(edge)}"
         )
     log_p = log_probabilities(graph, edge, values)
-    return log_p if log_p.shape.rank == 3 else log_p[:, None]
+    return tf.reshape(log_p, [tf.shape(log_p)[0], -1, log_p.shape[-1]])
 
 
 def wanted_of(distribution: np.ndarray | Sequence[float] | None, count: int, dtype: tf.DType) -> tf.Tensor:

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.errors import TargetError
+from deeplift_tf.graph import Graph
+from deeplift_tf.target_layer import TargetValue
 from deeplift_tf.targets import Selector, as_target, indices_of
 
 
@@ -61,6 +63,25 @@ def as_asked(target: Any, shape: tf.TensorShape, dtype: tf.DType) -> Asked:
     if isinstance(found, np.ndarray):
         return Asked((), lambda index: tf.constant(found, dtype), False)
     return Asked((found,), lambda index: tf.zeros([1, *(size or 1 for size in shape)], dtype), False)
+
+
+def asked_of_value(target: Any, value: TargetValue, graph: Graph, dtype: tf.DType) -> Asked:
+    """Bring a target, which counts positions of an output, into the form for the value that is explained.
+
+    Raises
+    ------
+    TargetError
+        When it does not fit the output, or sizes that the weights need are not known.
+    """
+    asked, shape = as_asked(target, graph.shape(value.output)[1:], dtype), graph.shape(value.edge)[1:]
+    if not value.moves:
+        return asked
+    if asked.selectors:
+        (select,) = asked.selectors
+        return Asked((value.selector(select),), lambda index: tf.zeros([1, *(s or 1 for s in shape)], dtype), False)
+    if not shape.is_fully_defined():
+        raise TargetError(f"pre_activation: to be exported, {value.edge.node!r} needs a known shape; it is {shape}")
+    return asked._replace(weights=lambda index: value.weights(asked.weights(index), shape))
 
 
 def one_hot(index: Any, size: int, dtype: tf.DType) -> tf.Tensor:

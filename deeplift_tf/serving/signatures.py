@@ -15,7 +15,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.graph import Input
 from deeplift_tf.held import held_at_x
 from deeplift_tf.scoring import Score
-from deeplift_tf.serving.asked import Asked, as_asked
+from deeplift_tf.serving.asked import Asked, asked_of_value
 from deeplift_tf.serving.baked import baked_in
 from deeplift_tf.target_layer import resolve_target
 
@@ -40,12 +40,12 @@ def tensor_name(name: str) -> str:
 def score_signature(score: Score, wanted: Wanted) -> Any:
     """Return the function of `score` and `serving_default`, traced: a dict of tensors to a dict of tensors."""
     inputs, dtype = score.network.graph.inputs, score.network.dtype
-    edge = resolve_target(score.network.graph, wanted.output, wanted.pre_activation)
-    asked = as_asked(wanted.target, score.network.graph.shape(edge)[1:], dtype)
+    value = resolve_target(score.network.graph, wanted.output, wanted.pre_activation)
+    asked = asked_of_value(wanted.target, value, score.network.graph, dtype)
     made = None if wanted.references is None else baked_in(wanted.references, inputs)
     plan = Plan(
         scored=score.scored,
-        target=edge,
+        target=value.edge,
         selectors=asked.selectors,
         several_references=made is not None and any(part.shape[1] != 1 for part in made.structured_outputs),
         mean_normalised=wanted.mean_normalised,
