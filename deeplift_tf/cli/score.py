@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deeplift_tf.runs.ray_engine import Workers
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
-OF_DNA = ("chrom_sizes", "control", "length", "upper_case", "reverse_complement", "formats")
+OF_DNA = ("chrom_sizes", "control", "length", "upper_case", "reverse_complement", "stranded", "formats")
 
 
 class Summary(NamedTuple):
@@ -134,6 +134,11 @@ class Summary(NamedTuple):
 @click.option("--length", type=click.IntRange(min=1), help="DNA: of the windows, where the model takes any.")
 @click.option("--upper-case", is_flag=True, help="DNA: count lower-case letters as bases, not as N.")
 @click.option("--reverse-complement", is_flag=True, help="DNA: mean over both strands.")
+@click.option(
+    "--stranded/--unstranded",
+    default=None,
+    help="DNA: two channels of an output are the two strands, and change places on the reverse complement, or not.",
+)
 @click.option(
     "--formats",
     metavar="A,B,...",

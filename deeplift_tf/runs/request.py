@@ -33,6 +33,8 @@ class Request(NamedTuple):
         Keep the multipliers too.
     reverse_complement : bool
         Mean over both strands.
+    stranded : bool, optional
+        Whether two channels of an output are the two strands; see `deeplift_tf.genomics.both_strands`.
     sequences : bool
         The rows are one-hot letters in bytes; keep them beside their scores.
     """
@@ -49,6 +51,7 @@ class Request(NamedTuple):
     hypothetical: bool = False
     multipliers: bool = False
     reverse_complement: bool = False
+    stranded: bool | None = None
     sequences: bool = False
 
     @property
@@ -74,6 +77,7 @@ class Scorer:
     """
 
     def __init__(self, request: Request, network: Network | None = None) -> None:
+        from deeplift_tf.genomics.strand_targets import StrandTargets
         from deeplift_tf.genomics.strands import both_strands
         from deeplift_tf.methods.named import scoring_function
         from deeplift_tf.runs.inputs import sequence_input
@@ -82,8 +86,13 @@ class Scorer:
         score = scoring_function(network, request.method, request.layers, request.xla)
         self._input = sequence_input(network)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score
-        self._request, self._score = request, both_strands(score) if request.reverse_complement else score
         self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
+        if request.reverse_complement:
+            targets = StrandTargets(network, request.stranded)
+            for each in self.tasks:
+                targets.check(each.target, each.output, request.pre_activation)
+            score = both_strands(score, network, stranded=request.stranded)
+        self._request, self._score = request, score
 
     def __call__(self, x: Any, references: Any) -> Arrays:
         """Return what is kept of the scores of some rows, by its names in the file.
