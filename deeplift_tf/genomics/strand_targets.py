@@ -11,10 +11,9 @@ from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import TargetError
 from deeplift_tf.genomics.orientation import Orientation
-from deeplift_tf.graph import Edge
 from deeplift_tf.network import Network
 from deeplift_tf.question import as_tensor, spans
-from deeplift_tf.target_layer import resolve_target
+from deeplift_tf.target_layer import TargetValue, resolve_target
 
 ALONE = "or score each strand by itself"
 
@@ -58,7 +57,7 @@ class StrandTargets:
 
     def __init__(self, network: Network | None, stranded: bool | None, letters_axis: int = -1) -> None:
         self.network, self.stranded = network, stranded
-        self._functions: dict[Edge, Any] = {}
+        self._functions: dict[TargetValue, Any] = {}
         self._orientation = None if network is None else Orientation(network.graph, letters_axis)
 
     def both(self, x: Any, other: Any, target: Any, **arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -88,12 +87,12 @@ class StrandTargets:
         """Return one target on both strands."""
         if callable(target):
             return target, target
-        head, edge = self.head(arguments.get("output"), arguments.get("pre_activation", False))
+        head, value = self.head(arguments.get("output"), arguments.get("pre_activation", False))
         if isinstance(target, str):
             if target != "predicted" or len(head.shape) != 1:
                 return target, target  # the scoring function says what is wrong
             self.turned(0, head)
-            chosen = self._predicted(edge, x, other, arguments.get("batch_size", 32))
+            chosen = self._predicted(value, x, other, arguments.get("batch_size", 32))
             return chosen, self.turned(chosen, head)
         return target, self.turned(target, head)
 
@@ -102,7 +101,7 @@ class StrandTargets:
         if not callable(target):
             self.turned(0 if isinstance(target, str) else target, self.head(output, pre_activation)[0])
 
-    def head(self, output: str | None, pre_activation: bool) -> tuple[Head, Edge]:
+    def head(self, output: str | None, pre_activation: bool) -> tuple[Head, TargetValue]:
         """Return what is known of the value that targets lie in."""
         if self.network is None or self._orientation is None:
             raise TargetError(
@@ -110,12 +109,13 @@ class StrandTargets:
                 "callables need none"
             )
         graph = self.network.graph
-        edge = resolve_target(graph, output, pre_activation)
+        value = resolve_target(graph, output, pre_activation)
+        edge = value.output  # whose positions the target counts
         shape = tuple(graph.shape(edge).as_list()[1:])
         name = output or next((name for name, each in graph.outputs.items() if each == edge), edge.node)
         axes = tuple(sorted(axis - len(shape) - 1 for axis in self._orientation.position_axes(edge)))
         named = "profile" in name.lower() and len(shape) == 1 and (shape[0] or 3) > 2
-        return Head(name, shape, axes, len(shape) == 1 and bool(axes or named)), edge
+        return Head(name, shape, axes, len(shape) == 1 and bool(axes or named)), value
 
     def turned(self, target: Any, head: Head) -> Any:
         """Return a target of one strand as one of the other: an index, or an array of indices or weights."""
@@ -172,34 +172,35 @@ class StrandTargets:
             )
         return [*head.positions, *(head.channels if self.stranded else [])]
 
-    def _predicted(self, edge: Edge, x: Any, other: Any, batch_size: int) -> np.ndarray:
+    def _predicted(self, value: TargetValue, x: Any, other: Any, batch_size: int) -> np.ndarray:
         """Return the class with the largest mean output over both strands, for each row."""
-        return np.asarray((self._values(edge, x, batch_size) + self._values(edge, other, batch_size)).argmax(-1))
+        return np.asarray((self._values(value, x, batch_size) + self._values(value, other, batch_size)).argmax(-1))
 
-    def _values(self, edge: Edge, x: Any, batch_size: int) -> np.ndarray:
+    def _values(self, value: TargetValue, x: Any, batch_size: int) -> np.ndarray:
         assert self.network is not None
         inputs = self.network.graph.inputs
-        batch, forward = as_batch(x, inputs), self._forward(edge)
+        batch, forward = as_batch(x, inputs), self._forward(value)
         parts = []
         for start, stop in spans(len(batch), batch_size):
-            rows = [as_tensor(a[start:stop], value.dtype) for a, value in zip(batch.arrays, inputs, strict=True)]
+            rows = [as_tensor(a[start:stop], each.dtype) for a, each in zip(batch.arrays, inputs, strict=True)]
             parts.append(forward(*rows).numpy())
         return np.concatenate(parts)
 
-    def _forward(self, edge: Edge) -> Any:
+    def _forward(self, value: TargetValue) -> Any:
         """Return the compiled function of the inputs that makes a value."""
         assert self.network is not None
-        if edge in self._functions:
-            return self._functions[edge]
+        if value in self._functions:
+            return self._functions[value]
         graph = self.network.graph
-        edges = [value.edge for value in graph.inputs]
+        edges = [each.edge for each in graph.inputs]
 
         def forward(*x: tf.Tensor) -> tf.Tensor:
-            return walk.forward(graph.ancestors([edge]), dict(zip(edges, x, strict=True)))[edge]
+            values = walk.forward(graph.ancestors([value.edge]), dict(zip(edges, x, strict=True)))
+            return value.as_output(values[value.edge])
 
-        signature = [tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs]
-        self._functions[edge] = tf.function(forward, input_signature=signature, autograph=False)
-        return self._functions[edge]
+        signature = [tf.TensorSpec(each.shape, each.dtype) for each in graph.inputs]
+        self._functions[value] = tf.function(forward, input_signature=signature, autograph=False)
+        return self._functions[value]
 
 
 def _flat(head: Head, what: str) -> str:
