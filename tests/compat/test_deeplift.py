@@ -125,6 +125,96 @@ def test_hypothetical_contributions_over_shuffles(saved: Path) -> None:
     close(found, expected.hypothetical)
 
 
+def test_compiled_functions_of_activations(saved: Path) -> None:
+    import keras
+
+    model = kc.convert_model_from_saved_files(saved / "graph.keras")
+    by_name = model.get_name_to_layer()
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(5, 4)).astype("float32"), rng.normal(size=(5, 3)).astype("float32")]
+    inputs = [by_name[name].get_activation_vars() for name in model.get_input_layer_names()]
+    predict = deeplift.util.compile_func(inputs, by_name["out_0"].get_activation_vars())
+    close(predict(x), keras.models.load_model(saved / "graph.keras").predict(x, verbose=0))
+    several = deeplift.util.compile_func(inputs, [by_name[name].get_activation_vars() for name in ("left_0", "out_0")])
+    left, out = deeplift.util.run_function_in_batches(several, x, None, 2, None, multimodal_output=True)
+    assert (np.shape(left), np.shape(out)) == ((5, 4), (5, 1))
+    assert by_name["left_0"].get_shape() == (None, 4)
+    session = deeplift.util.get_session()
+    close(session.run(by_name["out_0"].get_activation_vars(), dict(zip(inputs, x, strict=True))), out)
+    with pytest.raises(DeepLiftError, match="of input layers"):
+        deeplift.util.compile_func([by_name["left_0"].get_activation_vars()], by_name["out_0"].get_activation_vars())
+    alone = deeplift.util.compile_func(inputs[0], by_name["out_0"].get_activation_vars())
+    with pytest.raises(DeepLiftError, match="b is missing"):
+        alone(x[0])
+
+
+def test_activations_at_the_reference(saved: Path) -> None:
+    model = kc.convert_model_from_saved_files(saved / "chain.keras")
+    first, last = model.get_layers()[0], model.get_layers()[-2]
+    variables = [first.get_activation_vars(), first.get_reference_vars()]
+    x = sequences()
+    references = np.full_like(x, 0.25)
+    at_x = deeplift.util.compile_func(variables, last.get_activation_vars())([x, references])
+    at_reference = deeplift.util.compile_func(variables, last.get_reference_vars())([x, references])
+    scores = model.network.compile()(x, references, 1, pre_activation=True)
+    close(at_x[:, 1], scores.outputs)
+    close(at_reference[:, 1], scores.reference_outputs)
+    difference = deeplift.util.compile_func(variables, last.get_diff_from_reference_vars())([x, references])
+    close(difference, at_x - at_reference)
+    assert np.array_equal(deeplift.util.compile_func(variables[0], first.get_activation_vars())(x[:1]), x[:1])
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (1, 1, 4), (1, LENGTH, 4), (7, 1, 4), (7, LENGTH, 4)])
+def test_references_broadcast(saved: Path, shape: tuple[int, ...]) -> None:
+    model = kc.convert_model_from_saved_files(saved / "chain.keras")
+    function = model.get_target_contribs_func(0)
+    x = sequences()
+    reference = np.random.default_rng(0).uniform(size=shape)
+    close(function(0, [x], 10, None, [reference]), function(0, [x], 10, None, [np.ones(x.shape) * reference]))
+
+
+def test_references_that_do_not_broadcast(saved: Path) -> None:
+    function = kc.convert_model_from_saved_files(saved / "chain.keras").get_target_contribs_func(0)
+    with pytest.raises(DeepLiftError, match=r"received \(1, 5, 4\)"):
+        function(0, [sequences()], 10, None, [np.zeros((1, 5, 4))])
+
+
+def test_shuffled_references_for_several_targets_and_given_ones(saved: Path) -> None:
+    function = kc.convert_model_from_saved_files(saved / "chain.keras").get_target_contribs_func(0)
+    many = deeplift.util.get_shuffle_seq_ref_function(function, dinuc_shuffle)
+    x = sequences(3)
+    both = many([0, 1], x, 2, 10)
+    assert isinstance(both, list)
+    close(both[0], many(0, x, 2, 10))
+    close(both[1], many(1, x, 2, 10))
+    rng = np.random.RandomState(1)
+    given = [dinuc_shuffle(row, rng=rng) for row in x for _ in range(2)]
+    close(many(0, x, 2, 10, pregen_refs=given), both[0])
+    with pytest.raises(DeepLiftError, match="expected 2 for each of 3 sequences"):
+        many(0, x, 2, 10, pregen_refs=given[1:])
+
+
+@pytest.mark.parametrize(("ordering", "shape", "letters"), [("tf", (5, 4, 6), 1), ("th", (6, 1, 4, 5), 2)])
+def test_weights_normalised_over_letters_leave_outputs_as_they_were(
+    ordering: str, shape: tuple[int, ...], letters: int
+) -> None:
+    rng = np.random.default_rng(0)
+    weights, bias = rng.normal(size=shape), rng.normal(size=6)
+    new, new_bias = deeplift.util.mean_normalise_weights_for_sequence_convolution(weights, bias, letters, ordering)
+    np.testing.assert_allclose(new.mean(letters), 0, atol=1e-12)
+    window = rng.integers(0, 4, 5)
+    kernels = [w.reshape(5, 4, 6) if ordering == "tf" else w[:, 0].transpose(2, 1, 0) for w in (weights, new)]
+    outputs = [kernel[np.arange(5), window].sum(0) + b for kernel, b in zip(kernels, (bias, new_bias), strict=True)]
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-12)
+
+
+def test_shuffles_of_single_letters() -> None:
+    sequence = "ACGTTGCAACCGG"
+    found = deeplift.util.randomly_shuffle_seq(sequence, np.random.RandomState(0))
+    assert found != sequence
+    assert sorted(found) == sorted(deeplift.util.in_place_shuffle(list(sequence))) == sorted(sequence)
+
+
 def test_integrated_gradients_sum_to_the_difference(saved: Path) -> None:
     model = kc.convert_model_from_saved_files(saved / "chain.keras", nonlinear_mxts_mode="Gradient")
     function = deeplift.util.get_integrated_gradients_function(model.get_target_multipliers_func(0), 200)

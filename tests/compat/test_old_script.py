@@ -116,6 +116,121 @@ def test_an_old_script_runs_with_one_more_import(folder: Path) -> None:
     assert (folder / "logo.png").stat().st_size > 5000
 
 
+# What deeplift's own two example notebooks call, in their order, on a network of the second one's layers.
+NOTEBOOK = """
+import sys
+from collections import OrderedDict
+from importlib import reload
+import numpy as np
+import deeplift
+import deeplift.util
+from deeplift.layers import NonlinearMxtsMode
+from deeplift.conversion import kerasapi_conversion as kc
+from deeplift.util import compile_func, get_integrated_gradients_function
+from deeplift.util import get_shuffle_seq_ref_function, get_hypothetical_contribs_func_onehot
+from deeplift.dinuc_shuffle import dinuc_shuffle
+import keras
+
+folder = sys.argv[1]
+saved_model_file = folder + "/digits.h5"
+x = np.random.RandomState(0).randint(0, 256, (12, 14, 14))[:, :, :, None]
+modes = OrderedDict(
+    revealcancel=NonlinearMxtsMode.RevealCancel,
+    gradient=NonlinearMxtsMode.Gradient,
+    guided=NonlinearMxtsMode.GuidedBackprop,
+)
+models = OrderedDict((name, kc.convert_model_from_saved_files(h5_file=saved_model_file, nonlinear_mxts_mode=mode))
+                     for name, mode in modes.items())
+predict = compile_func([models["revealcancel"].get_layers()[0].get_activation_vars()],
+                       models["revealcancel"].get_layers()[-1].get_activation_vars())
+predictions = deeplift.util.run_function_in_batches(
+    input_data_list=[x], func=predict, batch_size=5, progress_update=None)
+expected = keras.models.load_model(saved_model_file, compile=False).predict(x, verbose=0)
+assert np.max(np.abs(np.array(predictions) - expected)) < 1e-5
+logits = compile_func([models["revealcancel"].get_layers()[0].get_activation_vars()],
+                      models["revealcancel"].get_layers()[-2].get_activation_vars())
+logits = np.array(deeplift.util.run_function_in_batches(logits, [x], batch_size=5))
+functions = OrderedDict((name, model.get_target_contribs_func(find_scores_layer_idx=0, target_layer_idx=-2))
+                        for name, model in models.items())
+gradient = models["gradient"].get_target_multipliers_func(find_scores_layer_idx=0, target_layer_idx=-2)
+guided = models["guided"].get_target_multipliers_func(find_scores_layer_idx=0, target_layer_idx=-2)
+functions["masked"] = lambda input_data_list, **others: (
+    (input_data_list[0] > 0.0) * np.abs(np.array(gradient(input_data_list=input_data_list, **others))))
+functions["guided masked"] = lambda input_data_list, **others: (
+    (input_data_list[0] > 0.0) * guided(input_data_list=input_data_list, **others))
+functions["integrated"] = get_integrated_gradients_function(gradient, 5)
+found = {}
+for name, function in functions.items():
+    for task in range(2):
+        found[name, task] = np.array(function(
+            task_idx=task, input_data_list=[x], input_references_list=[np.zeros_like(x)], batch_size=1000,
+            progress_update=None))
+        assert found[name, task].shape == x.shape, name
+differences = logits[:, 1] - np.array(deeplift.util.run_function_in_batches(
+    compile_func([models["revealcancel"].get_layers()[0].get_activation_vars()],
+                 models["revealcancel"].get_layers()[-2].get_activation_vars()), [np.zeros_like(x)]))[:, 1]
+assert np.allclose(found["revealcancel", 1].sum((1, 2, 3)), differences, rtol=1e-3, atol=1e-2)
+
+sequences = open(folder + "/sequences.txt").read().split()
+encode = lambda some: np.array([[[letter == base for base in "ACGT"] for letter in each] for each in some], np.int8)
+onehot = encode(sequences)
+model = kc.convert_model_from_saved_files(folder + "/model.h5")
+contribs = model.get_target_contribs_func(find_scores_layer_idx=0, target_layer_idx=-2)
+background = OrderedDict([("A", 0.3), ("C", 0.2), ("G", 0.2), ("T", 0.3)])
+reference = np.array([background[base] for base in "ACGT"])[None, None, :]
+broadcast = np.array(contribs(task_idx=0, input_data_list=[onehot], input_references_list=[reference],
+                              batch_size=200, progress_update=None))
+assert broadcast.shape[2] == 4
+whole = np.array(contribs(0, [onehot], 200, None, [np.ones(onehot.shape) * reference]))
+assert np.allclose(broadcast, whole, rtol=1e-4, atol=1e-6)
+reload(deeplift.util)
+from deeplift.util import get_shuffle_seq_ref_function
+many = get_shuffle_seq_ref_function(score_computation_function=contribs, shuffle_func=dinuc_shuffle,
+                                    one_hot_func=encode)
+scores = many(task_idx=[0, 1], input_data_sequences=sequences, num_refs_per_seq=3, batch_size=8, progress_update=1000)
+assert len(scores) == 2
+assert np.allclose(scores[1], many(1, sequences, 3, 8))
+hypothetical = get_hypothetical_contribs_func_onehot(model.get_target_multipliers_func(0, -2))
+hypothetical = get_shuffle_seq_ref_function(hypothetical, dinuc_shuffle, encode)(
+    task_idx=0, input_data_sequences=sequences, num_refs_per_seq=3, batch_size=8)
+# at each position the hypothetical contribution of its own letter is the sum of the contributions
+assert np.allclose((hypothetical * onehot).sum(-1), scores[0].sum(-1), rtol=1e-4, atol=1e-6)
+"""
+
+
+@pytest.mark.slow
+def test_what_the_example_notebooks_of_deeplift_call(folder: Path) -> None:
+    import keras
+
+    layers = keras.layers
+    keras.Sequential(
+        [
+            keras.Input((14, 14, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 4, strides=2),
+            layers.Activation("relu"),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(8),
+            layers.Activation("relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10),
+            layers.Activation("softmax"),
+        ]
+    ).save(folder / "digits.h5")
+    script = folder / "notebook.py"
+    script.write_text(ONE_LINE + NOTEBOOK)
+    paths = os.pathsep.join(each for each in sys.path if each)
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_is_put_over_a_deeplift_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     there = types.ModuleType("deeplift")
     monkeypatch.setitem(sys.modules, "deeplift", there)

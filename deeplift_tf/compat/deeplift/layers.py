@@ -38,6 +38,12 @@ class MaxPoolDeepLiftMode(str, Enum):
     gradient = "gradient"
 
 
+class ScoringMode(str, Enum):
+    """What a target is: one unit of a layer."""
+
+    OneAndZeros = "OneAndZeros"
+
+
 RULES = {
     NonlinearMxtsMode.Gradient: "gradient",
     NonlinearMxtsMode.Rescale: "rescale",

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from deeplift_tf.errors import LayerNameError
+from deeplift_tf.compat.deeplift.variables import Layer
+from deeplift_tf.errors import InputError, LayerNameError, ReferencesError
+from deeplift_tf.graph import Edge
 from deeplift_tf.network import Network
 
 ScoringFunction = Callable[..., Any]
@@ -56,7 +58,7 @@ class Model:
         ) -> Any:
             """Return a list of one array for each example; a list of such lists where several layers are asked for."""
             x = self._inputs(input_data_list)
-            references = 0.0 if input_references_list is None else self._inputs(input_references_list)
+            references = 0.0 if input_references_list is None else self._references(input_references_list, x)
             position = tuple(task_idx) if isinstance(task_idx, (list, tuple)) else int(task_idx)
             progress = said(progress_update, len(next(iter(x.values())))) if progress_update else False
             found = score(x, references, position, batch_size, progress, output=output)
@@ -65,20 +67,45 @@ class Model:
 
         return scores
 
-    def _inputs(self, given: Any) -> dict[str, Any]:
+    def _inputs(self, given: Any) -> dict[str, np.ndarray]:
         """Return arrays by the names of the network's inputs, from a list in their order or a dict of old names."""
         names = self.network.input_names
         if isinstance(given, Mapping):
             return {self.node_name(name): np.asarray(array) for name, array in given.items()}
+        if len(given) != len(names):
+            raise InputError(f"expected a list of {len(names)} arrays, one for each input; received {len(given)}")
         return dict(zip(names, (np.asarray(array) for array in given), strict=True))
+
+    def _references(self, given: Any, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return references that broadcast against x, with x's shape or with one row for all.
+
+        Raises
+        ------
+        ReferencesError
+            If one of them does not broadcast.
+        """
+        return {name: broadcast(array, x[name].shape, name) for name, array in self._inputs(given).items()}
+
+
+def broadcast(reference: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Return a reference in the shape of the input, with a single row if it is the same for all rows."""
+    rows = reference.shape[0] if reference.ndim == len(shape) else 1
+    try:
+        return np.broadcast_to(reference, (rows, *shape[1:]))
+    except ValueError as error:
+        raise ReferencesError(
+            f"input_references_list: expected for input {name!r} a shape that broadcasts to {shape}; "
+            f"received {reference.shape}"
+        ) from error
 
 
 class SequentialModel(Model):
     """A chain of layers, which are known by their index; 0 is the input."""
 
-    def get_layers(self) -> list[Any]:
+    def get_layers(self) -> list[Layer]:
         """Return the input and the layers, in order."""
-        return [*self.network.graph.inputs, *self.network.graph.nodes]
+        names = [*self.network.input_names, *self.network.layers]
+        return [Layer(self.network, Edge(name), str(index)) for index, name in enumerate(names)]
 
     def node_name(self, key: Any) -> str:
         """Return the name of a layer, from its index or name."""
@@ -108,10 +135,10 @@ class SequentialModel(Model):
 class GraphModel(Model):
     """Layers that are known by name: ``dense_1_0``, or ``preact_dense_1_0`` before the activation."""
 
-    def get_name_to_layer(self) -> dict[str, Any]:
+    def get_name_to_layer(self) -> dict[str, Layer]:
         """Return the layers by their old names."""
-        inputs = {f"{value.name}_0": value for value in self.network.graph.inputs}
-        return inputs | {old_name(node.name): node for node in self.network.graph.nodes}
+        known = [*self.network.input_names, *self.network.layers]
+        return {old_name(name): Layer(self.network, Edge(name), old_name(name)) for name in known}
 
     def get_input_layer_names(self) -> list[str]:
         """Return the old names of the inputs."""
