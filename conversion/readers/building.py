@@ -12,8 +12,8 @@ import keras
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
 from deeplift_tf.conversion.readers.limits import MAX_WEIGHT_FACTOR, SPARE_WEIGHTS
-from deeplift_tf.conversion.readers.safety import check_safe
-from deeplift_tf.conversion.readers.vocabulary import CustomObjects, find, supplied
+from deeplift_tf.conversion.readers.safety import checked
+from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
 from deeplift_tf.errors import ModelFileError
 
 Config = dict[str, Any]
@@ -48,21 +48,21 @@ def prepare(
     Raises
     ------
     UnsafeModelError, UnsupportedLayerError, ModelFileError
-        As `safety.check_safe` does.
+        As `safety.checked` does.
     """
     custom = supplied(custom_objects)
     with reading(path, "an architecture that Keras can build"):
-        new: Config = for_inference(config, custom, keep_quantized)
-    check_safe(new, path, custom, safe_mode)
-    return new
+        return checked(for_inference(config, custom, keep_quantized), path, custom, safe_mode)
 
 
-def building_objects(
-    config: Config, path: object, custom_objects: CustomObjects | None, stored_weights: int
-) -> dict[str, Any]:
-    """Give the custom objects to build with: the user's, under every name the file uses, and the initializer."""
+def building_objects(path: object, custom_objects: CustomObjects | None, stored_weights: int) -> dict[str, Any]:
+    """Give the custom objects to build with: the user's, also under the names Keras writes for them; the initializer.
+
+    Some layers of Keras write a layer's config anew and read it back while they are built.
+    """
     custom = supplied(custom_objects)
-    return {**custom, **_aliases(config, custom), STORED_WEIGHT: stored_weight_class(path, stored_weights)}
+    written = {keras.saving.get_registered_name(each): each for each in custom.values() if hasattr(each, "__name__")}
+    return {**written, **custom, STORED_WEIGHT: stored_weight_class(path, stored_weights)}
 
 
 def build(
@@ -88,7 +88,7 @@ def build(
     ModelFileError
         Where Keras cannot build it, or it asks for more weights than the file holds.
     """
-    objects = building_objects(config, path, custom_objects, stored_weights)
+    objects = building_objects(path, custom_objects, stored_weights)
     with reading(path, "an architecture that Keras can build"), keras_defaults():
         model = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=safe_mode)
     return built(model, path)
@@ -135,18 +135,3 @@ def stored_weight_class(path: object, stored_weights: int) -> type[keras.initial
             return {"layer": self.layer}
 
     return StoredWeight
-
-
-def _aliases(value: Any, custom: CustomObjects) -> dict[str, Any]:
-    """Give what the user supplied as ``Name``, under the ``Package>Name`` that the file uses."""
-    found: dict[str, Any] = {}
-    if isinstance(value, dict):
-        for key in ("class_name", "registered_name"):
-            name = value.get(key)
-            if isinstance(name, str) and name not in custom:
-                supplied_as = find(custom, name, value.get("class_name"))
-                if supplied_as is not None:
-                    found[name] = supplied_as
-    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        found.update(_aliases(child, custom))
-    return found

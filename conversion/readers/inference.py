@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from deeplift_tf.conversion.readers.legacy_layers import LEGACY_LAYERS
-from deeplift_tf.conversion.readers.vocabulary import RUNS_FOREIGN_CODE, CustomObjects, find, layer_names
+from deeplift_tf.conversion.readers.vocabulary import RUNS_FOREIGN_CODE, CustomObjects, find, known_class
 from deeplift_tf.conversion.upgrades import function_config
 
 Config = dict[str, Any]
@@ -98,10 +98,12 @@ def _layer(layer: Config, custom: CustomObjects, keep_quantized: bool) -> None:
     name, inner = layer["class_name"], layer["config"]
     if name in LEGACY_LAYERS:
         kind: Any = LEGACY_LAYERS[name]
-    elif find(custom, layer.get("registered_name"), name) is not None or name not in layer_names():
+    elif find(custom, layer.get("registered_name"), name) is not None:
         return
     else:
-        kind = getattr(keras.layers, name)
+        kind = known_class(layer.get("module"), name)
+    if kind is None or not issubclass(kind, keras.Layer):
+        return
     if name in RUNS_FOREIGN_CODE:
         if name == "Lambda" and find(custom, inner.get("name")) is not None:
             inner.update(function=function_config(inner["name"]))

@@ -88,7 +88,7 @@ def _load(
     copy = unpacked.folder / "model.keras"
     with reading(path, "a .keras file whose parts can be unpacked"):
         _copy_with(unpacked.archive, config, copy)
-    objects = building_objects(config, path, custom_objects, unpacked.stored_weights)
+    objects = building_objects(path, custom_objects, unpacked.stored_weights)
     with reading(path, "an architecture that Keras can build, and weights that fit it"), keras_defaults():
         model = keras.saving.load_model(copy, custom_objects=objects, compile=False, safe_mode=safe_mode)
     return built(model, path)

@@ -87,7 +87,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):
         return _one_line(error.format_message()), MISTAKE
-    if isinstance(error, UnsafeModelError):
+    if isinstance(error, UnsafeModelError) and "safe_mode=False" in str(error):
         return f"{_one_line(str(error))}; on the command line that is --unsafe", MISTAKE
     if isinstance(error, DeepLiftError | OSError):
         return _one_line(str(error)), MISTAKE
