@@ -119,7 +119,7 @@ def plot(
         if not chosen:
             raise click.UsageError(f"{scores}: all of these rows were skipped; {scores}.skipped.tsv says why")
         if kind == "auto":
-            kind = "text" if known else kind_of(files[0].contributions.shape)
+            kind = "text" if known else kind_of(files[0])
         require_one(files, kind, scores)
         if out.suffix.lower() == ".html":
             save(out, lambda partial: partial.write_text(text_page(files[0], chosen, known), encoding="utf-8"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
@@ -28,13 +29,24 @@ from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import Request
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
+from deeplift_tf.spelled import name_in
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows
     from deeplift_tf.runs.ray_engine import Workers
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
-OF_DNA = ("chrom_sizes", "control", "length", "upper_case", "reverse_complement", "stranded", "formats")
+OF_DNA = (
+    "chrom_sizes",
+    "control",
+    "length",
+    "upper_case",
+    "soft_masked_as_n",
+    "alphabet",
+    "reverse_complement",
+    "stranded",
+    "formats",
+)
 
 
 class Summary(NamedTuple):
@@ -132,7 +144,19 @@ class Summary(NamedTuple):
     help="DNA: what the model's other inputs hold: zeros; A.bw,B.bw, one for each track; or arrays in an .npz file.",
 )
 @click.option("--length", type=click.IntRange(min=1), help="DNA: of the windows, where the model takes any.")
-@click.option("--upper-case", is_flag=True, help="DNA: count lower-case letters as bases, not as N.")
+@click.option(
+    "--soft-masked-as-n",
+    is_flag=True,
+    help="DNA: read letters in lower case, which mark repeats, as N.  [default: bases]",
+)
+@click.option("--upper-case", is_flag=True, hidden=True)  # what --soft-masked-as-n is not; older scripts give it
+@click.option(
+    "--alphabet",
+    metavar="LETTERS",
+    default="dna",
+    show_default=True,
+    help="Sequences: dna, rna, protein, or the letters in the order of the model's channels.",
+)
 @click.option("--reverse-complement", is_flag=True, help="DNA: mean over both strands.")
 @click.option(
     "--stranded/--unstranded",
@@ -222,12 +246,34 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         raise click.UsageError("regions (-r) and a genome (-g) go together")
     if given["xla"] and given["method"] != "deeplift":
         raise click.UsageError(f"--xla is for the method deeplift; received --method {given['method']}")
+    if is_dna(given):
+        check_alphabet(given)
     if is_dna(given) and given["layers"]:
         raise click.UsageError("--layers: scores of DNA are those of the model's input")
     for name, files in files_in(given).items():
         for file in files:
             if out.resolve() in (file.resolve(), *file.resolve().parents):
                 raise click.UsageError(f"the output would replace the {name.replace('_', '-')}: {file}")
+
+
+def check_alphabet(given: Mapping[str, Any]) -> None:
+    """Refuse what is for bases in the order A, C, G, T alone."""
+    alphabet = Alphabet.of(given["alphabet"])
+    if given["upper_case"] and given["soft_masked_as_n"]:
+        raise click.UsageError("give either --upper-case or --soft-masked-as-n")
+    if given["reverse_complement"] and not alphabet.complements_itself:
+        raise click.UsageError(
+            f"--reverse-complement: expected letters that are their own complements in reverse, as ACGT; received "
+            f"--alphabet {alphabet}"
+        )
+    if name_in(given["references"]) == "gc_content" and alphabet.as_dna not in ("ACGT", "AGCT", "TGCA", "TCGA"):
+        raise click.UsageError(f"--references gc-content: expected bases as ACGT; received --alphabet {alphabet}")
+    asked = click.get_current_context().get_parameter_source("formats") is click.core.ParameterSource.COMMANDLINE
+    others = [name for name in given["formats"] if name != "bigwig"]
+    if asked and others and alphabet.as_dna != "ACGT":
+        raise click.UsageError(
+            f"--formats {','.join(others)}: expected the letters ACGT; received --alphabet {alphabet}"
+        )
 
 
 def check_used(given: Mapping[str, Any]) -> None:

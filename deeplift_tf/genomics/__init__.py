@@ -1,5 +1,6 @@
 """DNA: sequences and regions in, scores in the formats of the field out. Reading FASTA needs the extra ``genomics``."""
 
+from deeplift_tf.alphabet import Alphabet as Alphabet
 from deeplift_tf.genomics.bigwig import write_bigwig as write_bigwig
 from deeplift_tf.genomics.controls import open_controls as open_controls
 from deeplift_tf.genomics.fasta import Fasta as Fasta

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.fasta import Fasta, open_fasta
 from deeplift_tf.genomics.regions import Region, read_regions, within
-from deeplift_tf.genomics.sequences import LETTERS, one_hot
+from deeplift_tf.genomics.sequences import of_channels, say_unknown
 
 logger = logging.getLogger("deeplift_tf")
 
@@ -29,24 +30,28 @@ class SequenceRows:
         Where each row lies: in a genome, or the whole of a sequence of its own.
     dropped : sequence of Region
         Those that cannot be scored: over the edge of their chromosome, or of a chromosome that is not there.
-    upper_case : bool
-        Whether lower-case letters count as bases.
-    lower_case : int
-        How many of the letters read so far were lower-case bases.
+    soft_masked_as_n : bool
+        Whether letters in lower case are read as N.
+    alphabet : Alphabet
+    unknown, letters : int
+        How many of the letters read so far were read as N, and how many were read.
     """
 
     fasta: Fasta
     regions: Sequence[Region]
     dropped: Sequence[Region] = ()
-    upper_case: bool = False
-    lower_case: int = field(default=0)
+    soft_masked_as_n: bool = False
+    alphabet: Alphabet = field(default_factory=Alphabet)
+    unknown: int = field(default=0)
+    letters: int = field(default=0)
+    _said: bool = field(default=False, repr=False)
     _longest: int | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, length, 4)."""
+        """(N, length, letters)."""
         first = self.regions[0]
-        return len(self.regions), first.end - first.start, len(LETTERS)
+        return len(self.regions), first.end - first.start, len(self.alphabet)
 
     @property
     def dtype(self) -> np.dtype[np.int8]:
@@ -54,15 +59,23 @@ class SequenceRows:
         return np.dtype(np.int8)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        """Return consecutive rows, shape (n, length, 4)."""
-        sequences = [self.fasta.fetch(region.chrom, region.start, region.end) for region in self.regions[rows]]
-        self.lower_case += sum(sequence.count(letter) for sequence in sequences for letter in "acgt")
-        return one_hot(sequences, self.upper_case)
+        """Return consecutive rows, shape (n, length, letters).
+
+        The first ones read say how many letters were read as N, if they are over 1 %.
+        """
+        regions = self.regions[rows]
+        sequences = [self.fasta.fetch(region.chrom, region.start, region.end) for region in regions]
+        channels = self.alphabet.channels(sequences, self.soft_masked_as_n, [region.name for region in regions])
+        unknown, first = int((channels == len(self.alphabet)).sum()), not self.letters
+        self.unknown, self.letters = self.unknown + unknown, self.letters + channels.size
+        if first:
+            self._said = say_unknown(unknown, channels.size, f"the first {len(regions)} rows", self.soft_masked_as_n)
+        return of_channels(channels, len(self.alphabet))
 
     def warn(self) -> None:
-        """Say so where letters were read that do not count as bases."""
-        if self.lower_case and not self.upper_case:
-            logger.warning("%d lower-case letters were scored as N; --upper-case counts them as bases", self.lower_case)
+        """Say how many letters were read as N, if they are many and the first rows have not said so."""
+        if self.letters and not self._said:
+            self._said = say_unknown(self.unknown, self.letters, "all rows", self.soft_masked_as_n)
 
     def names(self, rows: slice) -> np.ndarray:
         """Return the names of consecutive rows, as bytes of one length for all."""
@@ -72,7 +85,15 @@ class SequenceRows:
 
 
 @contextmanager
-def region_rows(regions: Path, genome: Path, length: int, upper_case: bool = False) -> Iterator[SequenceRows]:
+def region_rows(
+    regions: Path,
+    genome: Path,
+    length: int,
+    upper_case: bool | None = None,
+    *,
+    soft_masked_as_n: bool = False,
+    alphabet: str | Alphabet = "dna",
+) -> Iterator[SequenceRows]:
     """Open the sequences of regions.
 
     Parameters
@@ -83,8 +104,12 @@ def region_rows(regions: Path, genome: Path, length: int, upper_case: bool = Fal
         FASTA.
     length : int
         Of the windows around the summits.
-    upper_case : bool
-        Count lower-case letters as bases.
+    upper_case : bool, optional
+        The older name of the opposite of `soft_masked_as_n`.
+    soft_masked_as_n : bool
+        Read letters in lower case as N.
+    alphabet : str
+        See `one_hot`.
 
     Yields
     ------
@@ -95,6 +120,7 @@ def region_rows(regions: Path, genome: Path, length: int, upper_case: bool = Fal
     InputError
         When no region lies inside of the genome.
     """
+    letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     windows = read_regions(regions, length)
     with open_fasta(genome) as fasta:
         kept, dropped = within(windows, fasta.sizes)
@@ -107,12 +133,18 @@ def region_rows(regions: Path, genome: Path, length: int, upper_case: bool = Fal
             )
         if not kept:
             raise InputError(f"{regions}: no region of length {length} lies inside of the chromosomes of {genome}")
-        yield SequenceRows(fasta, kept, dropped, upper_case)
+        yield SequenceRows(fasta, kept, dropped, masked, letters)
 
 
 @contextmanager
 def sequence_rows(
-    path: Path, length: int | None = None, upper_case: bool = False, skip: bool = False
+    path: Path,
+    length: int | None = None,
+    upper_case: bool | None = None,
+    skip: bool = False,
+    *,
+    soft_masked_as_n: bool = False,
+    alphabet: str | Alphabet = "dna",
 ) -> Iterator[SequenceRows]:
     """Open the sequences of a FASTA file as they are.
 
@@ -121,10 +153,14 @@ def sequence_rows(
     path : Path
     length : int, optional
         What all of them must have; by default that of the first.
-    upper_case : bool
-        Count lower-case letters as bases.
+    upper_case : bool, optional
+        The older name of the opposite of `soft_masked_as_n`.
     skip : bool
         Leave out sequences of another length.
+    soft_masked_as_n : bool
+        Read letters in lower case as N.
+    alphabet : str
+        See `one_hot`.
 
     Yields
     ------
@@ -135,6 +171,7 @@ def sequence_rows(
     InputError
         When a sequence has another length, names it; with `skip`, when all have.
     """
+    letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     with open_fasta(path) as fasta:
         wanted = next(iter(fasta.sizes.values())) if length is None else length
         regions = [Region(name, 0, size, size // 2) for name, size in fasta.sizes.items()]
@@ -150,4 +187,4 @@ def sequence_rows(
                 left_out = "; or leave them out with --on-error skip" if kept else ""
                 raise InputError(f"{message}; give regions of them with -r and this file as -g{left_out}")
             logger.warning("%s; they are skipped", message)
-        yield SequenceRows(fasta, kept, other, upper_case)
+        yield SequenceRows(fasta, kept, other, masked, letters)

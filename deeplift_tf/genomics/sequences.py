@@ -2,52 +2,86 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 
-from deeplift_tf.errors import InputError
+from deeplift_tf.alphabet import Alphabet
 
-LETTERS = "ACGT"
+logger = logging.getLogger("deeplift_tf")
+
+MANY = 0.01  # of all letters; more that are read as N are said
 
 
-def one_hot(sequences: Sequence[str], upper_case: bool = False) -> np.ndarray:
-    """Return sequences as one-hot rows; N, and whatever else is not A, C, G or T, becomes a row of zeros.
+def one_hot(
+    sequences: Sequence[str],
+    upper_case: bool | None = None,
+    *,
+    soft_masked_as_n: bool = False,
+    alphabet: str | Alphabet = "dna",
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Return sequences as one-hot rows; N becomes a row of zeros, and so do IUPAC's other letters for several bases.
+
+    Letters in lower case, which mark repeats in most genomes, count as those in upper case; U is T. A warning says how
+    many letters were read as N if they are over 1 %.
 
     Parameters
     ----------
     sequences : sequence of str
         All of one length.
-    upper_case : bool
-        Count a, c, g and t, which mark repeats in most genomes, as bases. Without it they become rows of zeros too.
+    upper_case : bool, optional
+        The older name of the opposite of `soft_masked_as_n`.
+    soft_masked_as_n : bool
+        Read letters in lower case as N.
+    alphabet : str
+        "dna", "rna", "protein", or letters in the order of the model's channels.
+    names : sequence of str, optional
+        Of the sequences, for messages.
 
     Returns
     -------
-    np.ndarray, shape (N, length, 4), int8
+    np.ndarray, shape (N, length, letters), int8
 
     Raises
     ------
     InputError
-        When the lengths differ.
+        If the lengths differ, or a letter is not one of the alphabet; names the sequence and the position.
     """
-    lengths = {len(sequence) for sequence in sequences}
-    if len(lengths) > 1:
-        raise InputError(f"sequences: expected one length; received {sorted(lengths)[:5]}")
-    table = np.zeros((256, len(LETTERS)), np.int8)
-    for index, letter in enumerate(LETTERS):
-        table[ord(letter), index] = 1
-        table[ord(letter.lower()), index] = upper_case
-    codes = [np.frombuffer(sequence.encode("ascii", "replace"), np.uint8) for sequence in sequences]
-    return table[np.stack(codes)] if codes else np.zeros((0, 0, len(LETTERS)), np.int8)
+    letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
+    channels = letters.channels(sequences, masked, names)
+    say_unknown(int((channels == len(letters)).sum()), channels.size, f"{len(sequences)} sequences", masked)
+    return of_channels(channels, len(letters))
 
 
-def letters_of(x: np.ndarray) -> list[str]:
-    """Return the letters of one-hot sequences, N where there is none.
+def of_channels(channels: np.ndarray, count: int) -> np.ndarray:
+    """Return one-hot rows, shape (N, length, count), int8, from the channel of each letter; zeros from `count` on."""
+    return np.eye(count + 1, count, dtype=np.int8)[channels]
+
+
+def say_unknown(unknown: int, letters: int, where: str, soft_masked_as_n: bool) -> bool:
+    """Say how many letters were read as N, if they are many; return whether they are."""
+    if unknown <= MANY * letters:
+        return False
+    cause = "; letters in lower case among them (soft_masked_as_n)" if soft_masked_as_n else ""
+    logger.warning(
+        "%d of %d letters (%.1f %%) of %s were read as N, rows of zeros%s",
+        *(unknown, letters, 100 * unknown / letters, where, cause),
+    )
+    return True
+
+
+def letters_of(x: np.ndarray, alphabet: str | Alphabet = "dna") -> list[str]:
+    """Return the letters of one-hot sequences, N (of proteins X) where there is none.
 
     Parameters
     ----------
-    x : np.ndarray, shape (N, length, 4)
+    x : np.ndarray, shape (N, length, letters)
+    alphabet : str
+        As for `one_hot`.
     """
-    codes = np.where(x.max(-1) == x.min(-1), len(LETTERS), x.argmax(-1))
-    alphabet = np.frombuffer((LETTERS + "N").encode(), np.uint8)
-    return [alphabet[row].tobytes().decode() for row in codes]
+    known = Alphabet.of(alphabet)
+    codes = np.where(x.max(-1) == x.min(-1), len(known), x.argmax(-1))
+    letters = np.frombuffer((known.letters + ("N" if known.nucleotides else "X")).encode(), np.uint8)
+    return [letters[row].tobytes().decode() for row in codes]

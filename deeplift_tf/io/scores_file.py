@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import ImageRows, image_rows, is_images
 from deeplift_tf.io.h5 import DAMAGED
@@ -51,6 +52,11 @@ class ScoresFile:
     def count(self) -> int:
         """Number of rows."""
         return self.contributions.shape[0]
+
+    @property
+    def alphabet(self) -> str:
+        """The letters of the sequences that were scored, in the order of the last axis."""
+        return Alphabet.of(str(self.metadata.get("arguments", {}).get("alphabet", "dna"))).letters
 
     def array(self, name: str) -> RowArray | None:
         """Return another array of the same scores, or None where there is no such array."""

@@ -43,9 +43,10 @@ class Drawing(NamedTuple):
         return draw(files, rows, self)
 
 
-def kind_of(shape: tuple[int, ...]) -> str:
-    """Return how scores of a shape (N, ...) are drawn."""
-    if len(shape) == 3 and shape[-1] == 4:
+def kind_of(file: ScoresFile) -> str:
+    """Return how the scores of a file are drawn."""
+    shape = file.contributions.shape
+    if len(shape) == 3 and shape[-1] == len(file.alphabet):
         return "logo"
     return "heatmap" if len(shape) in (3, 4) else "bars"
 
@@ -79,7 +80,7 @@ def logos(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) ->
     names = titles(files[0], rows) if len(files) == 1 else [files[0].row_name(row) for row in rows]
     for index, (found, title) in enumerate(zip(each, names, strict=True)):
         panel = axes[count * index : count * (index + 1)]
-        plots.logo(found, highlight=drawing.spans, title=title, ax=panel)
+        plots.logo(found, highlight=drawing.spans, alphabet=files[0].alphabet, title=title, ax=panel)
     return fig
 
 

@@ -69,9 +69,11 @@ def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
     """Return the pictures of each row: one for each colour scale, or one where colours stand for letters or signs."""
     contributions = take(file.contributions, rows)
     x = None if file.x is None else take(file.x, rows)
-    kind = kind_of(contributions.shape)
+    kind = kind_of(file)
     if kind == "logo":
-        return [[logo(each, None if x is None else x[index])] for index, each in enumerate(contributions)]
+        return [
+            [logo(each, None if x is None else x[index], file.alphabet)] for index, each in enumerate(contributions)
+        ]
     if kind == "heatmap":
         vmax = plots.scale_of([plots.map_of(each) if each.ndim == 3 else each for each in contributions])
         return [
@@ -81,7 +83,7 @@ def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
     return [[as_data(plots.bars(each, most=10)[0])] for each in contributions]
 
 
-def logo(contributions: np.ndarray, x: np.ndarray | None) -> str:
+def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str) -> str:
     """Return the logo of a sequence, or of the part of it with the largest scores."""
     heights = np.abs(contributions.sum(-1))
     start = 0
@@ -92,7 +94,7 @@ def logo(contributions: np.ndarray, x: np.ndarray | None) -> str:
     fig, ax = panels(
         1, 1, (max(4.0, 0.1 * (end - start)), 1.6)
     )  # as wide as a page: what is scaled down cannot be read
-    plots.logo(contributions, x, start=start, end=end, ax=ax)
+    plots.logo(contributions, x, start=start, end=end, alphabet=alphabet, ax=ax)
     return as_data(fig)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
+from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.extras import require
 from deeplift_tf.runs.output import SCORES
@@ -32,9 +33,11 @@ class Formats(NamedTuple):
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Formats:
-        """Return what the arguments of a run ask for; a bigWig only of regions of a genome."""
+        """Return what the arguments of a run ask for: a bigWig only of regions of a genome, others only of ACGT."""
         sizes = arguments["chrom_sizes"]
-        names = [name for name in arguments["formats"] if name != "bigwig" or arguments["regions"] is not None]
+        in_order = Alphabet.of(arguments.get("alphabet", "dna")).as_dna == "ACGT"
+        wanted = {"bigwig": arguments["regions"] is not None}
+        names = [name for name in arguments["formats"] if wanted.get(name, in_order)]
         return cls(names, None if sizes is None else Path(sizes))
 
     def check(self, sequences: SequenceRows) -> None:

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 # Scores depend on every argument of a command but on these, so that one that is new counts until it is named here.
-HOW = ("debug", "as_json", "overwrite", "resume", "engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
+HOW = (
+    "upper_case",
+    "debug",
+    "as_json",
+    "overwrite",
+    "resume",
+    "engine",
+    "workers",
+    "address",
+    "gpus_per_worker",
+    "cpus_per_worker",
+)
 BESIDE = ("out", "formats", "chrom_sizes", "on_error")  # where they go, and what else does; noted beside the scores
 
 # arguments that name files

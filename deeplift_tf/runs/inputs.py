@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import image_rows, is_images
 from deeplift_tf.io.inputs import Rows, open_arrays, select
@@ -39,14 +40,15 @@ def input_of(arguments: Mapping[str, Any]) -> RunInput:
     Parameters
     ----------
     arguments : mapping
-        input, dataset, preprocess, on_error; for DNA also regions, genome, length, upper_case and control. Paths may be
-        text.
+        input, dataset, preprocess, on_error; for DNA also regions, genome, length, soft_masked_as_n, alphabet and
+        control. Paths may be text.
     """
     path, skip = Path(arguments["input"] or arguments["regions"]), arguments["on_error"] == "skip"
     if arguments["input"] is None or is_fasta(path):
         genome = Path(arguments["genome"]) if arguments["input"] is None else None
-        control = arguments.get("control")
-        return Sequences(path, genome, arguments["length"], arguments["upper_case"], skip, control)
+        control, masked = arguments.get("control"), arguments.get("soft_masked_as_n", False)
+        alphabet = arguments.get("alphabet", "dna")
+        return Sequences(path, genome, arguments["length"], masked, skip, control, alphabet)
     return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
 
 
@@ -103,23 +105,27 @@ class Sequences(NamedTuple):
     genome : Path, optional
     length : int, optional
         Of the windows, where the model takes any.
-    upper_case : bool
-        Count lower-case letters as bases.
+    soft_masked_as_n : bool
+        Read letters in lower case as N.
     skip : bool
         Leave out sequences of another length.
     control : str, optional
         What the other inputs of the model hold; see `deeplift_tf.genomics.open_controls`.
+    alphabet : str
+        See `deeplift_tf.genomics.one_hot`.
     """
 
     path: Path
     genome: Path | None = None
     length: int | None = None
-    upper_case: bool = False
+    soft_masked_as_n: bool = False
     skip: bool = False
     control: str | None = None
+    alphabet: str = "dna"
 
     def check(self) -> None:
-        """Look for the files."""
+        """Look for the files, and at the alphabet."""
+        Alphabet.of(self.alphabet)
         for path in filter(None, (self.path, self.genome)):
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
@@ -129,7 +135,7 @@ class Sequences(NamedTuple):
         """Open the sequences for the input of a network that takes them, and what the other inputs hold."""
         from deeplift_tf.genomics import open_controls
 
-        name, length = sequence_input(network)
+        name, length = sequence_input(network, self.alphabet)
         if length is not None and self.length not in (None, length):
             raise InputError(f"--length {self.length}: the model takes sequences of {length}")
         others = {each: shape for each, shape in network.input_shapes.items() if each != name}
@@ -143,24 +149,28 @@ class Sequences(NamedTuple):
         """Open the sequences, all of one length."""
         from deeplift_tf.genomics import region_rows, sequence_rows
 
+        letters: dict[str, Any] = {"soft_masked_as_n": self.soft_masked_as_n, "alphabet": self.alphabet}
         if self.genome is None:
-            return sequence_rows(self.path, length, self.upper_case, self.skip)
+            return sequence_rows(self.path, length, skip=self.skip, **letters)
         if length is None:
             raise InputError("the model takes sequences of any length; say how long the windows are: --length")
-        return region_rows(self.path, self.genome, length, self.upper_case)
+        return region_rows(self.path, self.genome, length, **letters)
 
 
-def sequence_input(network: Network) -> tuple[str, int | None]:
-    """Return the name of the input that takes sequences, and their length.
+def sequence_input(network: Network, alphabet: str = "dna") -> tuple[str, int | None]:
+    """Return the name of the input that takes sequences of an alphabet, and their length.
 
     Raises
     ------
     InputError
         When it is not clear which.
     """
-    shapes = network.input_shapes
-    found = [name for name, shape in shapes.items() if len(shape) == 3 and shape[2] == 4]
+    shapes, letters = network.input_shapes, Alphabet.of(alphabet)
+    found = [name for name, shape in shapes.items() if len(shape) == 3 and shape[2] == len(letters)]
     found = [name for name in found if "seq" in name.lower()] if len(found) > 1 else found
     if len(found) != 1:
-        raise InputError(f"sequences: expected a model with an input of shape (None, length, 4); received {shapes}")
+        raise InputError(
+            f"sequences: expected a model with an input of shape (None, length, {len(letters)}), for the letters "
+            f"{letters}; received {shapes}. --alphabet gives the letters in the order of the model's channels"
+        )
     return found[0], shapes[found[0]][1]

@@ -37,6 +37,8 @@ class Request(NamedTuple):
         Whether two channels of an output are the two strands; see `deeplift_tf.genomics.both_strands`.
     sequences : bool
         The rows are one-hot letters in bytes; keep them beside their scores.
+    alphabet : str
+        Theirs; see `deeplift_tf.genomics.one_hot`.
     """
 
     model: SavedModel
@@ -53,6 +55,7 @@ class Request(NamedTuple):
     reverse_complement: bool = False
     stranded: bool | None = None
     sequences: bool = False
+    alphabet: str = "dna"
 
     @property
     def labels(self) -> list[str]:
@@ -84,7 +87,7 @@ class Scorer:
 
         network = request.model.convert() if network is None else network
         score = scoring_function(network, request.method, request.layers, request.xla)
-        self._input = sequence_input(network)[0] if request.sequences else ""
+        self._input = sequence_input(network, request.alphabet)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score
         self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
         if request.reverse_complement:

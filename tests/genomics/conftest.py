@@ -62,4 +62,4 @@ def letters_in(path: Path) -> dict[str, str]:
 
 
 def one_hot_slowly(sequence: str) -> np.ndarray:
-    return np.array([[letter == base for base in "ACGT"] for letter in sequence], np.float32)
+    return np.array([[letter == base for base in "ACGT"] for letter in sequence.upper()], np.float32)

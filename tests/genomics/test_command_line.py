@@ -33,7 +33,7 @@ def test_from_peaks_to_every_file(data: Path, tmp_path: Path, caplog: pytest.Log
     out = tmp_path / "out"
     shuffles = ("--references", "dinucleotide-shuffle:3", "--seed", 1)
     of_regions(data, out, *shuffles, "--targets", "counts,profile", "--batch-size", 3)
-    assert "4 lower-case letters were scored as N" in caplog.text
+    assert "4 of 90 letters (4.4 %) of the first 3 rows were read as N" in caplog.text
     each = ("hypothetical.npz", "chrombpnet.h5", "bpnet.h5", "bw", "stats.txt")
     wanted = {f"{target}.{ending}" for target in ("counts", "profile") for ending in each}
     assert {path.name for path in out.iterdir()} == wanted | ALWAYS | {"ohe.npz", "dropped_regions.bed"}
@@ -87,11 +87,18 @@ def test_one_target_of_a_fasta_file_on_both_strands(data: Path, tmp_path: Path) 
         np.testing.assert_allclose(file["outputs"][:], scores.outputs, rtol=1e-5)
 
 
-def test_lower_case_counts_where_that_is_wanted(data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    of_regions(data, tmp_path / "out", "--upper-case", "--formats", "", model="tasks.keras")
-    assert "lower-case" not in caplog.text
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [([], LENGTH - 4), (["--upper-case"], LENGTH - 4), (["--soft-masked-as-n"], LENGTH - 8)],  # nnNNacgt
+)
+def test_lower_case_is_bases_unless_it_is_masked(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, options: list[str], known: int
+) -> None:
+    of_regions(data, tmp_path / "out", *options, "--formats", "", model="tasks.keras")
     with h5py.File(tmp_path / "out" / "scores.h5") as file:
-        assert file["sequences"][0].sum() == LENGTH - 4  # nnNN alone are no bases
+        assert file["sequences"][0].sum() == known
+    assert f"{LENGTH - known} of {4 * LENGTH} letters" in caplog.text
+    assert ("lower case" in caplog.text) == ("--soft-masked-as-n" in options)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +175,7 @@ def test_merged_shards_are_the_folder_of_the_run_in_one_piece(
     for index in (1, 2):
         of_regions(data, tmp_path / f"part.{index}", *shuffles, "--shard", f"{index}/2")
         assert {path.name for path in (tmp_path / f"part.{index}").iterdir()} == {"scores.h5", "scores.h5.json"}
-    assert caplog.text.count("4 lower-case letters were scored as N") == 2  # by the whole run, and by one shard
+    assert caplog.text.count("4 of 30 letters (13.3 %) of the first 1 rows") == 2  # by the whole run, and by one shard
     result = run("merge", tmp_path / "out", tmp_path / "part.1", tmp_path / "part.2")
     assert result.exit_code == 0, result.stderr
     whole, merged = ({path.name: path for path in (tmp_path / name).iterdir()} for name in ("whole", "out"))

@@ -89,7 +89,11 @@ def test_real_narrow_peaks(tmp_path: Path) -> None:
     y = layers.GlobalMaxPooling1D()(layers.Conv1D(4, 9, activation="relu")(x))
     keras.Model(x, layers.Dense(1)(y)).save(tmp_path / "model.keras")
     regions = ("-r", PEAKS, "-g", tmp_path / "genome.fa", "-c", f"{genome}.fai", "--upper-case")
-    result = run("score", "-m", tmp_path / "model.keras", *regions, "-o", tmp_path / "out")
+    command = ("score", "-m", tmp_path / "model.keras", *regions, "-o", tmp_path / "out")
+    refused = run(*command)
+    assert (refused.exit_code, "received 'Z' at position 23" in refused.stderr) == (2, True)  # the file has one
+    (tmp_path / "genome.fa").write_text(genome.read_text().replace("Z", "N"))
+    result = run(*command)
     assert result.exit_code == 0, result.stderr
     letters = letters_in(genome)
     kept: list[tuple[str, str, int]] = []

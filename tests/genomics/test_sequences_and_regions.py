@@ -15,20 +15,8 @@ from tests.genomics.conftest import GENOME, LENGTH, letters_in, one_hot_slowly
 pytest.importorskip("pyfaidx")
 
 
-def test_what_is_no_base_is_a_row_of_zeros() -> None:
-    x = one_hot(["ACGTNacgtR-é"])
-    np.testing.assert_array_equal(x[0, :4], np.eye(4))
-    assert x[0, 4:].sum() == 0
-    assert x.dtype == np.int8
-    assert x.shape == (1, 12, 4)
-
-
-def test_lower_case_counts_where_that_is_wanted() -> None:
-    np.testing.assert_array_equal(one_hot(["acgtn"], upper_case=True), one_hot(["ACGTN"]))
-
-
 def test_letters_come_back() -> None:
-    assert letters_of(one_hot(["ACNGT", "TTGca"])) == ["ACNGT", "TTGNN"]
+    assert letters_of(one_hot(["ACNGT", "TTGca"])) == ["ACNGT", "TTGCA"]
     assert letters_of(np.full((1, 2, 4), 0.25)) == ["NN"]
 
 
@@ -91,9 +79,9 @@ def test_rows_of_regions_equal_the_letters_of_the_genome(data: Path, caplog: pyt
         assert rows.shape == (4, LENGTH, 4)
         x = rows[slice(1, 4)]
         expected = [letters[region.chrom][region.start : region.end] for region in rows.regions]
-        assert rows.lower_case == 0
-        assert rows[slice(0, 1)].sum() == LENGTH - 8  # nnNNacgt
-        assert rows.lower_case == 4
+        assert (rows.unknown, rows.letters) == (0, 3 * LENGTH)
+        assert rows[slice(0, 1)].sum() == LENGTH - 4  # nnNNacgt
+        assert (rows.unknown, rows.letters) == (4, 4 * LENGTH)
         assert [region.line.split("\t")[3] for region in rows.dropped] == ["p3", "p5", "p6"]
     for one, sequence in zip(x, expected[1:], strict=True):
         np.testing.assert_array_equal(one, one_hot_slowly(sequence))
