@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, is_policy
+from deeplift_tf.conversion.readers.quantized import dequantize, holds_quantized
 from deeplift_tf.errors import UnsupportedLayerError
 
 
@@ -96,12 +98,61 @@ def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
         return operation  # a table is filled when its file is read, or by `adapt`: a copy would have an empty one
     own = {"dtype": dtype.name} if _dtype_of(operation, dtype).is_floating else {}  # what makes integers goes on to
     try:
-        copied = type(operation).from_config({**operation.get_config(), **own, **changes})
+        copied = type(operation).from_config({**_with_dtype(operation.get_config(), dtype.name), **own, **changes})
         copied.build_from_config(operation.get_build_config() or {})
-        copied.set_weights(operation.get_weights())
+        _enable_lora(operation, copied)
+        if not holds_quantized(operation):
+            copied.set_weights(operation.get_weights())
+            return copied
     except Exception:  # a layer without a config that makes it again: trace the one that there is
         return operation
+    dequantize(operation, copied, f"layer {operation.name!r}")
     return copied
+
+
+def in_floats(operation: Any, dtype: tf.DType) -> Any:
+    """Return a layer, or a copy of a quantised one that computes with the floats that its integers stand for.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        When a quantised layer cannot be copied: integers must not be read as weights.
+    """
+    if not holds_quantized(operation):
+        return operation
+    copied = copy_in(operation, dtype)
+    if holds_quantized(copied):
+        raise UnsupportedLayerError(
+            f"{type(operation).__name__} is quantised and cannot be copied: expected a get_config and a "
+            "get_build_config that make it again. Convert the model as it was before model.quantize()"
+        )
+    return copied
+
+
+def _enable_lora(source: Any, target: Any) -> None:
+    """Enable LoRA in the layers inside a copy where the original has it, which no config says."""
+    for old, new in zip(source._flatten_layers(), target._flatten_layers(), strict=True):
+        if getattr(old, "lora_enabled", False) and not new.lora_enabled:
+            further = {"lora_alpha": old.lora_alpha} if hasattr(old, "lora_alpha") else {}
+            new.enable_lora(old.lora_rank, **further)
+
+
+def _with_dtype(config: Any, name: str) -> Any:
+    """Return a config whose layers inside compute in a dtype of floats, whatever their policies say.
+
+    Initializers that only a file's reader knows become zeros.
+    """
+    if isinstance(config, list | tuple):
+        return type(config)([_with_dtype(each, name) for each in config])
+    if not isinstance(config, dict):
+        return config
+    if is_policy(config):
+        source = str((config.get("config") or {}).get("name", "float"))
+        return name if "float" in source or config["class_name"] == "DTypePolicyMap" else config
+    if config.get("class_name") == STORED_WEIGHT:
+        return "zeros"
+    further = {"quantization_config"} if config.get("quantization_config") else set()
+    return {key: None if key in further else _with_dtype(each, name) for key, each in config.items()}
 
 
 def _cast(tensor: Any, dtype: tf.DType) -> Any:

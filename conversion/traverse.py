@@ -12,6 +12,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
 from deeplift_tf.conversion.heads import nested_names
 from deeplift_tf.conversion.symbols import symbol
+from deeplift_tf.conversion.tracing import in_floats
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input
@@ -191,7 +192,7 @@ def use_of(
     node: Any, arguments: tuple[Any, Any], symbols: Sequence[Any], inputs: Sequence[Edge], dtype: tf.DType
 ) -> Use:
     """Return one use of a layer, with a way to call it as the model does."""
-    operation, (args, kwargs) = node.operation, arguments
+    operation, (args, kwargs) = in_floats(node.operation, dtype), arguments
     if isinstance(operation, keras.Layer) and operation._call_has_training_arg:
         kwargs = {**kwargs, "training": False}
     return Use(

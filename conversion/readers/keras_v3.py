@@ -53,7 +53,9 @@ def read_keras_v3(path: Path, custom_objects: CustomObjects | None, safe_mode: b
         if not quantized:
             return model
         config = prepare(unpacked.config, path, custom_objects, safe_mode)
-        return dequantize(model, build(config, path, custom_objects, safe_mode, unpacked.stored_weights), path)
+        plain = build(config, path, custom_objects, safe_mode, unpacked.stored_weights)
+        dequantize(model, plain, path)
+        return plain
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
 from typing import Any
 
 import keras
@@ -11,7 +11,7 @@ import numpy as np
 from deeplift_tf.conversion.readers.architecture import children
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import is_policy
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
 
 Array = np.ndarray[Any, Any]
 
@@ -29,63 +29,111 @@ def is_quantized(config: Any) -> bool:
     return any(is_quantized(child) for child in children(config))
 
 
-def dequantize(quantized: keras.Model, plain: keras.Model, path: object) -> keras.Model:
+def quantization_mode(layer: Any) -> str | None:
+    """Return the mode in which a layer itself is quantised."""
+    return getattr(layer.dtype_policy, "quantization_mode", None)
+
+
+def holds_quantized(layer: Any) -> bool:
+    """Whether a layer, or a layer that it holds, is quantised."""
+    return isinstance(layer, keras.Layer) and any(map(quantization_mode, layer._flatten_layers()))
+
+
+def dequantize(quantized: keras.Layer, plain: keras.Layer, path: object) -> None:
     """Give `plain` the weights that the quantised weights stand for.
 
     Weights stored as integers are divided by their scale, or multiplied by it less their zero point, as their mode
-    says; quantised activations, which have no slope, are left out, so that outputs differ from the quantised model's
-    by that rounding.
+    says; those of float8 are rounded as Keras rounds them in each call. Activations are not quantised: rounding has
+    no slope. So outputs differ from those of the quantised model by the rounding of its activations: in int8 mode at
+    most max|x| / 254 for each input of a layer, in float8 mode at most 1/16 of it, and not at all in the other modes
+    as they come.
 
     Parameters
     ----------
-    quantized : keras.Model
-        As stored.
-    plain : keras.Model
-        Of the same architecture in float32; changed.
+    quantized : keras.Layer
+        A layer or a model.
+    plain : keras.Layer
+        The same in floats; changed.
     path : object
-        The file, for messages.
+        The file or the layer, for messages.
 
     Raises
     ------
     UnsupportedLayerError
         Naming the weights that are packed in another way.
     """
-    stored = {variable.path: variable for variable in quantized.variables}
-    policies = {path: policy for layer in quantized._flatten_layers() for path, policy in _policies(layer)}
-    packed = []
+    warn_of_integers_in_time(quantized)
+    unknown = []
     with reading(path, "quantised weights beside their scales"):
-        for variable in plain.variables:
-            policy = policies.get(variable.path)
-            is_packed = getattr(policy, "quantization_mode", None) in PACKED
-            value = _unpacked(variable, stored, policy) if is_packed else _value(variable, stored)
-            if value is None:
-                packed.append(variable.path)
-            else:
-                variable.assign(value)
-    if packed:
+        for source, target in zip(quantized._flatten_layers(), plain._flatten_layers(), strict=True):
+            unknown += _dequantize_own(source, target)
+    if unknown:
         raise UnsupportedLayerError(
             f"{path}: expected weights quantised as {' or '.join(READ_MODES)}; found another packing of "
-            f"{', '.join(packed)}. Save the model as it was before model.quantize()"
+            f"{', '.join(unknown)}. Take the model as it was before model.quantize()"
         )
-    return plain
 
 
-def _policies(layer: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the dtype policy of a layer for each of its variables, by their paths."""
-    yield from ((variable.path, layer.dtype_policy) for variable in layer.variables)
+def warn_of_integers_in_time(layer: Any) -> None:
+    """Warn of layers that Keras's TimeDistributed calls without their scales."""
+    for each in layer._flatten_layers():
+        if isinstance(each, keras.layers.TimeDistributed) and quantization_mode(each.layer):
+            warnings.warn(
+                f"layer {each.name!r}: Keras's TimeDistributed reads the integers of a quantised "
+                f"{type(each.layer).__name__} as its weights, without their scale, so the model's predictions are "
+                "not those from before model.quantize(); the network computes with the floats that they stand for. "
+                "Leave this layer out with model.quantize(..., filters=)",
+                DeepLiftWarning,
+                stacklevel=2,
+            )
+
+
+def own_variables(layer: Any) -> list[Any]:
+    """Return the variables of a layer without those of the layers that it holds."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def _dequantize_own(source: Any, target: Any) -> list[str]:
+    """Assign a layer's own variables; return the paths of those whose packing is unknown."""
+    mode, variables = quantization_mode(source), own_variables(target)
+    if mode is None:
+        for variable, found in zip(variables, own_variables(source), strict=True):
+            variable.assign(found)
+        return []
+    stored, unknown = {variable.name: variable for variable in own_variables(source)}, []
+    for variable in variables:
+        if mode in PACKED:
+            value = _unpacked(variable, stored, source.dtype_policy)
+        elif mode == "float8" and variable.name == "kernel":
+            value = _rounded(stored["kernel"], stored["kernel_scale"])
+        else:
+            value = _value(variable, stored)
+        if value is None:
+            unknown.append(variable.path)
+        else:
+            variable.assign(value)
+    return unknown
+
+
+def _rounded(kernel: Any, scale: Any) -> Array:
+    """Round to 8-bit floats and back, as Keras does in each call of a layer in float8 mode."""
+    rounded: Array = keras.ops.convert_to_numpy(
+        keras.quantizers.quantize_and_dequantize(kernel, scale, "float8_e4m3fn", "float32")
+    )
+    return rounded
 
 
 def _value(variable: Any, stored: dict[str, Any]) -> Array | None:
-    found = stored.get(variable.path)
+    found = stored.get(variable.name)
     if found is None or tuple(found.shape) != tuple(variable.shape):
         return None
     value: Array = keras.ops.convert_to_numpy(found)
-    scale = stored.get(f"{variable.path}_scale")
+    scale = stored.get(f"{variable.name}_scale")
     if not np.issubdtype(value.dtype, np.integer) or not np.issubdtype(np.dtype(variable.dtype), np.floating):
         return value
     if scale is None:
         return None
-    return _divided(value, keras.ops.convert_to_numpy(scale), is_embedding=variable.path.endswith("embeddings"))
+    return _divided(value, keras.ops.convert_to_numpy(scale), is_embedding=variable.name.endswith("embeddings"))
 
 
 def _divided(value: Array, scale: Array, is_embedding: bool) -> Array | None:
@@ -103,11 +151,14 @@ def _divided(value: Array, scale: Array, is_embedding: bool) -> Array | None:
 
 def _unpacked(variable: Any, stored: dict[str, Any], policy: Any) -> Array | None:
     """Give a weight of a layer whose weights are packed; of its other variables, such as a bias, what is stored."""
-    found, scale = _array(stored, variable.path), _array(stored, f"{variable.path}_scale")
+    name = variable.name
+    found, scale = _array(stored, name), _array(stored, f"{name}_scale")
     if found is None or scale is None:
         return found
-    layer, _, name = variable.path.rpartition("/")
-    zero, groups = _array(stored, f"{variable.path}_zero", f"{layer}/zero_point"), _array(stored, f"{layer}/g_idx")
+    zero, groups = _array(stored, f"{name}_zero", "zero_point"), _array(stored, "g_idx")
+    halved = _halved_axis(found.shape, tuple(variable.shape))
+    if name == "kernel" and zero is None and halved is not None and found.dtype != np.uint8:
+        return _divided(_halves(found, variable.shape[halved], halved), scale, is_embedding=False)
     across = -1 if name == "embeddings" or found.dtype == np.uint8 else 0  # the axis that has groups
     if found.dtype == np.uint8:  # gptq and awq, outputs first: (outputs, inputs)
         whole = found if getattr(policy, "weight_bits", 4) > 4 else _halves(found, len(scale), 0)
@@ -122,13 +173,21 @@ def _unpacked(variable: Any, stored: dict[str, Any], policy: Any) -> Array | Non
         value = (whole - np.take(zero, places, across).astype(scale.dtype)) * np.take(scale, places, across)
     if found.dtype == np.uint8:
         value = value.T
-    further = _array(stored, f"{layer}/awq_scales")
+    further = _array(stored, "awq_scales")
     return np.reshape(value if further is None else value / further[:, None], tuple(variable.shape))
 
 
-def _array(stored: dict[str, Any], *paths: str) -> Array | None:
-    """Give the first variable that is stored under one of the paths."""
-    return next((keras.ops.convert_to_numpy(stored[path]) for path in paths if path in stored), None)
+def _array(stored: dict[str, Any], *names: str) -> Array | None:
+    """Give the first variable that is stored under one of the names."""
+    return next((keras.ops.convert_to_numpy(stored[name]) for name in names if name in stored), None)
+
+
+def _halved_axis(packed: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
+    """Give the axis along which two numbers share a byte, which versions of Keras choose differently."""
+    if len(packed) != len(shape):
+        return None
+    axes = range(len(shape))
+    return next((axis for axis in axes if packed[axis] != shape[axis]), shape.index(1) if 1 in shape else None)
 
 
 def _halves(packed: Array, count: int, axis: int) -> Array:
