@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers as L
+from keras import layers
 
 import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
@@ -25,48 +25,48 @@ Array = np.ndarray[Any, Any]
 
 def dense() -> keras.Model:
     value = keras.Input((6,))
-    return keras.Model(value, L.Dense(2)(L.Dense(5, activation="tanh")(value)))
+    return keras.Model(value, layers.Dense(2)(layers.Dense(5, activation="tanh")(value)))
 
 
 def einsum() -> keras.Model:
     value = keras.Input((4, 6))
-    hidden = L.EinsumDense("abc,cde->abde", output_shape=(4, 2, 3), bias_axes="de")(value)
-    return keras.Model(value, L.Dense(3)(L.Flatten()(hidden)))
+    hidden = layers.EinsumDense("abc,cde->abde", output_shape=(4, 2, 3), bias_axes="de")(value)
+    return keras.Model(value, layers.Dense(3)(layers.Flatten()(hidden)))
 
 
 def tokens() -> keras.Model:
     value = keras.Input((5,), dtype="int32")
-    return keras.Model(value, L.Dense(2)(L.Flatten()(L.Embedding(9, 4)(value))))
+    return keras.Model(value, layers.Dense(2)(layers.Flatten()(layers.Embedding(9, 4)(value))))
 
 
 def attention() -> keras.Model:
     value = keras.Input((5, 6))
-    return keras.Model(value, L.Dense(2)(L.Flatten()(L.MultiHeadAttention(2, 3)(value, value))))
+    return keras.Model(value, layers.Dense(2)(layers.Flatten()(layers.MultiHeadAttention(2, 3)(value, value))))
 
 
 def nested() -> keras.Model:
     value = keras.Input((6,))
-    inner = keras.Sequential([keras.Input((6,)), L.Dense(4, activation="relu"), L.Dense(3)])
-    return keras.Model(value, L.Dense(1)(inner(value)))
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(4, activation="relu"), layers.Dense(3)])
+    return keras.Model(value, layers.Dense(1)(inner(value)))
 
 
 def after_convolution() -> keras.Model:
     value = keras.Input((8, 3))
-    return keras.Model(value, L.Dense(2)(L.Flatten()(L.Conv1D(4, 3, activation="relu")(value))))
+    return keras.Model(value, layers.Dense(2)(layers.Flatten()(layers.Conv1D(4, 3, activation="relu")(value))))
 
 
 def in_both_directions() -> keras.Model:
     value = keras.Input((5, 6))
-    return keras.Model(value, L.Dense(2)(L.Bidirectional(L.LSTM(3))(value)))
+    return keras.Model(value, layers.Dense(2)(layers.Bidirectional(layers.LSTM(3))(value)))
 
 
 @keras.saving.register_keras_serializable("tests")
-class HoldsDense(L.Layer):
+class HoldsDense(layers.Layer):
     """A layer of a user with a quantised one inside."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.inner = L.Dense(5, activation="tanh")
+        self.inner = layers.Dense(5, activation="tanh")
 
     def build(self, shape: Any) -> None:
         self.inner.build(shape)
@@ -78,7 +78,7 @@ class HoldsDense(L.Layer):
 
 def own_layer() -> keras.Model:
     value = keras.Input((6,))
-    return keras.Model(value, L.Dense(2)(HoldsDense()(value)))
+    return keras.Model(value, layers.Dense(2)(HoldsDense()(value)))
 
 
 MODELS = [dense, einsum, tokens, attention, nested, after_convolution, in_both_directions, own_layer]
@@ -158,7 +158,7 @@ def test_quantised_live_and_from_file(build: Callable[[], keras.Model], tmp_path
 
 
 def test_a_quantised_layer_that_cannot_be_copied_is_refused() -> None:
-    class Given(L.Layer):
+    class Given(layers.Layer):
         def __init__(self, inner: Any) -> None:
             super().__init__()
             self.inner = inner
@@ -167,14 +167,14 @@ def test_a_quantised_layer_that_cannot_be_copied_is_refused() -> None:
             return self.inner(x)
 
     value = keras.Input((6,))
-    model = quantize(keras.Model(value, Given(L.Dense(5))(value)), "int8")
+    model = quantize(keras.Model(value, Given(layers.Dense(5))(value)), "int8")
     with pytest.raises(UnsupportedLayerError, match=r"Given is quantised and cannot be copied.*get_config"):
         dl.convert(model)
 
     class Whole(keras.Model):
         def __init__(self) -> None:
             super().__init__()
-            self.inner = L.Dense(5)
+            self.inner = layers.Dense(5)
 
         def call(self, x: Any) -> Any:
             return self.inner(x)
@@ -187,7 +187,7 @@ def test_a_quantised_layer_that_cannot_be_copied_is_refused() -> None:
 
 def test_what_keras_gets_wrong_over_time_is_said() -> None:
     value = keras.Input((5, 6))
-    model = randomised(keras.Model(value, L.TimeDistributed(L.Dense(3))(value)))
+    model = randomised(keras.Model(value, layers.TimeDistributed(layers.Dense(3))(value)))
     x = rows_for(model)
     expected = predicted(model, x)
     with pytest.warns(DeepLiftWarning, match="TimeDistributed reads the integers"):
@@ -235,10 +235,10 @@ def test_quantised_layers_with_lora(build: Callable[[], keras.Model]) -> None:
 def test_live_models_of_other_precision(policy: str) -> None:
     """Compute in the network's own dtype, layers within layers too: equal to the same weights in float32."""
     value = keras.Input((5, 6), dtype="float32")
-    hidden = L.MultiHeadAttention(2, 3, dtype=policy)(value, value)
-    hidden = L.LayerNormalization(dtype=policy)(hidden)
-    hidden = L.TimeDistributed(L.Dense(3, activation="relu", dtype=policy), dtype=policy)(hidden)
-    model = randomised(keras.Model(value, L.Dense(2, dtype=policy)(L.Flatten(dtype=policy)(hidden))))
+    hidden = layers.MultiHeadAttention(2, 3, dtype=policy)(value, value)
+    hidden = layers.LayerNormalization(dtype=policy)(hidden)
+    hidden = layers.TimeDistributed(layers.Dense(3, activation="relu", dtype=policy), dtype=policy)(hidden)
+    model = randomised(keras.Model(value, layers.Dense(2, dtype=policy)(layers.Flatten(dtype=policy)(hidden))))
     network, x = dl.convert(model), rows_for(model)
     rounding = {"float64": 1e-5}.get(policy, 2**-6 if "bfloat16" in policy else 2**-9)  # a few roundings of the dtype
     assert_close_to_largest(network.predict(x), predicted(model, x), rtol=rounding)
