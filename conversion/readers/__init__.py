@@ -12,20 +12,24 @@ from typing import Any
 
 import keras
 
-from deeplift_tf.conversion.readers.architecture_json import load_weights, read_pair
+from deeplift_tf.conversion.readers.architecture_json import read_pair
+from deeplift_tf.conversion.readers.checkpoint_weights import checkpoint_prefix
 from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.foreign import WEIGHTS, file_found, folder_found
 from deeplift_tf.conversion.readers.keras2_saved_model import has_layers, read_keras2_saved_model
+from deeplift_tf.conversion.readers.keras_folder import is_keras_folder, read_keras_folder
 from deeplift_tf.conversion.readers.keras_v3 import read_keras_v3
 from deeplift_tf.conversion.readers.legacy_h5 import read_legacy_h5
 from deeplift_tf.conversion.readers.live_keras2 import is_keras2, read_live_keras2
+from deeplift_tf.conversion.readers.saved_model import FILE as SAVED_MODEL
 from deeplift_tf.conversion.readers.saved_model import is_saved_model, read_saved_model
+from deeplift_tf.conversion.readers.weights_file import HDF5_MAGIC, first_bytes, open_weights
 from deeplift_tf.errors import ModelFileError, UnsafeModelError, UnsupportedLayerError
 
 ZIP_MAGIC = b"PK\x03\x04"
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 KNOWN = (
-    "a .keras file, an .h5 file, a SavedModel folder, a pair (architecture.json, weights.h5), or a live model of Keras "
-    "or tf_keras"
+    "a .keras file, an .h5 file, a SavedModel folder, a .keras file unpacked into a folder, a pair "
+    "(architecture.json, weights), or a live model of Keras or tf_keras"
 )
 
 ModelSource = Any
@@ -44,8 +48,10 @@ def read(
     ----------
     model : keras.Model, tf_keras.Model, path, or pair
         A live model, which is returned as it is, or built again where it is one of tf_keras; the path of a .keras
-        file, of an .h5 file of any version of Keras, or of a SavedModel folder; a pair (architecture.json,
-        weights.h5); or a pair of a live model and a file of weights, which are loaded into a copy.
+        file, of a folder that `model.save(folder, zipped=False)` wrote, of an .h5 file of any version of Keras, or of
+        a SavedModel folder (or of the saved_model.pb in it); a pair (architecture.json, weights); or a pair of a live
+        model and weights, which are loaded into a copy. Weights are an .h5 file, the .weights.json of shards, or the
+        prefix of a TensorFlow checkpoint.
     custom_objects : mapping, optional
         The user's own classes and functions, by the names the file uses. A function under the name of a Lambda layer
         is computed in the place of the code that the file holds.
@@ -82,69 +88,57 @@ def read(
 
 
 def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None) -> Any:
+    if path.name == SAVED_MODEL and path.is_file():
+        path = path.parent
     if path.is_dir():
         return _read_folder(path, custom_objects, safe_mode, signature)
-    start = _start(path)
+    if not path.exists() and checkpoint_prefix(path) is not None:
+        raise ModelFileError(f"{path}: expected {KNOWN}; found a TensorFlow checkpoint: weights alone. {WEIGHTS}")
+    start = first_bytes(path, "a model file")
     if start.startswith(ZIP_MAGIC):
         return read_keras_v3(path, custom_objects, safe_mode)
     if start.startswith(HDF5_MAGIC):
         return read_legacy_h5(path, custom_objects, safe_mode)
-    raise ModelFileError(f"{path}: expected {KNOWN}; {_found(path, start)}")
+    raise ModelFileError(f"{path}: expected {KNOWN}; {file_found(path, start)}")
 
 
 def _read_two(first: Any, weights: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:
-    weights_path = _file(weights, HDF5_MAGIC, "weights in HDF5")
     if is_keras2(first):
         model = read_live_keras2(first, custom_objects, safe_mode)  # a copy already
-        load_weights(model, weights_path)
-        return model
-    if not isinstance(first, keras.Model):
-        return read_pair(_file(first, b"", "an architecture in JSON"), weights_path, custom_objects, safe_mode)
-    with reading(weights_path, "weights for a model that can be copied"):
-        model = keras.models.clone_model(first)
-    load_weights(model, weights_path)
+        layers = [{"config": config} for config in map(_own_config, first.layers)]
+    elif isinstance(first, keras.Model):
+        with reading(weights, "weights for a model that can be copied"):
+            model, layers = keras.models.clone_model(first), None
+    else:
+        with open_weights(weights) as stored:
+            return read_pair(_architecture(first), stored, custom_objects, safe_mode)
+    with open_weights(weights) as stored:
+        stored.load(model, layers)
     return model
 
 
-def _file(path: Any, magic: bytes, expected: str) -> Path:
-    """Give the path of one file of a pair, once its content was looked at."""
+def _own_config(layer: Any) -> Any:
+    """Give the name of a layer, and the layers inside it, as a config has them."""
+    inner = getattr(layer, "layers", None)
+    return {"name": layer.name} | ({"layers": [{"config": _own_config(each)} for each in inner]} if inner else {})
+
+
+def _architecture(path: Any) -> Path:
+    """Give the path of an architecture, once its content was looked at."""
+    expected = "an architecture in JSON"
     if not isinstance(path, str | os.PathLike):
         raise ModelFileError(f"expected the path of {expected}; found a {_kind(path)}")
-    start = _start(Path(path))
-    if not start.startswith(magic) or not start:
-        raise ModelFileError(f"{path}: expected {expected}; {_found(Path(path), start)}")
+    start = first_bytes(Path(path), expected)
+    if start.lstrip()[:1] not in (b"{", b"["):
+        raise ModelFileError(f"{path}: expected {expected}; {file_found(Path(path), start)}")
     return Path(path)
-
-
-def _start(path: Path) -> bytes:
-    """Give the first bytes of a file; a pipe or a device, which might never end, is not opened."""
-    if not path.is_file():
-        found = "something that is no file" if path.exists() else "no such file"
-        raise ModelFileError(f"{path}: expected a model file; found {found}. Check the path")
-    try:
-        with path.open("rb") as file:
-            return file.read(len(HDF5_MAGIC))
-    except OSError as error:
-        raise ModelFileError(f"{path}: expected a model file that can be read; {error.strerror}") from error
-
-
-def _found(path: Path, start: bytes) -> str:
-    """Say what a file is that none of the formats recognises, and what to do."""
-    if not start:
-        return "found an empty file. Get a fresh copy of it"
-    if start.lstrip()[:1] == b"{":
-        return f"found JSON. Give an architecture together with its weights: ({path.name!r}, 'weights.h5')"
-    if path.suffix == ".keras":
-        return f"found no zip archive, which a .keras file is: it starts with {start!r}. Get a fresh copy of it"
-    if path.suffix in (".h5", ".hdf5"):
-        return f"found no HDF5 signature: it starts with {start!r}. Get a fresh copy of it"
-    return f"found a file that starts with {start!r}. Save the model with model.save('model.keras')"
 
 
 def _read_folder(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None) -> Any:
     if not is_saved_model(path):
-        names = sorted(child.name for child in path.iterdir())[:8]
-        raise ModelFileError(f"{path}: expected {KNOWN}; found a folder without saved_model.pb, holding {names}")
+        if is_keras_folder(path):
+            return read_keras_folder(path, custom_objects, safe_mode)
+        raise ModelFileError(f"{path}: expected {KNOWN}; {folder_found(path)}")
     if signature is None and has_layers(path):
         try:
             return read_keras2_saved_model(path, custom_objects, safe_mode)

@@ -17,6 +17,7 @@ from deeplift_tf.conversion.readers.architecture import Config, parse
 from deeplift_tf.conversion.readers.archive import open_archive, read_text
 from deeplift_tf.conversion.readers.building import build, building_objects, built, keras_defaults, prepare
 from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.foreign import found_in_zip
 from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5
 from deeplift_tf.conversion.readers.legacy_graph import upgrade_model
 from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
@@ -36,44 +37,55 @@ class _Unpacked(NamedTuple):
     folder: Path
 
 
-def read_keras_v3(path: Path, custom_objects: CustomObjects | None, safe_mode: bool) -> keras.Model:
+def read_keras_v3(
+    path: Path, custom_objects: CustomObjects | None, safe_mode: bool, name: Path | None = None
+) -> keras.Model:
     """Read a .keras file; float16, bfloat16 and quantised models compute in float32.
 
     The config is rewritten in a copy of the archive, which Keras then loads.
+
+    Parameters
+    ----------
+    path : Path
+    custom_objects, safe_mode
+        See `readers.read`.
+    name : Path, optional
+        What messages call it; the path unless given.
 
     Raises
     ------
     DeepLiftError
         See `readers.read`.
     """
-    with _unpacked(path, custom_objects) as unpacked:
+    where = name or path
+    with _unpacked(path, where, custom_objects) as unpacked:
         quantized = is_quantized(unpacked.config)
-        config = prepare(unpacked.config, path, custom_objects, safe_mode, keep_quantized=quantized)
-        model = _load(unpacked, config, path, custom_objects, safe_mode)
+        config = prepare(unpacked.config, where, custom_objects, safe_mode, keep_quantized=quantized)
+        model = _load(unpacked, config, where, custom_objects, safe_mode)
         if not quantized:
             return model
-        config = prepare(unpacked.config, path, custom_objects, safe_mode)
-        plain = build(config, path, custom_objects, safe_mode, unpacked.stored_weights)
-        dequantize(model, plain, path)
+        config = prepare(unpacked.config, where, custom_objects, safe_mode)
+        plain = build(config, where, custom_objects, safe_mode, unpacked.stored_weights)
+        dequantize(model, plain, where)
         return plain
 
 
 @contextmanager
-def _unpacked(path: Path, custom_objects: CustomObjects | None) -> Iterator[_Unpacked]:
+def _unpacked(path: Path, where: Path, custom_objects: CustomObjects | None) -> Iterator[_Unpacked]:
     with tempfile.TemporaryDirectory() as folder, open_archive(path) as archive:
-        text = read_text(archive, CONFIG, path)
+        text = read_text(archive, CONFIG, where)
         if text is None or WEIGHTS not in archive.namelist():
             raise ModelFileError(
-                f"{path}: expected a .keras file, a zip archive with {CONFIG} and {WEIGHTS}; found a zip archive with "
-                f"{sorted(archive.namelist())[:8]}. Save the model with model.save('model.keras')"
+                f"{where}: expected a .keras file, a zip archive with {CONFIG} and {WEIGHTS}; "
+                f"{found_in_zip(archive.namelist())}"
             )
-        config = parse(text, path)
-        with reading(path, "an architecture of Keras 2 or 3"):
-            version = _version(read_text(archive, METADATA, path))
-            config = upgrade_model(config, version, path, supplied(custom_objects))
-        with reading(path, f"a complete {WEIGHTS}"):
+        config = parse(text, where)
+        with reading(where, "an architecture of Keras 2 or 3"):
+            version = _version(read_text(archive, METADATA, where))
+            config = upgrade_model(config, version, where, supplied(custom_objects))
+        with reading(where, f"a complete {WEIGHTS}"):
             weights = Path(archive.extract(WEIGHTS, folder))
-        with open_hdf5(weights, f"{path} ({WEIGHTS})") as file:
+        with open_hdf5(weights, f"{where} ({WEIGHTS})") as file:
             stored = count_weights(file)
         weights.unlink()
         yield _Unpacked(config, stored, archive, Path(folder))

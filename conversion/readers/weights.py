@@ -78,21 +78,24 @@ def assign_stored(model: keras.Model, stored: Sequence[Stored], own: Stored, ori
         Naming every layer whose arrays are missing or of another shape.
     """
     layers = [layer for layer in model.layers if layer.weights]
-    problems = []
-    for layer, found in _paired(layers, stored, path):
-        with reading(path, f"the weights of layer {layer.name!r}"):
-            arrays = modern_layout(layer, found.arrays(), origin)
-            problem = _assign_all(_variables(layer), found.names, arrays)
-        if problem:
-            problems.append(f"{layer.name!r} ({type(layer).__name__}): {problem}")
+    found = [assign_layer(layer, arrays, origin, path) for layer, arrays in _paired(layers, stored, path)]
+    problems = [problem for problem in found if problem]
     with reading(path, "the weights of the model itself"):
         problem = _assign_all(_outside(model), own.names, own.arrays())
     if problem:
         problems.append(f"the model itself: {problem}")
     if problems:
         raise ModelFileError(f"{path}: the weights do not fit the architecture in {'; in '.join(problems)}")
-    for layer in layers:
-        _finalize(layer)
+
+
+def assign_layer(layer: Any, stored: Stored, origin: Origin, path: object) -> str | None:
+    """Assign the weights of one layer, or say what does not fit; see `assign_stored`."""
+    with reading(path, f"the weights of layer {layer.name!r}"):
+        problem = _assign_all(_variables(layer), stored.names, modern_layout(layer, stored.arrays(), origin))
+        if problem:
+            return f"{layer.name!r} ({type(layer).__name__}): {problem}"
+        finalize(layer)
+    return None
 
 
 def _own_weights(group: h5py.Group) -> Stored:
@@ -164,9 +167,9 @@ def _assign_all(variables: list[Any], names: list[str], arrays: list[Array]) -> 
     return None
 
 
-def _finalize(layer: Any) -> None:
+def finalize(layer: Any) -> None:
     """Let layers that compute with what they derive from their weights (Normalization) derive it."""
     for inner in getattr(layer, "layers", None) or ([layer.layer] if hasattr(layer, "layer") else []):
-        _finalize(inner)
+        finalize(inner)
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()
