@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deeplift_tf.cli.parsing import parse_layers
+from deeplift_tf.cli.parsing import parse_layers, parse_weights
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.runs.model import SavedModel
 
@@ -60,10 +60,14 @@ def target_options(command: Command) -> Command:
 
 def model_options(command: Command) -> Command:
     """Add the options of a `SavedModel`, and ``--debug``, to a command."""
-    file = click.Path(exists=True, dir_okay=False, path_type=Path)
     return with_options(
         command,
-        click.option("--weights", type=file, help="Weights, for a model that is a JSON architecture."),
+        click.option(
+            "--weights",
+            type=click.Path(path_type=Path),
+            callback=parse_weights,
+            help="For a model that is a JSON architecture: .h5, .weights.json of shards, or a checkpoint's prefix.",
+        ),
         click.option(
             "--rule",
             metavar="RULE",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from deeplift_tf.runs.identity import contents
 from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import HEADS, Target
 
@@ -44,6 +47,13 @@ def parse_layers(context: click.Context, option: click.Parameter, given: str) ->
         if any(other.startswith(f"{name}/") for other in names) or names.count(name) > 1:
             raise click.BadParameter(f"{name!r} and what is inside it need files of their own", context, option)
     return names
+
+
+def parse_weights(context: click.Context, option: click.Parameter, given: Path | None) -> Path | None:
+    """Return a path that leads to files; of a checkpoint the prefix does, which is no file itself."""
+    if given is not None and not contents(given):
+        raise click.BadParameter(f"{str(given)!r} does not exist", context, option)
+    return given
 
 
 def parse_shard(context: click.Context, option: click.Parameter, given: str | None) -> Shard:

@@ -30,24 +30,49 @@ HASHED = 2**29  # bytes; the contents of larger files are known by their size an
 
 
 def identity(path: Path) -> dict[str, Any]:
-    """Return what tells whether a file, or a folder with all its files, is still the same.
+    """Return what tells whether a file, or all that a path leads to, is still the same; see `contents`.
 
     Returns
     -------
     dict
         Its size in bytes, and the SHA-256 of its contents or, where it is large, when it was modified last.
     """
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    files = contents(path)
     size = sum(each.stat().st_size for each in files)
     if size > HASHED:
         return {"bytes": size, "modified": max(each.stat().st_mtime_ns for each in files)}
     digest = hashlib.sha256()
     for each in files:
-        digest.update(str(each.relative_to(path)).encode() + b"\0")
+        digest.update(str(each.relative_to(path) if path in (each, *each.parents) else each.name).encode() + b"\0")
         with each.open("rb") as stream:
             while block := stream.read(2**20):
                 digest.update(block)
     return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def contents(path: Path) -> list[Path]:
+    """Return the files that a path leads to; none where there are none.
+
+    Those of a folder, of a SavedModel by its saved_model.pb, of a TensorFlow checkpoint by its prefix, and the shards
+    that a .weights.json lists.
+    """
+    path = path.parent if path.name == "saved_model.pb" else path
+    if path.is_dir():
+        return sorted(each for each in path.rglob("*") if each.is_file())
+    if path.name.endswith(".weights.json") and path.is_file():
+        return [path, *shards(path)]
+    of_checkpoint = [path.with_name(f"{path.name}.index"), *path.parent.glob(f"{path.name}.data-*")]
+    return [path] if path.exists() else sorted(each for each in of_checkpoint if each.is_file())
+
+
+def shards(listing: Path) -> list[Path]:
+    """Return the files that the list of a model's weights in shards names; none where it is no such list."""
+    try:
+        places = json.loads(listing.read_bytes())["weight_map"].values()
+        names = {name for each in places for name in (each if isinstance(each, list) else [each])}
+        return sorted(path for path in (listing.with_name(name) for name in names) if path.is_file())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -64,7 +89,7 @@ def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def files_in(arguments: Mapping[str, Any]) -> dict[str, list[Path]]:
     """Return the files and folders that arguments name, by the name of the argument; those that are there."""
     values = {name: Path(arguments[name]) for name in FILES if arguments.get(name) is not None}
-    found = {name: [path] if path.exists() else pieces(path) for name, path in values.items()}
+    found = {name: [path] if contents(path) else pieces(path) for name, path in values.items()}
     return {name: files for name, files in found.items() if files}
 
 
