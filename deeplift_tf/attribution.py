@@ -12,6 +12,7 @@ from deeplift_tf.errors import TargetError
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import held_at_x
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
+from deeplift_tf.rewriting.ties import settle_ties
 from deeplift_tf.targets import Selector, selected
 from deeplift_tf.tensors import shape_of
 from deeplift_tf.xla import with_kernels
@@ -131,7 +132,7 @@ class Attribution:
 
     def __init__(self, graph: Graph, plan: Plan, *, known: Sequence[tf.Tensor] = ()) -> None:
         self.graph, self.plan, self.known = graph, plan, known
-        self.nodes = graph.ancestors([plan.target, *plan.scored])
+        self.nodes = settle_ties(graph.ancestors([plan.target, *plan.scored]))
         self.inputs = tuple(value.edge for value in graph.inputs)
 
     @property
