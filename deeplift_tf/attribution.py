@@ -11,6 +11,7 @@ from deeplift_tf import walk
 from deeplift_tf.errors import TargetError
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import held_at_x
+from deeplift_tf.letters import from_the_end
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
 from deeplift_tf.rewriting.ties import settle_ties
 from deeplift_tf.targets import Selector, selected
@@ -35,6 +36,8 @@ class Plan(NamedTuple):
         Whether weights lose their mean over the last axis of the output.
     hypothetical : bool
         Whether hypothetical contributions are returned too.
+    letters_axis : int
+        The axis of the scored values that holds the letters; for hypothetical contributions.
     complete : bool
         Whether the reference is run up to the target, and the sum of the contributions compared to the difference.
         Rules without a reference do not promise that they agree, and need no such pass.
@@ -51,6 +54,7 @@ class Plan(NamedTuple):
     several_targets: bool = False
     mean_normalised: bool = False
     hypothetical: bool = False
+    letters_axis: int = -1
     complete: bool = True
     known_references: bool = False
     xla: bool = False
@@ -144,6 +148,10 @@ class Attribution:
         """Return how rows pair up, for a single target."""
         return Rows(tf.shape(references[0])[1] if self.plan.several_references else None)
 
+    def letters_axis(self, edge: Edge) -> int:
+        """Return the axis of a scored value that holds letters, counted from the end."""
+        return from_the_end(self.plan.letters_axis, self.graph.shape(edge).rank)
+
     def run(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[str, Any]:
         """Return the results of a batch; see `compile_plan`."""
         plan = self.plan
@@ -177,7 +185,8 @@ class Attribution:
             results["contributions"].append(self._over_references(parts))
             results["multipliers"].append(self._over_references(m))
             if plan.hypothetical:
-                results["hypothetical"].append(self._over_references(hypothetical(m, views[edge].reference)))
+                parts = hypothetical(m, views[edge].reference, self.letters_axis(edge))
+                results["hypothetical"].append(self._over_references(parts))
         return results | self._completeness(weights, views[plan.target], contributions)
 
     def _reference_rows(
@@ -269,7 +278,7 @@ def sum_over(tensor: tf.Tensor, lead: int) -> tf.Tensor:
     return tf.reduce_sum(tensor, list(range(lead, tensor.shape.rank)))
 
 
-def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Return what every letter would contribute at each position: m[p, i] − Σ_c x⁰[p, c]·m[p, c].
 
     That is the contribution of a one-hot letter i in place of the letter that stands at p, at the same multipliers
@@ -279,5 +288,7 @@ def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
     ----------
     multipliers : tf.Tensor, shape (..., positions, letters)
     reference : tf.Tensor, broadcasts against the multipliers
+    axis : int
+        That of the letters, counted from the end.
     """
-    return multipliers - tf.reduce_sum(reference * multipliers, -1, keepdims=True)
+    return multipliers - tf.reduce_sum(reference * multipliers, axis, keepdims=True)

@@ -16,6 +16,7 @@ from deeplift_tf.attribution import Plan
 from deeplift_tf.compiled import Compiled
 from deeplift_tf.errors import InputError, TargetError
 from deeplift_tf.graph import Edge
+from deeplift_tf.letters import refuse_other_axis
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
@@ -121,6 +122,7 @@ class Score:
         pre_activation: bool = False,
         mean_normalised: bool = False,
         hypothetical: bool = False,
+        letters_axis: int = -1,
     ) -> Scores:
         """Score rows of x.
 
@@ -144,7 +146,9 @@ class Score:
         mean_normalised : bool
             Take from the target the mean over the last axis of the output, as is fitting for softmax logits.
         hypothetical : bool
-            Return hypothetical contributions too.
+            Return hypothetical contributions too, of one-hot sequences; of inputs without letters they mean nothing.
+        letters_axis : int
+            The axis of x that holds the letters, for hypothetical contributions.
 
         Returns
         -------
@@ -155,6 +159,8 @@ class Score:
         InputError, ReferencesError, TargetError, LayerNameError
         """
         question = self.ask(x, references, target, targets, output, pre_activation)
+        if hypothetical:
+            self.check_letters(question.x, letters_axis)
         plan = Plan(
             scored=self.scored,
             target=question.target,
@@ -163,6 +169,7 @@ class Score:
             several_targets=question.several_targets,
             mean_normalised=mean_normalised,
             hypothetical=hypothetical,
+            letters_axis=letters_axis if hypothetical else -1,
             complete=any(node.rule.reference for node in self.network.graph.nodes),
             xla=self.xla,
         )
@@ -246,6 +253,18 @@ class Score:
             return dict(zip(self.layers, values, strict=True))
         found = dict(zip(self.scored, values, strict=True))
         return x.restore([found.get(value.edge) for value in self.network.graph.inputs])
+
+    def check_letters(self, x: Batch, letters_axis: int) -> None:
+        """Refuse hypothetical contributions of inputs whose letters stand on another axis; hidden layers have none.
+
+        Raises
+        ------
+        InputError
+            Names the axis that looks one-hot.
+        """
+        for value, array in zip(self.network.graph.inputs, x.arrays, strict=True):
+            if value.edge in self.scored:
+                refuse_other_axis(array, letters_axis, f"hypothetical contributions of input {value.name!r}")
 
     def cuts(self, target: Edge) -> bool:
         """Whether the scored values cut every path from the inputs to the target, each path once."""

@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     pre_activation: bool
     mean_normalised: bool
     hypothetical: bool
+    letters_axis: int
 
 
 class Call:
@@ -85,6 +86,8 @@ class Call:
             options.get("output"),
             options.get("pre_activation", False),
         )
+        if options.get("hypothetical", False):
+            self.score.check_letters(self.question.x, options.get("letters_axis", -1))
         self.plan = Plan(
             scored=self.score.scored,
             target=self.question.target,
@@ -93,6 +96,7 @@ class Call:
             several_targets=True,
             mean_normalised=options.get("mean_normalised", False),
             hypothetical=options.get("hypothetical", False),
+            letters_axis=options.get("letters_axis", -1),
             complete=complete,
         )
         if network.graph.descendants(self.plan.scored) & {edge.node for edge in self.plan.scored}:
