@@ -42,6 +42,8 @@ def convert(
 ) -> Network:
     """Build beside a Keras model a network of DeepLIFT layers. The model itself stays as it is.
 
+    Weights are copied: a model that is trained further has to be converted again.
+
     Parameters
     ----------
     model : path, pair of paths, keras.Model or tf_keras.Model
@@ -49,7 +51,8 @@ def convert(
         or a live model of tf_keras.
     rule : str or mapping
         "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", or {layer name or
-        Keras class name: rule, "default": rule}.
+        Keras class name: rule, "default": rule}. A name means all uses of a layer, "name/1" the second; "inner/name"
+        is a layer of a nested model, "inner" all of them.
     custom_objects : mapping, optional
         Classes and functions of yours that the file names.
     safe_mode : bool

@@ -75,7 +75,7 @@ class Scope:
         stem = f"{self.name}/{name or type(layer).__name__.lower()}"
         unique = next(name for name in (stem, *(f"{stem}_{i}" for i in range(2, len(taken) + 3))) if name not in taken)
         kind = type(self.use.operation).__name__
-        self.drafts.append(Draft(unique, layer, inputs or self.inputs, self.name, kind, outputs))
+        self.drafts.append(Draft(unique, layer, inputs or self.inputs, self.name, kind, outputs, self.use.uses))
         return Edge(unique)
 
     def weight(self, value: Any) -> tf.Tensor:
@@ -119,9 +119,13 @@ class Scope:
     def within(self, name: str, use: Use) -> tuple[Edge, ...]:
         """Add what stands for another use of a layer or operation; its nodes count as this layer's."""
         edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
-        kind = type(self.use.operation).__name__
-        self.drafts.extend(dataclasses.replace(draft, owner=self.name, keras_class=kind) for draft in drafts)
+        self.drafts.extend(map(self.owned, drafts))
         return edges
+
+    def owned(self, draft: Draft) -> Draft:
+        """Return a draft of something inside this layer as one of the layer's own."""
+        kind = type(self.use.operation).__name__
+        return dataclasses.replace(draft, owner=self.name, keras_class=kind, uses=self.use.uses)
 
     def converted(self) -> tuple[tuple[Edge, ...], list[Draft]]:
         """Convert this use: by its converter, by the operations that it is written in, or along a path."""
@@ -158,8 +162,7 @@ class Scope:
         exact = all(draft.layer.exact for draft in road.drafts)
         if road.problems or not (exact or isinstance(self.use.operation, keras.Layer)):
             return None
-        kind = type(self.use.operation).__name__
-        self.drafts.extend(dataclasses.replace(each, owner=self.name, keras_class=kind) for each in road.drafts)
+        self.drafts.extend(map(self.owned, road.drafts))
         return tuple(road.outputs.values())
 
     def path(self) -> Edge | tuple[Edge, ...]:

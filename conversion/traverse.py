@@ -15,7 +15,7 @@ from deeplift_tf.conversion.symbols import symbol
 from deeplift_tf.conversion.tracing import in_floats
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
-from deeplift_tf.graph import Edge, Input
+from deeplift_tf.graph import Edge, Input, LayerUse
 
 Emit = Callable[[str, Use], Sequence[Edge]]
 Name = Callable[[Any], str]
@@ -84,6 +84,7 @@ def traverse(
     prefix: str = "",
     name_of: Name | None = None,
     nested: dict[str, Edge] | None = None,
+    around: tuple[LayerUse, ...] = (),
 ) -> list[Edge]:
     """Visit every use of every layer; return the model's outputs.
 
@@ -101,9 +102,11 @@ def traverse(
         operation -> its name here; its own where none is given.
     nested : dict of str to Edge, optional
         Gets the outputs of nested models, by their names.
+    around : tuple of LayerUse
+        The models around this one.
     """
     known = dict(zip(map(id, model.inputs), edges, strict=True))
-    visit = Visit(known, emit, dtype, prefix, name_of or own_name, {} if nested is None else nested)
+    visit = Visit(known, emit, dtype, prefix, name_of or own_name, {} if nested is None else nested, around)
     for node in ordered(model):
         visit.node(node)
     return [visit.edge(tensor) for tensor in model.outputs]
@@ -116,15 +119,22 @@ class Visit:
     ----------
     known : dict of int to Edge
         By the identity of the tensor.
-    emit, dtype, prefix, name_of, nested
+    emit, dtype, prefix, name_of, nested, around
         As for `traverse`.
     """
 
     def __init__(
-        self, known: dict[int, Edge], emit: Emit, dtype: tf.DType, prefix: str, name_of: Name, nested: dict[str, Edge]
+        self,
+        known: dict[int, Edge],
+        emit: Emit,
+        dtype: tf.DType,
+        prefix: str,
+        name_of: Name,
+        nested: dict[str, Edge],
+        around: tuple[LayerUse, ...],
     ) -> None:
         self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
-        self.nested = nested
+        self.nested, self.around = nested, around
         self.uses: Counter[int] = Counter()
 
     def edge(self, tensor: Any) -> Edge:
@@ -143,15 +153,15 @@ class Visit:
         arguments = (args, {**kwargs, **mask_arguments(operation, args, kwargs)})
         symbols = symbols_in(arguments)
         inputs = [self.edge(tensor) for tensor in symbols]
-        name = self.prefix + self.name_of(operation)
-        name += f"/{self.uses[id(operation)]}" if self.uses[id(operation)] else ""
+        here = LayerUse(self.name_of(operation), self.uses[id(operation)])
+        name, uses = f"{self.prefix}{here.name}" + (f"/{here.use}" if here.use else ""), (*self.around, here)
         self.uses[id(operation)] += 1
         inner = opened(operation)
         if inner is None:
-            outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype))
+            outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype)._replace(uses=uses))
         else:
             whole = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
-            outputs = traverse(whole, inputs, self.emit, self.dtype, f"{name}/", nested=self.nested)
+            outputs = traverse(whole, inputs, self.emit, self.dtype, f"{name}/", None, self.nested, uses)
             self.nested |= nested_names(name, inner, outputs)
         self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph import Edge, LayerUse
 
 
 class Use(NamedTuple):
@@ -28,6 +28,8 @@ class Use(NamedTuple):
     symbols : tuple of keras.KerasTensor
         Those of the inputs, in their order.
     output_dtypes : tuple of tf.DType
+    uses : tuple of LayerUse
+        Which use of the layer it is, behind those of the models around it.
     """
 
     operation: Any
@@ -38,3 +40,4 @@ class Use(NamedTuple):
     arguments: tuple[Any, Any] = ((), {})
     symbols: tuple[Any, ...] = ()
     output_dtypes: tuple[tf.DType, ...] = (tf.float32,)
+    uses: tuple[LayerUse, ...] = ()

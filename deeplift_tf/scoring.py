@@ -21,7 +21,7 @@ from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
 from deeplift_tf.target_layer import TargetValue, resolve_target
-from deeplift_tf.targets import as_target, stacked
+from deeplift_tf.targets import as_target, predicted, stacked
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -174,17 +174,30 @@ class Score:
             xla=self.xla,
         )
         shared = plan.complete and question.shares_references(batch_size)
-        plan = plan._replace(known_references=shared and self.compiled.all_differ(plan))
+        plan = plan._replace(
+            known_references=shared and self.compiled.all_differ(plan),
+            known_values=any(question.choosers) and not self.xla,  # whose batches are filled up
+        )
         totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
         known: tuple[Any, ...] = ()
-        for part in question.batches(batch_size, as_progress(progress)):
+        values: tuple[Any, ...] = ()
+
+        def outputs(x: Sequence[np.ndarray]) -> tf.Tensor:
+            nonlocal values
+            inputs = self.network.graph.inputs
+            rows = [as_tensor(array, value.dtype) for array, value in zip(x, inputs, strict=True)]
+            made, found = self.compiled.values_of(plan, rows)
+            values = (made,) if plan.known_values else ()
+            return found
+
+        for part in question.batches(batch_size, as_progress(progress), outputs):
             filled = part.filled(max(1, batch_size // question.references.count)) if self.xla else part
             arguments = filled.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
             )
             if plan.known_references:
                 known = known or (self.compiled.known(plan, part.references, arguments[1]),)
-            totals.add(part.rows, self.compiled(plan)(*arguments, *known))
+            totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
         return self._scores(plan, question.x, totals)
 
     def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
@@ -213,12 +226,13 @@ class Score:
         value = resolve_target(self.network.graph, output, pre_activation)
         shape = self._shape(value.output, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
-        chosen = tuple(None if isinstance(t, np.ndarray) else value.selector(t) for t in each)
-        selectors = chosen if any(chosen) else ()  # one trace for any number of targets that are given as weights
+        inside = tuple(value.selector(t) if t is predicted else None for t in each)
+        selectors = inside if any(inside) else ()  # one trace for any number of targets that are given as weights
+        choosers = tuple(None if isinstance(t, np.ndarray) or t is predicted else t for t in each)
         weights = stacked(each, shape)
         if value.moves:
             weights = in_value(value, weights, self._shape(value.edge, batch))
-        return Question(batch, pairs, value.edge, selectors, weights, targets is not None)
+        return Question(batch, pairs, value, selectors, choosers, weights, targets is not None)
 
     def _shape(self, edge: Edge, x: Batch) -> tuple[int, ...]:
         """Return the shape of one row of a value; where the model leaves an axis open, the first row of x tells."""
