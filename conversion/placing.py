@@ -38,14 +38,6 @@ def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
     tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
     return tuple(
-        Node(
-            draft.name,
-            draft.layer,
-            draft.inputs,
-            shapes[draft.name],
-            draft.owner,
-            draft.keras_class,
-            uses=draft.uses,
-        )
+        Node(draft.name, draft.layer, draft.inputs, shapes[draft.name], draft.owner, draft.keras_class)
         for draft in drafts
     )

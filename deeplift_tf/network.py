@@ -13,7 +13,6 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
@@ -146,7 +145,7 @@ class Network:
                 node.name,
                 node.keras_class,
                 node.layer.kind,
-                rules_of(node) if reads_rule(node) else "",
+                node.rule.name if reads_rule(node) else "",
                 tuple(node.shapes[0]),
                 node.layer.exact,
             )
@@ -180,13 +179,6 @@ class Network:
 def reads_rule(node: Node) -> bool:
     """Whether a node's scores depend on its rule: affine layers have none."""
     return node.layer.kind not in ("Linear", "Diagonal")
-
-
-def rules_of(node: Node) -> str:
-    """Return the name of a node's rule; of a layer that holds others, those of the nodes inside that read one."""
-    inside = node.layer.graph.nodes if isinstance(node.layer, Folded) else (node,)
-    names = dict.fromkeys(each.rule.name for each in inside if reads_rule(each))
-    return ", ".join(names) or node.rule.name
 
 
 def render(rows: Sequence[LayerRow]) -> str:

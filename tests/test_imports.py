@@ -16,15 +16,15 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 
 # A module may import those of its own row and of the rows above it.
 ORDER = [
-    {"errors", "extras", "tensors", "progress", "spelled", "alphabet", "letters"},
+    {"errors", "extras", "tensors", "progress", "spelled", "alphabet"},
     {"multipliers", "slopes"},
     {"rules"},
     {"layers"},
     {"graph"},
-    {"arrays", "walk", "held"},
+    {"arrays", "assignment", "walk", "held"},
     {"inner"},
     {"folded", "recurrent"},
-    {"targets", "target_layer", "references", "rewriting", "xla", "audit", "assignment"},
+    {"targets", "target_layer", "references", "rewriting", "xla", "audit"},
     {"attribution", "question"},
     {"compiled"},
     {"scoring"},
