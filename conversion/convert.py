@@ -19,7 +19,7 @@ from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.registry import Converter, converter_of
 from deeplift_tf.conversion.scope import Scope
-from deeplift_tf.conversion.tracing import as_scored
+from deeplift_tf.conversion.tracing import in_floats
 from deeplift_tf.conversion.traverse import functional, is_graph_of_layers, model_inputs, traverse
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
@@ -110,7 +110,7 @@ class Conversion:
             with reading(model.name, "a graph of operations that TensorFlow accepts"):
                 return self.graph_of_operations(model)
         if not is_graph_of_layers(model):
-            return self.graph_of_operations(graph_of_model(as_scored(model, self.dtype)))
+            return self.graph_of_operations(graph_of_model(in_floats(model, self.dtype)))
         inner = functional(model)
         inputs = model_inputs(inner, self.dtype)
         nested: dict[str, Edge] = {}

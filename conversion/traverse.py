@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
 from deeplift_tf.conversion.heads import nested_names
-from deeplift_tf.conversion.symbols import names_as_before, symbol
-from deeplift_tf.conversion.tracing import as_scored
+from deeplift_tf.conversion.symbols import symbol
+from deeplift_tf.conversion.tracing import in_floats
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input
@@ -71,36 +71,9 @@ def reads_tokens(model: Any) -> bool:
 
 
 def spec_of(tensor: Any, dtype: tf.DType) -> tf.TensorSpec:
-    """Return shape and dtype of a symbolic tensor of Keras, the axis of rows open."""
+    """Return shape and dtype of a symbolic tensor of Keras."""
     own = tf.as_dtype(tensor.dtype)
-    return tf.TensorSpec(with_open_rows(tensor), dtype if own.is_floating else own)
-
-
-def with_open_rows(tensor: Any) -> tuple[int | None, ...]:
-    """Return the shape of a symbolic tensor, the axis of rows open."""
-    return (None, *tensor.shape[1:]) if len(tensor.shape) else ()
-
-
-def fixed_rows(operation: Any, arguments: tuple[Any, Any], symbols: Sequence[Any]) -> int | None:
-    """Return the number of rows of a model of fixed rows, for code in it that runs on no other number.
-
-    Keras's own layers run on any. Operations and the layers of users may have the number written into them, as
-    `ops.reshape(x, (4, -1))` has: Keras tells what they make of symbols whose rows are open.
-    """
-    rows = symbols[0].shape[0] if symbols and len(symbols[0].shape) else None
-    builtin = type(operation).__module__.startswith("keras.src.layers.") and not isinstance(
-        operation, keras.layers.Lambda
-    )
-    if rows is None or builtin:
-        return None
-    opened_symbols = {id(each): symbol(with_open_rows(each), each.dtype) for each in symbols}
-    args, kwargs = keras.tree.map_structure(lambda leaf: opened_symbols.get(id(leaf), leaf), arguments)
-    with names_as_before():
-        try:
-            made = keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
-        except Exception:  # code that was written for one number of rows may raise anything
-            return int(rows)
-    return None if all(len(each.shape) and each.shape[0] is None for each in made) else int(rows)
+    return tf.TensorSpec(tensor.shape, dtype if own.is_floating else own)
 
 
 def traverse(
@@ -219,7 +192,7 @@ def use_of(
     node: Any, arguments: tuple[Any, Any], symbols: Sequence[Any], inputs: Sequence[Edge], dtype: tf.DType
 ) -> Use:
     """Return one use of a layer, with a way to call it as the model does."""
-    operation, (args, kwargs) = as_scored(node.operation, dtype), arguments
+    operation, (args, kwargs) = in_floats(node.operation, dtype), arguments
     if isinstance(operation, keras.Layer) and operation._call_has_training_arg:
         kwargs = {**kwargs, "training": False}
     return Use(
@@ -227,9 +200,8 @@ def use_of(
         tuple(inputs),
         tuple(spec_of(tensor, dtype) for tensor in symbols),
         caller((args, kwargs), symbols, dtype),
-        tuple(map(with_open_rows, node.output_tensors)),
+        tuple(tuple(tensor.shape) for tensor in node.output_tensors),
         (args, kwargs),
         tuple(symbols),
         tuple(spec_of(tensor, dtype).dtype for tensor in node.output_tensors),
-        fixed_rows(operation, (args, kwargs), symbols),
     )

@@ -28,8 +28,6 @@ class Use(NamedTuple):
     symbols : tuple of keras.KerasTensor
         Those of the inputs, in their order.
     output_dtypes : tuple of tf.DType
-    fixed_rows : int or None
-        The number of rows that its code is written for, where it runs on no other.
     """
 
     operation: Any
@@ -40,4 +38,3 @@ class Use(NamedTuple):
     arguments: tuple[Any, Any] = ((), {})
     symbols: tuple[Any, ...] = ()
     output_dtypes: tuple[tf.DType, ...] = (tf.float32,)
-    fixed_rows: int | None = None

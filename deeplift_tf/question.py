@@ -106,6 +106,10 @@ class Question(NamedTuple):
         """Whether all batches of a size have the same references, all of them in each."""
         return self.references.shared and self.references.count <= size
 
+    def largest_batch(self, size: int) -> int:
+        """Return how many (example, reference) pairs a batch of a size holds at most."""
+        return min(size, len(self.x) * self.references.count)
+
     def batches(self, size: int, progress: Progress) -> Iterator[Part]:
         """Cut the question into batches, all references of an example together where they fit.
 

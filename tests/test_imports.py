@@ -22,7 +22,7 @@ ORDER = [
     {"layers"},
     {"graph"},
     {"arrays", "assignment", "walk", "held"},
-    {"inner"},
+    {"inner", "capacity"},
     {"folded", "recurrent"},
     {"targets", "target_layer", "references", "rewriting", "xla", "audit"},
     {"attribution", "question"},

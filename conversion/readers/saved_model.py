@@ -14,6 +14,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
 from deeplift_tf.conversion.readers.limits import MAX_GRAPH_BYTES
+from deeplift_tf.conversion.readers.saved_functions import described, function_model, traces_of
 from deeplift_tf.conversion.readers.saved_model_safety import FILES, check_operations
 from deeplift_tf.conversion.readers.saved_variables import SavedVariables, keys_of
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
@@ -38,7 +39,7 @@ def read_saved_model(path: Path, safe_mode: bool, signature: str | None) -> Grap
     safe_mode : bool
         Whether operations that do more than compute are refused.
     signature : str or None
-        None: serving_default, else the only one there is, else serve.
+        None: serving_default, else the only one there is, else serve. Also the name of a function of a tf.Module.
 
     Raises
     ------
@@ -49,7 +50,13 @@ def read_saved_model(path: Path, safe_mode: bool, signature: str | None) -> Grap
     if safe_mode:
         check_operations([meta.graph_def], path)
     with reading(path, "a signature whose inputs and outputs are tensors"):
-        name, wanted = chosen_signature(meta, signature, path)
+        traces = traces_of(meta)
+        if signature in traces and signature not in meta.signature_def:
+            model = function_model(str(signature), traces[str(signature)], meta, path)
+            if safe_mode:
+                check_operations([model.graph], path, apart_from=FILES)
+            return model
+        name, wanted = chosen_signature(meta, signature, path, described(traces))
         inputs, outputs = _ordered_inputs(meta, wanted, path), _outputs(wanted, path)
         graph = needed(meta.graph_def, outputs.values())
         if safe_mode:
@@ -80,8 +87,17 @@ def meta_graph(path: Path) -> Any:
     return tagged[0]
 
 
-def chosen_signature(meta: Any, asked: str | None, path: object) -> tuple[str, Any]:
+def chosen_signature(meta: Any, asked: str | None, path: object, functions: str = "") -> tuple[str, Any]:
     """Return the name of a signature, and the signature.
+
+    Parameters
+    ----------
+    meta : MetaGraphDef
+    asked : str or None
+    path : object
+        For messages.
+    functions : str
+        What can be asked for too, in words.
 
     Raises
     ------
@@ -93,6 +109,9 @@ def chosen_signature(meta: Any, asked: str | None, path: object) -> tuple[str, A
     for name in names:
         if name in found:
             return name, found[name]
+    offered = f"; functions that signature= takes too (--signature): {functions}" if functions else ""
+    if not found and functions:
+        raise ModelFileError(f"{path}: expected a signature; found none{offered}")
     if not found:
         raise ModelFileError(
             f"{path}: expected a signature, which says what the inputs and outputs are; found none. Export the model "
@@ -100,7 +119,7 @@ def chosen_signature(meta: Any, asked: str | None, path: object) -> tuple[str, A
         )
     listed = ", ".join(map(repr, sorted(found)))
     wanted = f"the signature {asked!r}" if asked is not None else "one signature, or one to be named with signature="
-    raise ModelFileError(f"{path}: expected {wanted}; found {listed}")
+    raise ModelFileError(f"{path}: expected {wanted}; found {listed}{offered}")
 
 
 def _ordered_inputs(meta: Any, signature: Any, path: object) -> dict[str, tf.TensorSpec]:
