@@ -15,6 +15,7 @@ from deeplift_tf.audit import layer_errors
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.explain import quoted
 from deeplift_tf.conversion.readers.graph_model import GraphModel
+from deeplift_tf.conversion.readers.quantized import states_of
 from deeplift_tf.conversion.traverse import is_graph_of_layers
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Edge
@@ -119,7 +120,7 @@ def sample(
         When no size of an open axis suits the model.
     """
     size = fitting_size(model, network) if length is None else length
-    x = random_inputs(network, shapes(network, rows, size), rng)
+    x = random_inputs(network, shapes(network, fixed_rows(model) or rows, size), rng)
     outputs = model_outputs(model, x)
     if isinstance(outputs, Exception):
         raise DeepLiftError(f"the model does not run on random input of the length {size}: {quoted(outputs)}")
@@ -129,6 +130,20 @@ def sample(
 def shapes(network: Network, rows: int, size: int) -> list[tuple[int, ...]]:
     """Return the shape of each input, with a size for the axes that the model leaves open."""
     return [(rows, *(size if n is None else n for n in value.shape[1:])) for value in network.graph.inputs]
+
+
+def fixed_rows(model: Any) -> int | None:
+    """Return the number of rows that a model takes, where it takes no other."""
+    if isinstance(model, GraphModel) or not is_graph_of_layers(model):
+        return None
+    shape = model.inputs[0].shape
+    return shape[0] if len(shape) else None
+
+
+def zero_states(model: Any) -> list[tuple[Any, Any]]:
+    """Return the states of stateful RNNs, each with zeros, from which the network starts."""
+    layers = model._flatten_layers() if isinstance(model, keras.Layer) else ()
+    return [(state, keras.ops.zeros_like(state)) for layer in layers for state in states_of(layer)]
 
 
 def fitting_size(model: Any, network: Network) -> int:
@@ -144,9 +159,9 @@ def fitting_size(model: Any, network: Network) -> int:
         return OPEN_SIZES[0]
     too_short, problem = 0, None
     for size in OPEN_SIZES:
-        if too_short and sum(map(prod, shapes(network, 1, size))) > MAX_ELEMENTS:
+        if too_short and sum(map(prod, shapes(network, fixed_rows(model) or 1, size))) > MAX_ELEMENTS:
             break
-        found = model_outputs(model, random_inputs(network, shapes(network, 1, size), rng))
+        found = model_outputs(model, random_inputs(network, shapes(network, fixed_rows(model) or 1, size), rng))
         if not isinstance(found, Exception):
             return size if not too_short else least(model, network, too_short, size)
         too_short, problem = size, found
@@ -161,16 +176,17 @@ def least(model: Any, network: Network, low: int, high: int) -> int:
     rng = np.random.default_rng(0)
     while high - low > 1:
         middle = (low + high) // 2
-        found = model_outputs(model, random_inputs(network, shapes(network, 1, middle), rng))
+        found = model_outputs(model, random_inputs(network, shapes(network, fixed_rows(model) or 1, middle), rng))
         low, high = (middle, high) if isinstance(found, Exception) else (low, middle)
     return high
 
 
 def model_outputs(model: Any, x: Sequence[np.ndarray]) -> list[np.ndarray] | Exception:
-    """Return the model's own outputs, or why it has none for inputs of these sizes."""
+    """Return the model's own outputs, or why it has none for inputs of these sizes; none of its variables change."""
     parts = [tf.constant(array) for array in x]
     try:
-        outputs = keras.tree.flatten(model(parts if len(parts) > 1 else parts[0], training=False))
+        with keras.StatelessScope(state_mapping=zero_states(model)):
+            outputs = keras.tree.flatten(model(parts if len(parts) > 1 else parts[0], training=False))
     except (ValueError, tf.errors.OpError) as error:
         return error
     arrays = [np.asarray(y) for y in outputs]
@@ -209,7 +225,8 @@ def first_different(model: Any, network: Network, x: Sequence[np.ndarray]) -> st
         return None
     layers = [layer for layer in model.layers if layer.name in network.layers]
     inner = keras.Model(model.inputs, [layer.output for layer in layers])
-    expected = keras.tree.flatten(inner([tf.constant(array) for array in x], training=False))
+    with keras.StatelessScope(state_mapping=zero_states(model)):
+        expected = keras.tree.flatten(inner([tf.constant(array) for array in x], training=False))
     edges = [value.edge for value in network.graph.inputs]
     values = walk.forward(network.graph.nodes, dict(zip(edges, tensors(network, x), strict=True)))
     for layer, y in zip(layers, expected, strict=True):

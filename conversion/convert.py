@@ -19,7 +19,7 @@ from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.registry import Converter, converter_of
 from deeplift_tf.conversion.scope import Scope
-from deeplift_tf.conversion.tracing import in_floats
+from deeplift_tf.conversion.tracing import as_scored
 from deeplift_tf.conversion.traverse import functional, is_graph_of_layers, model_inputs, traverse
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
@@ -42,6 +42,8 @@ def convert(
 ) -> Network:
     """Build beside a Keras model a network of DeepLIFT layers. The model itself stays as it is.
 
+    Weights are copied: a model that is trained further has to be converted again.
+
     Parameters
     ----------
     model : path, pair of paths, keras.Model or tf_keras.Model
@@ -49,7 +51,8 @@ def convert(
         or a live model of tf_keras.
     rule : str or mapping
         "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", or {layer name or
-        Keras class name: rule, "default": rule}.
+        Keras class name: rule, "default": rule}. A name means all uses of a layer, "name/1" the second; "inner/name"
+        is a layer of a nested model, "inner" all of them.
     custom_objects : mapping, optional
         Classes and functions of yours that the file names.
     safe_mode : bool
@@ -110,7 +113,7 @@ class Conversion:
             with reading(model.name, "a graph of operations that TensorFlow accepts"):
                 return self.graph_of_operations(model)
         if not is_graph_of_layers(model):
-            return self.graph_of_operations(graph_of_model(in_floats(model, self.dtype)))
+            return self.graph_of_operations(graph_of_model(as_scored(model, self.dtype)))
         inner = functional(model)
         inputs = model_inputs(inner, self.dtype)
         nested: dict[str, Edge] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph import Edge, LayerUse
 from deeplift_tf.layers.base import Layer
 
 
@@ -18,3 +18,4 @@ class Draft:
     owner: str
     keras_class: str
     outputs: int = 1
+    uses: tuple[LayerUse, ...] = ()

@@ -38,6 +38,14 @@ def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
     tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
     return tuple(
-        Node(draft.name, draft.layer, draft.inputs, shapes[draft.name], draft.owner, draft.keras_class)
+        Node(
+            draft.name,
+            draft.layer,
+            draft.inputs,
+            shapes[draft.name],
+            draft.owner,
+            draft.keras_class,
+            uses=draft.uses,
+        )
         for draft in drafts
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,12 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.capacity import check_row, row_elements
 from deeplift_tf.conversion.activations import layer_of
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_function
 from deeplift_tf.conversion.graphs.road import MIXES, layers_within
-from deeplift_tf.conversion.tracing import traced
+from deeplift_tf.conversion.tracing import Traced, assigning, traced
 from deeplift_tf.conversion.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
@@ -76,7 +76,7 @@ class Scope:
         stem = f"{self.name}/{name or type(layer).__name__.lower()}"
         unique = next(name for name in (stem, *(f"{stem}_{i}" for i in range(2, len(taken) + 3))) if name not in taken)
         kind = type(self.use.operation).__name__
-        self.drafts.append(Draft(unique, layer, inputs or self.inputs, self.name, kind, outputs))
+        self.drafts.append(Draft(unique, layer, inputs or self.inputs, self.name, kind, outputs, self.use.uses))
         return Edge(unique)
 
     def weight(self, value: Any) -> tf.Tensor:
@@ -120,23 +120,37 @@ class Scope:
     def within(self, name: str, use: Use) -> tuple[Edge, ...]:
         """Add what stands for another use of a layer or operation; its nodes count as this layer's."""
         edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
-        kind = type(self.use.operation).__name__
-        self.drafts.extend(dataclasses.replace(draft, owner=self.name, keras_class=kind) for draft in drafts)
+        self.drafts.extend(map(self.owned, drafts))
         return edges
+
+    def owned(self, draft: Draft) -> Draft:
+        """Return a draft of something inside this layer as one of the layer's own."""
+        kind = type(self.use.operation).__name__
+        return dataclasses.replace(draft, owner=self.name, keras_class=kind, uses=self.use.uses)
 
     def converted(self) -> tuple[tuple[Edge, ...], list[Draft]]:
         """Convert this use: by its converter, by the operations that it is written in, or along a path."""
-        for shape in self.use.output_shapes:
-            check_row(self.name, row_elements(shape), UnsupportedLayerError)
         floats = any(dtype.is_floating for dtype in self.use.output_dtypes)
         converter = self.converter_of(self.use.operation)
+        if self.use.fixed_rows is not None:
+            converter = None
         if not floats:
             return self.finish(self.side())
         if converter is not None:
             return self.finish(converter(self.use.operation, self))
         if not any(spec.dtype.is_floating for spec in self.use.specs):
             return self.finish(self.side())
+        if self.use.fixed_rows is not None:
+            return self.finish(self.path())
+        if isinstance(self.use.operation, keras.Layer) and assigning(self.traced[0].function):
+            return self.finish(self.walked() or self.path())
         return self.finish(unfolded(self) or self.walked() or self.path())
+
+    @functools.cached_property
+    def traced(self) -> tuple[Traced, int | None]:
+        """The whole Keras layer as a traced function, and how many values it returns."""
+        use = self.use
+        return traced(use.operation, with_masks_attached(use), use.specs, self.dtype, use.fixed_rows)
 
     def walked(self) -> tuple[Edge, ...] | None:
         """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed.
@@ -148,7 +162,7 @@ class Scope:
         UnsupportedLayerError
             Where rows look at one another, or variables change, which no path can follow either.
         """
-        function, _ = traced(self.use.operation, with_masks_attached(self.use), self.use.specs, self.dtype)
+        function, _ = self.traced
         inputs = [f"input_{index}" for index in range(len(self.use.specs))]
         outputs = [f"output_{index}" for index in range(len(self.use.output_shapes))]
         model = graph_of_function(self.name, function.function, inputs, outputs)
@@ -161,13 +175,23 @@ class Scope:
         exact = all(draft.layer.exact for draft in road.drafts)
         if road.problems or not (exact or isinstance(self.use.operation, keras.Layer)):
             return None
-        kind = type(self.use.operation).__name__
-        self.drafts.extend(dataclasses.replace(each, owner=self.name, keras_class=kind) for each in road.drafts)
+        self.drafts.extend(map(self.owned, road.drafts))
         return tuple(road.outputs.values())
 
     def path(self) -> Edge | tuple[Edge, ...]:
-        """Add the whole Keras layer as one approximate layer of the Path kind."""
-        function, outputs = traced(self.use.operation, with_masks_attached(self.use), self.use.specs, self.dtype)
+        """Add the whole Keras layer as one approximate layer of the Path kind.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where it changes variables: scores would depend on the calls before.
+        """
+        function, outputs = self.traced
+        if names := assigning(function.function):
+            raise UnsupportedLayerError(
+                f"changes variables while it runs, by {', '.join(map(repr, names[:3]))}: expected a layer whose calls "
+                "do not depend on the calls before. Let it change them under `if training:` alone"
+            )
         edge = self.add(Path(function), outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
 
@@ -184,7 +208,7 @@ class Scope:
         """Return the layer as a function of tensors, and how many it returns; operations hold no weights to trace."""
         operation, call, dtype = self.use.operation, self.use.call, self.dtype
         if isinstance(operation, keras.Layer):
-            return traced(operation, call, self.use.specs, dtype)
+            return traced(operation, call, self.use.specs, dtype, self.use.fixed_rows)
 
         def run(*tensors: tf.Tensor) -> Any:
             flat = [tf.convert_to_tensor(y) for y in keras.tree.flatten(call(operation.call, *tensors))]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.conversion.graphs.flattening import CHANGING
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, is_policy
-from deeplift_tf.conversion.readers.quantized import dequantize, holds_quantized
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.conversion.readers.quantized import dequantize, holds_quantized, states_of
+from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,19 +27,49 @@ class Traced:
     variables : tuple of tf.Variable
     owner : keras.Layer
         Holds tables of words, which are no variables.
+    rows : int or None
+        The number of rows that the function takes, where it takes no other.
     """
 
     function: Any
     variables: tuple[Any, ...]
     owner: Any = None
+    rows: int | None = None
 
     def __call__(self, *inputs: tf.Tensor) -> Any:
         """Return what the function gives for tensors of shape (rows, ...)."""
-        return self.function(*inputs)
+        return self.function(*inputs) if self.rows is None else self.in_parts(self.rows, *inputs)
+
+    def in_parts(self, size: int, *inputs: tf.Tensor) -> Any:
+        """Return what the function gives for parts of so many rows, the last one filled up with its last row."""
+        rows = tf.shape(inputs[0])[0]
+        parts = (rows + size - 1) // size
+        index = tf.minimum(tf.range(parts * size), rows - 1)
+
+        def split(x: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(tf.gather(x, index), tf.concat([[parts, size], tf.shape(x)[1:]], 0))
+
+        def whole(y: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(y, tf.concat([[parts * size], tf.shape(y)[2:]], 0))[:rows]
+
+        made = tf.map_fn(
+            lambda part: self.function(*part),
+            tuple(split(tf.ensure_shape(x, [None, *x.shape[1:]])) for x in inputs),
+            fn_output_signature=tf.nest.map_structure(
+                lambda y: tf.TensorSpec(y.shape, y.dtype), self.function.structured_outputs
+            ),
+        )
+        outputs = tf.nest.map_structure(whole, made)
+        expected = self.function.structured_outputs
+        return tf.nest.map_structure(lambda y, spec: tf.ensure_shape(y, [None, *spec.shape[1:]]), outputs, expected)
 
 
 def traced(
-    operation: Any, call: Callable[..., Any], specs: Sequence[tf.TensorSpec], dtype: tf.DType
+    operation: Any,
+    call: Callable[..., Any],
+    specs: Sequence[tf.TensorSpec],
+    dtype: tf.DType,
+    fixed_rows: int | None = None,
 ) -> tuple[Traced, int | None]:
     """Trace one use of a Keras layer or operation.
 
@@ -50,6 +83,8 @@ def traced(
         (operation, *tensors) -> outputs, with the further arguments of this use.
     specs : sequence of tf.TensorSpec
     dtype : tf.DType
+    fixed_rows : int, optional
+        The number of rows that its code is written for, where it runs on no other.
 
     Returns
     -------
@@ -62,6 +97,8 @@ def traced(
     UnsupportedLayerError
         When it cannot be traced.
     """
+    if fixed_rows is not None:
+        specs = [tf.TensorSpec([fixed_rows, *spec.shape[1:]], spec.dtype) for spec in specs]
     copied = copy_in(operation, dtype)
     candidates = [(copied, dtype)] if copied is not operation or not isinstance(operation, keras.Layer) else []
     for layer, own in [*candidates, (operation, _dtype_of(operation, dtype))]:
@@ -74,7 +111,15 @@ def traced(
         kind = type(operation).__name__
         raise UnsupportedLayerError(f"layer {operation.name!r} ({kind}) cannot be traced: {error}") from error
     outputs = function.structured_outputs
-    return Traced(function, tuple(function.variables), layer), len(outputs) if isinstance(outputs, tuple) else None
+    made = Traced(function, tuple(function.variables), layer, fixed_rows)
+    return made, len(outputs) if isinstance(outputs, tuple) else None
+
+
+def assigning(function: Any) -> list[str]:
+    """Return the names of the operations by which a traced function changes variables."""
+    definition = function.graph.as_graph_def()
+    bodies = [definition.node, *(body.node_def for body in definition.library.function)]
+    return [node.name for nodes in bodies for node in nodes if node.op.startswith(CHANGING)]
 
 
 def concrete(
@@ -101,7 +146,7 @@ def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
         copied = type(operation).from_config({**_with_dtype(operation.get_config(), dtype.name), **own, **changes})
         copied.build_from_config(operation.get_build_config() or {})
         _enable_lora(operation, copied)
-        if not holds_quantized(operation):
+        if not holds_quantized(operation) and not is_stateful(operation):
             copied.set_weights(operation.get_weights())
             return copied
     except Exception:  # a layer without a config that makes it again: trace the one that there is
@@ -110,15 +155,16 @@ def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
     return copied
 
 
-def in_floats(operation: Any, dtype: tf.DType) -> Any:
-    """Return a layer, or a copy of a quantised one that computes with the floats that its integers stand for.
+def as_scored(operation: Any, dtype: tf.DType) -> Any:
+    """Return a layer, or a copy of it: of a quantised one in floats, of a stateful RNN one that starts from zeros.
 
     Raises
     ------
     UnsupportedLayerError
         When a quantised layer cannot be copied: integers must not be read as weights.
     """
-    if not holds_quantized(operation):
+    warn_of_states(operation)
+    if not holds_quantized(operation) and not is_stateful(operation):
         return operation
     copied = copy_in(operation, dtype)
     if holds_quantized(copied):
@@ -127,6 +173,25 @@ def in_floats(operation: Any, dtype: tf.DType) -> Any:
             "get_build_config that make it again. Convert the model as it was before model.quantize()"
         )
     return copied
+
+
+def is_stateful(operation: Any) -> bool:
+    """Whether a layer, or a layer that it holds, is an RNN that keeps its states from one call to the next."""
+    return isinstance(operation, keras.Layer) and any(
+        isinstance(layer, keras.layers.RNN) and layer.stateful for layer in operation._flatten_layers()
+    )
+
+
+def warn_of_states(operation: Any) -> None:
+    """Warn where a stateful RNN holds states that scores do not start from."""
+    for layer in operation._flatten_layers() if is_stateful(operation) else ():
+        if any(np.any(np.asarray(state)) for state in states_of(layer)):
+            warnings.warn(
+                f"layer {layer.name!r} ({type(layer).__name__}) holds states of earlier calls; predictions and scores "
+                "start from zero states, as the model does after reset_states()",
+                DeepLiftWarning,
+                stacklevel=2,
+            )
 
 
 def _enable_lora(source: Any, target: Any) -> None:
@@ -140,7 +205,7 @@ def _enable_lora(source: Any, target: Any) -> None:
 def _with_dtype(config: Any, name: str) -> Any:
     """Return a config whose layers inside compute in a dtype of floats, whatever their policies say.
 
-    Initializers that only a file's reader knows become zeros.
+    Initializers that only a file's reader knows become zeros, and no RNN keeps its states.
     """
     if isinstance(config, list | tuple):
         return type(config)([_with_dtype(each, name) for each in config])
@@ -151,8 +216,9 @@ def _with_dtype(config: Any, name: str) -> Any:
         return name if "float" in source or config["class_name"] == "DTypePolicyMap" else config
     if config.get("class_name") == STORED_WEIGHT:
         return "zeros"
-    further = {"quantization_config"} if config.get("quantization_config") else set()
-    return {key: None if key in further else _with_dtype(each, name) for key, each in config.items()}
+    further: dict[str, Any] = {"quantization_config": None} if config.get("quantization_config") else {}
+    further |= {"stateful": False} if config.get("stateful") is True and "return_sequences" in config else {}
+    return {key: _with_dtype(each, name) for key, each in config.items()} | further
 
 
 def _cast(tensor: Any, dtype: tf.DType) -> Any:

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
 from deeplift_tf.conversion.heads import nested_names
-from deeplift_tf.conversion.symbols import symbol
-from deeplift_tf.conversion.tracing import in_floats
+from deeplift_tf.conversion.symbols import names_as_before, symbol
+from deeplift_tf.conversion.tracing import as_scored
 from deeplift_tf.conversion.use import Use
 from deeplift_tf.errors import UnsupportedLayerError
-from deeplift_tf.graph import Edge, Input
+from deeplift_tf.graph import Edge, Input, LayerUse
 
 Emit = Callable[[str, Use], Sequence[Edge]]
 Name = Callable[[Any], str]
@@ -71,9 +71,36 @@ def reads_tokens(model: Any) -> bool:
 
 
 def spec_of(tensor: Any, dtype: tf.DType) -> tf.TensorSpec:
-    """Return shape and dtype of a symbolic tensor of Keras."""
+    """Return shape and dtype of a symbolic tensor of Keras, the axis of rows open."""
     own = tf.as_dtype(tensor.dtype)
-    return tf.TensorSpec(tensor.shape, dtype if own.is_floating else own)
+    return tf.TensorSpec(with_open_rows(tensor), dtype if own.is_floating else own)
+
+
+def with_open_rows(tensor: Any) -> tuple[int | None, ...]:
+    """Return the shape of a symbolic tensor, the axis of rows open."""
+    return (None, *tensor.shape[1:]) if len(tensor.shape) else ()
+
+
+def fixed_rows(operation: Any, arguments: tuple[Any, Any], symbols: Sequence[Any]) -> int | None:
+    """Return the number of rows of a model of fixed rows, for code in it that runs on no other number.
+
+    Keras's own layers run on any. Operations and the layers of users may have the number written into them, as
+    `ops.reshape(x, (4, -1))` has: Keras tells what they make of symbols whose rows are open.
+    """
+    rows = symbols[0].shape[0] if symbols and len(symbols[0].shape) else None
+    builtin = type(operation).__module__.startswith("keras.src.layers.") and not isinstance(
+        operation, keras.layers.Lambda
+    )
+    if rows is None or builtin:
+        return None
+    opened_symbols = {id(each): symbol(with_open_rows(each), each.dtype) for each in symbols}
+    args, kwargs = keras.tree.map_structure(lambda leaf: opened_symbols.get(id(leaf), leaf), arguments)
+    with names_as_before():
+        try:
+            made = keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
+        except Exception:  # code that was written for one number of rows may raise anything
+            return int(rows)
+    return None if all(len(each.shape) and each.shape[0] is None for each in made) else int(rows)
 
 
 def traverse(
@@ -84,6 +111,7 @@ def traverse(
     prefix: str = "",
     name_of: Name | None = None,
     nested: dict[str, Edge] | None = None,
+    around: tuple[LayerUse, ...] = (),
 ) -> list[Edge]:
     """Visit every use of every layer; return the model's outputs.
 
@@ -101,9 +129,11 @@ def traverse(
         operation -> its name here; its own where none is given.
     nested : dict of str to Edge, optional
         Gets the outputs of nested models, by their names.
+    around : tuple of LayerUse
+        The models around this one.
     """
     known = dict(zip(map(id, model.inputs), edges, strict=True))
-    visit = Visit(known, emit, dtype, prefix, name_of or own_name, {} if nested is None else nested)
+    visit = Visit(known, emit, dtype, prefix, name_of or own_name, {} if nested is None else nested, around)
     for node in ordered(model):
         visit.node(node)
     return [visit.edge(tensor) for tensor in model.outputs]
@@ -116,15 +146,22 @@ class Visit:
     ----------
     known : dict of int to Edge
         By the identity of the tensor.
-    emit, dtype, prefix, name_of, nested
+    emit, dtype, prefix, name_of, nested, around
         As for `traverse`.
     """
 
     def __init__(
-        self, known: dict[int, Edge], emit: Emit, dtype: tf.DType, prefix: str, name_of: Name, nested: dict[str, Edge]
+        self,
+        known: dict[int, Edge],
+        emit: Emit,
+        dtype: tf.DType,
+        prefix: str,
+        name_of: Name,
+        nested: dict[str, Edge],
+        around: tuple[LayerUse, ...],
     ) -> None:
         self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
-        self.nested = nested
+        self.nested, self.around = nested, around
         self.uses: Counter[int] = Counter()
 
     def edge(self, tensor: Any) -> Edge:
@@ -143,15 +180,15 @@ class Visit:
         arguments = (args, {**kwargs, **mask_arguments(operation, args, kwargs)})
         symbols = symbols_in(arguments)
         inputs = [self.edge(tensor) for tensor in symbols]
-        name = self.prefix + self.name_of(operation)
-        name += f"/{self.uses[id(operation)]}" if self.uses[id(operation)] else ""
+        here = LayerUse(self.name_of(operation), self.uses[id(operation)])
+        name, uses = f"{self.prefix}{here.name}" + (f"/{here.use}" if here.use else ""), (*self.around, here)
         self.uses[id(operation)] += 1
         inner = opened(operation)
         if inner is None:
-            outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype))
+            outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype)._replace(uses=uses))
         else:
             whole = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
-            outputs = traverse(whole, inputs, self.emit, self.dtype, f"{name}/", nested=self.nested)
+            outputs = traverse(whole, inputs, self.emit, self.dtype, f"{name}/", None, self.nested, uses)
             self.nested |= nested_names(name, inner, outputs)
         self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
 
@@ -192,7 +229,7 @@ def use_of(
     node: Any, arguments: tuple[Any, Any], symbols: Sequence[Any], inputs: Sequence[Edge], dtype: tf.DType
 ) -> Use:
     """Return one use of a layer, with a way to call it as the model does."""
-    operation, (args, kwargs) = in_floats(node.operation, dtype), arguments
+    operation, (args, kwargs) = as_scored(node.operation, dtype), arguments
     if isinstance(operation, keras.Layer) and operation._call_has_training_arg:
         kwargs = {**kwargs, "training": False}
     return Use(
@@ -200,8 +237,9 @@ def use_of(
         tuple(inputs),
         tuple(spec_of(tensor, dtype) for tensor in symbols),
         caller((args, kwargs), symbols, dtype),
-        tuple(tuple(tensor.shape) for tensor in node.output_tensors),
+        tuple(map(with_open_rows, node.output_tensors)),
         (args, kwargs),
         tuple(symbols),
         tuple(spec_of(tensor, dtype).dtype for tensor in node.output_tensors),
+        fixed_rows=fixed_rows(operation, (args, kwargs), symbols),
     )

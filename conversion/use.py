@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph import Edge, LayerUse
 
 
 class Use(NamedTuple):
@@ -28,6 +28,10 @@ class Use(NamedTuple):
     symbols : tuple of keras.KerasTensor
         Those of the inputs, in their order.
     output_dtypes : tuple of tf.DType
+    uses : tuple of LayerUse
+        Which use of the layer it is, behind those of the models around it.
+    fixed_rows : int or None
+        The number of rows that its code is written for, where it runs on no other.
     """
 
     operation: Any
@@ -38,3 +42,5 @@ class Use(NamedTuple):
     arguments: tuple[Any, Any] = ((), {})
     symbols: tuple[Any, ...] = ()
     output_dtypes: tuple[tf.DType, ...] = (tf.float32,)
+    uses: tuple[LayerUse, ...] = ()
+    fixed_rows: int | None = None

@@ -11,7 +11,9 @@ from deeplift_tf import walk
 from deeplift_tf.errors import TargetError
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import held_at_x
+from deeplift_tf.letters import from_the_end
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
+from deeplift_tf.rewriting.ties import settle_ties
 from deeplift_tf.targets import Selector, selected
 from deeplift_tf.tensors import shape_of
 from deeplift_tf.xla import with_kernels
@@ -34,11 +36,15 @@ class Plan(NamedTuple):
         Whether weights lose their mean over the last axis of the output.
     hypothetical : bool
         Whether hypothetical contributions are returned too.
+    letters_axis : int
+        The axis of the scored values that holds the letters; for hypothetical contributions.
     complete : bool
         Whether the reference is run up to the target, and the sum of the contributions compared to the difference.
         Rules without a reference do not promise that they agree, and need no such pass.
     known_references : bool
         Whether the compiled function takes what `compile_references` makes of the references, too.
+    known_values : bool
+        Whether it takes what the network makes of x, too, where that has been run to choose the weights.
     xla : bool
         Whether the arithmetic of activations is compiled by XLA.
     """
@@ -50,12 +56,20 @@ class Plan(NamedTuple):
     several_targets: bool = False
     mean_normalised: bool = False
     hypothetical: bool = False
+    letters_axis: int = -1
     complete: bool = True
     known_references: bool = False
+    known_values: bool = False
     xla: bool = False
 
 
-def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType, known: Sequence[tf.Tensor] = ()) -> Any:
+def compile_plan(
+    graph: Graph,
+    plan: Plan,
+    dtype: tf.DType,
+    known: Sequence[tf.Tensor] = (),
+    values: Sequence[tf.Tensor] = (),
+) -> Any:
     """Return the function (x, references, weights) -> results as a `tf.function` with one signature.
 
     Parameters
@@ -65,13 +79,16 @@ def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType, known: Sequence[tf.T
     dtype : tf.DType
     known : sequence of tf.Tensor
         What `compile_references` makes, for shapes and dtypes, with `known_references`.
+    values : sequence of tf.Tensor
+        What `compile_values` makes, for shapes and dtypes, with `known_values`.
 
     Returns
     -------
     tf.function
         Its arguments: tuples of x, shape (N, ...), and of references, shape (1 or N, R, ...) or, for a single one,
         (1 or N, ...), one for each input; weights, shape (K, 1 or N, ...) or (1 or N, ...); and with
-        `known_references` the tuple that `compile_references` makes of the references. Its results: a dict of
+        `known_references` the tuple that `compile_references` makes of the references, with `known_values` that of
+        `compile_values` of x. Its results: a dict of
         `contributions`, `multipliers` and `hypothetical` for each scored value, shape (K, N, ...), each the sum over
         references, and `outputs`, shape (K, N); with `complete` also `reference_outputs` (the sum over references) and
         `delta` (the worst of them).
@@ -83,16 +100,15 @@ def compile_plan(graph: Graph, plan: Plan, dtype: tf.DType, known: Sequence[tf.T
     signature = (x, reference_signature(graph, plan), weights)
     graph = with_kernels(graph) if plan.xla else graph
 
-    def attribute(x: Any, references: Any, weights: Any) -> dict[str, Any]:
-        return Attribution(graph, plan).run(x, references, weights)
+    further = [each for each, taken in ((known, plan.known_references), (values, plan.known_values)) if taken]
 
-    def attribute_to_known(x: Any, references: Any, weights: Any, known: Any) -> dict[str, Any]:
-        return Attribution(graph, plan, known=known).run(x, references, weights)
+    def attribute(x: Any, references: Any, weights: Any, *further: Any) -> dict[str, Any]:
+        left = list(further)
+        known = left.pop(0) if plan.known_references else ()
+        return Attribution(graph, plan, known=known, values=left.pop() if left else ()).run(x, references, weights)
 
-    if not plan.known_references:
-        return tf.function(attribute, input_signature=signature, autograph=False)
-    values = tuple(tf.TensorSpec(y.shape, y.dtype) for y in known)
-    return tf.function(attribute_to_known, input_signature=(*signature, values), autograph=False)
+    specs = (tuple(tf.TensorSpec(y.shape, y.dtype) for y in each) for each in further)
+    return tf.function(attribute, input_signature=(*signature, *specs), autograph=False)
 
 
 def reference_signature(graph: Graph, plan: Plan) -> tuple[tf.TensorSpec, ...]:
@@ -118,6 +134,11 @@ def compile_references(graph: Graph, plan: Plan) -> Any:
     return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
 
 
+def compile_values(graph: Graph, plan: Plan) -> Any:
+    """Return the function x -> the values that the network makes of it."""
+    return compile_references(graph, plan._replace(several_references=False))
+
+
 class Attribution:
     """One scoring of a batch, as it is traced.
 
@@ -127,11 +148,15 @@ class Attribution:
     plan : Plan
     known : sequence of tf.Tensor
         What `compile_references` makes, where the references are not to be run here.
+    values : sequence of tf.Tensor
+        What `compile_values` makes, where x is not to be run here.
     """
 
-    def __init__(self, graph: Graph, plan: Plan, *, known: Sequence[tf.Tensor] = ()) -> None:
-        self.graph, self.plan, self.known = graph, plan, known
-        self.nodes = graph.ancestors([plan.target, *plan.scored])
+    def __init__(
+        self, graph: Graph, plan: Plan, *, known: Sequence[tf.Tensor] = (), values: Sequence[tf.Tensor] = ()
+    ) -> None:
+        self.graph, self.plan, self.known, self.values = graph, plan, known, values
+        self.nodes = settle_ties(graph.ancestors([plan.target, *plan.scored]))
         self.inputs = tuple(value.edge for value in graph.inputs)
 
     @property
@@ -143,10 +168,18 @@ class Attribution:
         """Return how rows pair up, for a single target."""
         return Rows(tf.shape(references[0])[1] if self.plan.several_references else None)
 
+    def letters_axis(self, edge: Edge) -> int:
+        """Return the axis of a scored value that holds letters, counted from the end."""
+        return from_the_end(self.plan.letters_axis, self.graph.shape(edge).rank)
+
     def run(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[str, Any]:
         """Return the results of a batch; see `compile_plan`."""
         plan = self.plan
-        values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
+        values = dict(zip(self.inputs, x, strict=True))
+        if self.values:
+            values |= zip(self.made, self.values, strict=True)
+        else:
+            values = walk.forward(self.nodes, values)
         rows = self.rows(references)
         kind = values[plan.target].dtype
         if not kind.is_floating:
@@ -176,7 +209,8 @@ class Attribution:
             results["contributions"].append(self._over_references(parts))
             results["multipliers"].append(self._over_references(m))
             if plan.hypothetical:
-                results["hypothetical"].append(self._over_references(hypothetical(m, views[edge].reference)))
+                parts = hypothetical(m, views[edge].reference, self.letters_axis(edge))
+                results["hypothetical"].append(self._over_references(parts))
         return results | self._completeness(weights, views[plan.target], contributions)
 
     def _reference_rows(
@@ -268,7 +302,7 @@ def sum_over(tensor: tf.Tensor, lead: int) -> tf.Tensor:
     return tf.reduce_sum(tensor, list(range(lead, tensor.shape.rank)))
 
 
-def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Return what every letter would contribute at each position: m[p, i] − Σ_c x⁰[p, c]·m[p, c].
 
     That is the contribution of a one-hot letter i in place of the letter that stands at p, at the same multipliers
@@ -278,5 +312,7 @@ def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
     ----------
     multipliers : tf.Tensor, shape (..., positions, letters)
     reference : tf.Tensor, broadcasts against the multipliers
+    axis : int
+        That of the letters, counted from the end.
     """
-    return multipliers - tf.reduce_sum(reference * multipliers, -1, keepdims=True)
+    return multipliers - tf.reduce_sum(reference * multipliers, axis, keepdims=True)

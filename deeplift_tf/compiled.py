@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.attribution import Plan, compile_plan, compile_references
+from deeplift_tf.attribution import Attribution, Plan, compile_plan, compile_references
 from deeplift_tf.graph import Graph
 from deeplift_tf.rewriting import simplify
 
@@ -49,13 +49,31 @@ class Compiled:
 
         def make() -> Any:
             known = self.reference_pass(plan).structured_outputs if plan.known_references else ()
-            return compile_plan(self.simplified(plan), plan, self.dtype, known).get_concrete_function()
+            values = self.value_pass(plan).structured_outputs if plan.known_values else ()
+            return compile_plan(self.simplified(plan), plan, self.dtype, known, values).get_concrete_function()
 
         return self._once(plan, make)
 
     def reference_pass(self, plan: Plan) -> Any:
         """Return the compiled forward pass of the references of a plan; see `compile_references`."""
         return self._once(_pass_of(plan), lambda: compile_references(self.simplified(plan), plan))
+
+    def value_pass(self, plan: Plan) -> Any:
+        """Return the compiled forward pass of x; see `compile_values`."""
+        return self.reference_pass(plan._replace(several_references=False))
+
+    def values_of(self, plan: Plan, x: Sequence[tf.Tensor]) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """Return what the network makes of x, and the value that the target lies in.
+
+        Parameters
+        ----------
+        plan : Plan
+        x : sequence of tf.Tensor, shape (n, ...), one for each input
+        """
+        made = self.value_pass(plan)(tuple(x))
+        attribution = Attribution(self.simplified(plan), plan)
+        values = dict(zip([*attribution.inputs, *attribution.made], [*x, *made], strict=True))
+        return made, values[plan.target]
 
     def all_differ(self, plan: Plan) -> bool:
         """Whether no value is held at x for the references too, as masks and integers are; they differ by rows."""

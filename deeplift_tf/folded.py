@@ -25,7 +25,7 @@ class Folded(Layer):
     Attributes
     ----------
     graph : Graph
-        f, of one input and one output.
+        f, of one input and one output; its nodes follow rules of their own.
     """
 
     kind = "Folded"
@@ -52,9 +52,13 @@ class Folded(Layer):
         y = walk.forward(self.graph.nodes, {self.start: merge_leading(x, 2)})[self.end]
         return tf.reshape(y, [*shape_of(x)[:2], *shape_of(y)[1:]])
 
+    def under(self, rule: Rule) -> Folded:
+        """Return the layer with the rule in force at every node inside."""
+        return dataclasses.replace(self, graph=dataclasses.replace(self.graph, nodes=under(self.graph.nodes, rule)))
+
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
         """Read where a rule inside may read it."""
-        return rule.spread or wanted
+        return wanted or any(node.rule.spread for node in self.graph.nodes)
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
         """Return the spread that the graph gives each step."""
@@ -66,8 +70,7 @@ class Folded(Layer):
         (m,) = multipliers
         assert m is not None
         start = Multipliers(*(None if part is None else fold_targets(part, step.rows) for part in m))
-        nodes = under(self.graph.nodes, step.rule)
-        reached = walk.backward(nodes, self.views(step), {self.end: start}, step.rows)[self.start]
+        reached = walk.backward(self.graph.nodes, self.views(step), {self.end: start}, step.rows)[self.start]
         time = step_count(step)
         return [Multipliers(*(None if part is None else unfold_targets(part, time, step.rows) for part in reached))]
 
@@ -81,8 +84,7 @@ class Folded(Layer):
             sizes = [shape_of(value.x)[0], *shape_of(value.reference)[1:]]
             reference = folded(tf.broadcast_to(value.reference, sizes), step.rows)
             given = Difference(x, reference, None if value.spread is None else folded(value.spread, step.rows))
-        nodes = under(self.graph.nodes, step.rule)
-        return inner_views(nodes, {self.start: given}, step.rows, [self.end] if wanted else [])
+        return inner_views(self.graph.nodes, {self.start: given}, step.rows, [self.end] if wanted else [])
 
 
 def step_count(step: Step) -> Any:

@@ -21,6 +21,13 @@ class Edge(NamedTuple):
     output: int = 0
 
 
+class LayerUse(NamedTuple):
+    """One use of a layer, or of a nested model, in the model around it; uses are counted from 0."""
+
+    name: str
+    use: int = 0
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Node:
     """A layer at its place in the graph.
@@ -38,6 +45,9 @@ class Node:
     keras_class : str
         Class of that layer.
     rule : Rule
+    uses : tuple of LayerUse
+        The layer that the node comes from, behind the nested models that it stands in; empty where only `owner` is
+        known.
     """
 
     name: str
@@ -47,6 +57,7 @@ class Node:
     owner: str
     keras_class: str
     rule: Rule = RESCALE
+    uses: tuple[LayerUse, ...] = ()
 
     @property
     def outputs(self) -> tuple[Edge, ...]:

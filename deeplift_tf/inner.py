@@ -18,7 +18,7 @@ Views = dict[Edge, Difference]
 
 def under(nodes: Sequence[Node], rule: Rule) -> tuple[Node, ...]:
     """Return the nodes under the rule of the layer that holds them."""
-    return tuple(dataclasses.replace(node, rule=rule) for node in nodes)
+    return tuple(dataclasses.replace(node, layer=node.layer.under(rule), rule=rule) for node in nodes)
 
 
 def mapped(value: Difference, function: Callable[[tf.Tensor], tf.Tensor]) -> Difference:

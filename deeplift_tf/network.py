@@ -13,7 +13,7 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.capacity import computing, require_room
+from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
@@ -130,14 +130,12 @@ class Network:
         np.ndarray, or dict of them by output name where the model has several
         """
         batch = as_batch(x, self.graph.inputs)
-        require_room(self.graph, batch.row_shapes, min(len(batch), batch_size))
         parts = []
         for start, stop in spans(len(batch), batch_size):
             rows = [
                 as_tensor(a[start:stop], value.dtype) for a, value in zip(batch.arrays, self.graph.inputs, strict=True)
             ]
-            with computing("prediction"):
-                parts.append([y.numpy() for y in self.forward_function(*rows)])
+            parts.append([y.numpy() for y in self.forward_function(*rows)])
         whole = [np.concatenate(each) for each in zip(*parts, strict=True)]
         return whole[0] if len(whole) == 1 else dict(zip(self.output_names, whole, strict=True))
 
@@ -148,7 +146,7 @@ class Network:
                 node.name,
                 node.keras_class,
                 node.layer.kind,
-                node.rule.name if reads_rule(node) else "",
+                rules_of(node) if reads_rule(node) else "",
                 tuple(node.shapes[0]),
                 node.layer.exact,
             )
@@ -182,6 +180,13 @@ class Network:
 def reads_rule(node: Node) -> bool:
     """Whether a node's scores depend on its rule: affine layers have none."""
     return node.layer.kind not in ("Linear", "Diagonal")
+
+
+def rules_of(node: Node) -> str:
+    """Return the name of a node's rule; of a layer that holds others, those of the nodes inside that read one."""
+    inside = node.layer.graph.nodes if isinstance(node.layer, Folded) else (node,)
+    names = dict.fromkeys(each.rule.name for each in inside if reads_rule(each))
+    return ", ".join(names) or node.rule.name
 
 
 def render(rows: Sequence[LayerRow]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,8 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.graph import Edge, Input
 from deeplift_tf.progress import Progress
 from deeplift_tf.references import References
-from deeplift_tf.targets import Selector
+from deeplift_tf.target_layer import TargetValue
+from deeplift_tf.targets import Selector, chosen
 
 
 class Part(NamedTuple):
@@ -86,10 +87,13 @@ class Question(NamedTuple):
     ----------
     x : Batch
     references : References
-    target : Edge
+    value : TargetValue
         The value that the weights are for.
     selectors : tuple of callable or None
-        For each target how its weights follow from the outputs of x; None where they are given.
+        For each target how its weights follow from the outputs of x inside of the compiled function; None where they
+        are given, or chosen outside of it.
+    choosers : tuple of callable or None
+        For each target the user's function of the outputs of x that chooses its weights, if there is one.
     weights : np.ndarray, shape (K, 1 or N, ...)
     several_targets : bool
         Whether K is asked for as an axis of its own.
@@ -97,8 +101,9 @@ class Question(NamedTuple):
 
     x: Batch
     references: References
-    target: Edge
+    value: TargetValue
     selectors: tuple[Selector | None, ...]
+    choosers: tuple[Selector | None, ...]
     weights: np.ndarray
     several_targets: bool
 
@@ -106,11 +111,14 @@ class Question(NamedTuple):
         """Whether all batches of a size have the same references, all of them in each."""
         return self.references.shared and self.references.count <= size
 
-    def largest_batch(self, size: int) -> int:
-        """Return how many (example, reference) pairs a batch of a size holds at most."""
-        return min(size, len(self.x) * self.references.count)
+    @property
+    def target(self) -> Edge:
+        """The value that is explained."""
+        return self.value.edge
 
-    def batches(self, size: int, progress: Progress) -> Iterator[Part]:
+    def batches(
+        self, size: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
+    ) -> Iterator[Part]:
         """Cut the question into batches, all references of an example together where they fit.
 
         Parameters
@@ -119,6 +127,8 @@ class Question(NamedTuple):
             (Example, reference) pairs in a batch.
         progress : callable
             Told (pairs done, pairs in all) after each batch.
+        outputs : callable
+            Rows of x -> the value that is explained; called once for each rows where a user's function chooses weights.
         """
         if size < 1:
             raise InputError(f"batch_size: expected at least 1; received {size}")
@@ -126,13 +136,24 @@ class Question(NamedTuple):
         progress(0, rows * count)
         for start, stop in spans(rows, max(1, size // count)):
             made = self.references.take(start, stop)
+            x = tuple(array[start:stop] for array in self.x.arrays)
             weights = self.weights if self.weights.shape[1] == 1 else self.weights[:, start:stop]
+            weights = self.chosen(weights, outputs(x)) if any(self.choosers) else weights
             for first, last in spans(count, max(1, size // (stop - start))):
                 given = tuple(array if array.shape[1] == 1 else array[:, first:last] for array in made)
-                x = tuple(array[start:stop] for array in self.x.arrays)
                 yield Part(slice(start, stop), slice(first, last), x, given, weights)
                 done += (stop - start) * (last - first)
                 progress(done, rows * count)
+
+    def chosen(self, weights: np.ndarray, values: tf.Tensor) -> np.ndarray:
+        """Return the weights of some rows, shape (K, n, ...), with those that users' functions choose."""
+        weights = np.broadcast_to(weights, (len(weights), *values.shape)).astype(values.dtype.as_numpy_dtype)
+        outputs = self.value.as_output(values)
+        for index, choose in enumerate(self.choosers):
+            if choose is not None:
+                found = tf.constant(chosen(choose, outputs))
+                weights[index] = self.value.weights(found, values.shape[1:]).numpy()
+        return weights
 
 
 def repeat_last(array: np.ndarray, rows: int, times: int, axis: int) -> np.ndarray:

@@ -13,15 +13,15 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.attribution import Plan
-from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.compiled import Compiled
 from deeplift_tf.errors import InputError, TargetError
 from deeplift_tf.graph import Edge
+from deeplift_tf.letters import refuse_other_axis
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
 from deeplift_tf.target_layer import TargetValue, resolve_target
-from deeplift_tf.targets import as_target, stacked
+from deeplift_tf.targets import as_target, predicted, stacked
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -122,6 +122,7 @@ class Score:
         pre_activation: bool = False,
         mean_normalised: bool = False,
         hypothetical: bool = False,
+        letters_axis: int = -1,
     ) -> Scores:
         """Score rows of x.
 
@@ -145,7 +146,9 @@ class Score:
         mean_normalised : bool
             Take from the target the mean over the last axis of the output, as is fitting for softmax logits.
         hypothetical : bool
-            Return hypothetical contributions too.
+            Return hypothetical contributions too, of one-hot sequences; of inputs without letters they mean nothing.
+        letters_axis : int
+            The axis of x that holds the letters, for hypothetical contributions.
 
         Returns
         -------
@@ -156,6 +159,8 @@ class Score:
         InputError, ReferencesError, TargetError, LayerNameError
         """
         question = self.ask(x, references, target, targets, output, pre_activation)
+        if hypothetical:
+            self.check_letters(question.x, letters_axis)
         plan = Plan(
             scored=self.scored,
             target=question.target,
@@ -164,23 +169,35 @@ class Score:
             several_targets=question.several_targets,
             mean_normalised=mean_normalised,
             hypothetical=hypothetical,
+            letters_axis=letters_axis if hypothetical else -1,
             complete=any(node.rule.reference for node in self.network.graph.nodes),
             xla=self.xla,
         )
-        require_room(self.network.graph, question.x.row_shapes, question.largest_batch(batch_size))
         shared = plan.complete and question.shares_references(batch_size)
-        plan = plan._replace(known_references=shared and self.compiled.all_differ(plan))
+        plan = plan._replace(
+            known_references=shared and self.compiled.all_differ(plan),
+            known_values=any(question.choosers) and not self.xla,  # whose batches are filled up
+        )
         totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
         known: tuple[Any, ...] = ()
-        for part in question.batches(batch_size, as_progress(progress)):
+        values: tuple[Any, ...] = ()
+
+        def outputs(x: Sequence[np.ndarray]) -> tf.Tensor:
+            nonlocal values
+            inputs = self.network.graph.inputs
+            rows = [as_tensor(array, value.dtype) for array, value in zip(x, inputs, strict=True)]
+            made, found = self.compiled.values_of(plan, rows)
+            values = (made,) if plan.known_values else ()
+            return found
+
+        for part in question.batches(batch_size, as_progress(progress), outputs):
             filled = part.filled(max(1, batch_size // question.references.count)) if self.xla else part
             arguments = filled.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
             )
-            with computing("scoring"):
-                if plan.known_references:
-                    known = known or (self.compiled.known(plan, part.references, arguments[1]),)
-                totals.add(part.rows, self.compiled(plan)(*arguments, *known))
+            if plan.known_references:
+                known = known or (self.compiled.known(plan, part.references, arguments[1]),)
+            totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
         return self._scores(plan, question.x, totals)
 
     def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
@@ -205,17 +222,17 @@ class Score:
         batch = as_batch(x, inputs)
         if not len(batch):
             raise InputError("x: expected at least one row; received none")
-        require_room(self.network.graph, batch.row_shapes, 1)
         pairs = as_references(references, batch, inputs)
         value = resolve_target(self.network.graph, output, pre_activation)
         shape = self._shape(value.output, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
-        chosen = tuple(None if isinstance(t, np.ndarray) else value.selector(t) for t in each)
-        selectors = chosen if any(chosen) else ()  # one trace for any number of targets that are given as weights
+        inside = tuple(value.selector(t) if t is predicted else None for t in each)
+        selectors = inside if any(inside) else ()  # one trace for any number of targets that are given as weights
+        choosers = tuple(None if isinstance(t, np.ndarray) or t is predicted else t for t in each)
         weights = stacked(each, shape)
         if value.moves:
             weights = in_value(value, weights, self._shape(value.edge, batch))
-        return Question(batch, pairs, value.edge, selectors, weights, targets is not None)
+        return Question(batch, pairs, value, selectors, choosers, weights, targets is not None)
 
     def _shape(self, edge: Edge, x: Batch) -> tuple[int, ...]:
         """Return the shape of one row of a value; where the model leaves an axis open, the first row of x tells."""
@@ -250,6 +267,18 @@ class Score:
             return dict(zip(self.layers, values, strict=True))
         found = dict(zip(self.scored, values, strict=True))
         return x.restore([found.get(value.edge) for value in self.network.graph.inputs])
+
+    def check_letters(self, x: Batch, letters_axis: int) -> None:
+        """Refuse hypothetical contributions of inputs whose letters stand on another axis; hidden layers have none.
+
+        Raises
+        ------
+        InputError
+            Names the axis that looks one-hot.
+        """
+        for value, array in zip(self.network.graph.inputs, x.arrays, strict=True):
+            if value.edge in self.scored:
+                refuse_other_axis(array, letters_axis, f"hypothetical contributions of input {value.name!r}")
 
     def cuts(self, target: Edge) -> bool:
         """Whether the scored values cut every path from the inputs to the target, each path once."""

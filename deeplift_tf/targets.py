@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.errors import TargetError
+from deeplift_tf.errors import DeepLiftError, TargetError
 
 Selector = Callable[[tf.Tensor], tf.Tensor]
 Target = np.ndarray | Selector
@@ -23,8 +23,8 @@ def as_target(target: Any, shape: tuple[int, ...], rows: int) -> Target:
     target : int, tuple of int, array, "predicted" or callable
         An int or tuple is one position of the output. An integer array, shape (N,), is one index for each row. A float
         array shaped like one output, or like N of them, is the weights of a sum. "predicted" is the class with the
-        largest output for x. A callable maps the outputs of x, a tf.Tensor of shape (rows, ...), to such weights, with
-        TensorFlow operations; they are held for the reference.
+        largest output for x. A callable maps the outputs of x, a tf.Tensor of shape (rows, ...), to such weights, by
+        any code, in every call; they are held for the reference.
     shape : tuple of int
         Of the output, the axis of rows left out.
     rows : int
@@ -102,6 +102,8 @@ def stacked(targets: Sequence[Target], shape: tuple[int, ...]) -> np.ndarray:
 def selected(selectors: Sequence[Selector | None], weights: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """Return the weights of several targets, shape (K, 1 or N, ...), those of selectors made from the outputs of x.
 
+    Here selectors become part of the function that is traced.
+
     Raises
     ------
     TargetError
@@ -118,7 +120,35 @@ def _select(select: Selector, outputs: tf.Tensor) -> tf.Tensor:
     try:
         weights = tf.stop_gradient(tf.cast(tf.convert_to_tensor(select(outputs)), outputs.dtype))
     except Exception as error:  # numpy in it, a Python condition on a tensor, or any mistake of a user's own
-        raise TargetError(f"target: the callable must be made of TensorFlow operations; {error}") from error
+        raise TargetError(
+            f"target: to be exported, the callable must be made of TensorFlow operations; {error}"
+        ) from error
     if not weights.shape.is_compatible_with(outputs.shape):
         raise TargetError(f"target: the callable must return shape {outputs.shape}; received {weights.shape}")
     return weights
+
+
+def chosen(function: Selector, outputs: tf.Tensor) -> np.ndarray:
+    """Return the weights that a user's function makes from the outputs of x, shape (rows, ...).
+
+    Raises
+    ------
+    TargetError
+        When it fails, or returns something of another shape, or NaN or infinity.
+    """
+    try:
+        weights = np.asarray(function(outputs))
+    except DeepLiftError:
+        raise
+    except Exception as error:  # any mistake in a user's own code
+        raise TargetError(
+            f"target: the callable failed on outputs of shape {tuple(outputs.shape)}: {type(error).__name__}: {error}"
+        ) from error
+    if weights.shape != tuple(outputs.shape) or weights.dtype.kind not in "fiub":
+        raise TargetError(
+            f"target: the callable must return numbers of shape {tuple(outputs.shape)}, as the outputs have; received "
+            f"{weights.dtype} of shape {weights.shape}"
+        )
+    if not np.isfinite(weights).all():
+        raise TargetError("target: expected finite weights from the callable; received NaN or infinity")
+    return weights.astype(outputs.dtype.as_numpy_dtype)

@@ -16,15 +16,15 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 
 # A module may import those of its own row and of the rows above it.
 ORDER = [
-    {"errors", "extras", "tensors", "progress", "spelled", "alphabet"},
+    {"errors", "extras", "tensors", "progress", "spelled", "alphabet", "letters"},
     {"multipliers", "slopes"},
     {"rules"},
     {"layers"},
     {"graph"},
-    {"arrays", "assignment", "walk", "held"},
-    {"inner", "capacity"},
+    {"arrays", "walk", "held"},
+    {"inner"},
     {"folded", "recurrent"},
-    {"targets", "target_layer", "references", "rewriting", "xla", "audit"},
+    {"targets", "target_layer", "references", "rewriting", "xla", "audit", "assignment"},
     {"attribution", "question"},
     {"compiled"},
     {"scoring"},

@@ -308,20 +308,77 @@ def test_an_output_of_one_position() -> None:
         as_target(7, (1,), 2)
 
 
+def _broken(y: Any) -> Any:
+    raise KeyError("no such class")
+
+
 CALLABLES: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "numpy": (lambda y: np.exp(y), "TensorFlow operations"),
-    "numpy_method": (lambda y: y.numpy(), "TensorFlow operations"),
-    "python_branch": (lambda y: y if y[0, 0] > 0 else -y, "TensorFlow operations"),
-    "another_shape": (lambda y: y[:, 0], r"return shape \(None, 3\); received \(None,\)"),
-    "nothing": (lambda y: None, "None values not supported"),
+    "another_shape": (lambda y: y[:, 0], r"return numbers of shape \(5, 3\).*received float64 of shape \(5,\)"),
+    "nothing": (lambda y: None, "received object of shape"),
+    "infinite": (lambda y: y / 0.0, "finite weights"),
+    "raises": (_broken, r"the callable failed on outputs of shape \(5, 3\): KeyError: 'no such class'"),
 }
 
 
 @pytest.mark.parametrize("mistake", CALLABLES)
-def test_callables_that_cannot_be_compiled(classifier: Score, x: np.ndarray, mistake: str) -> None:
+def test_callables_with_mistakes(classifier: Score, x: np.ndarray, mistake: str) -> None:
     target, message = CALLABLES[mistake]
     with pytest.raises(TargetError, match=message):
         classifier(x, target=target)
+
+
+class Chosen:
+    """A target whose class can be changed between calls; counts how often it is called."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.seen = index, list[int]()
+
+    def __call__(self, outputs: tf.Tensor) -> np.ndarray:
+        self.seen.append(len(outputs))
+        return np.eye(outputs.shape[1])[np.full(len(outputs), self.index)]
+
+
+@pytest.mark.parametrize("compiled", [{}, {"xla": True}], ids=["plain", "xla"])
+def test_callables_are_evaluated_in_every_call(classifier: Score, x: np.ndarray, compiled: dict[str, bool]) -> None:
+    score, target = classifier.network.compile(**compiled), Chosen(0)  # type: ignore[arg-type]
+    for index in (0, 2):
+        target.index = index
+        found, expected = score(x, 0.1, target), score(x, 0.1, index)
+        assert_close_to_largest(found.contributions, expected.contributions, SAME)
+        np.testing.assert_allclose(found.outputs, expected.outputs, rtol=SAME)
+    references = _rng().normal(size=(1, 4, 6))  # batches of two rows, and of two of the four references
+    target.seen.clear()
+    found = score(x, references, targets=["predicted", target, 1], batch_size=2)
+    assert target.seen == [1] * ROWS  # once for each rows, not for each batch of references
+    expected = score(x, references, targets=["predicted", 2, 1])
+    assert_close_to_largest(found.contributions, expected.contributions, SAME)
+    assert_close_to_largest(found.delta, expected.delta, 1.0)
+
+
+def test_callables_leave_no_compiled_functions_behind(x: np.ndarray) -> None:
+    score = _network(_classifier).compile()
+    targets = [lambda y, shift=shift: np.asarray(y) + np.eye(3)[0] * shift for shift in range(20)]
+    found = [score(x, 0.1, target) for target in targets]
+    kept = len(score.compiled._made)
+    assert kept < 8
+    score(x, 0.1, lambda y: np.asarray(y))
+    assert len(score.compiled._made) == kept
+    first = score(x, 0.1, 0)
+    step = found[1].contributions - found[0].contributions  # the second gives class 0 one more
+    assert_close_to_largest(step, first.contributions, 1e-10)
+
+
+@pytest.mark.parametrize(
+    "method", [dl.methods.integrated_gradients, dl.methods.occlusion, dl.methods.gradient, dl.methods.deep_shap]
+)
+def test_callables_of_numpy_in_every_method(classifier: Score, x: np.ndarray, method: Any) -> None:
+    for index in (0, 2):
+        found, expected = (method(classifier.network, x, 0.1, target) for target in (Chosen(index), index))
+        assert_close_to_largest(found.contributions, expected.contributions, 1e-10)
+    cached = dl.methods.call._CACHE[classifier.network.graph]
+    before = len(cached)
+    method(classifier.network, x, 0.1, Chosen(1))
+    assert len(cached) == before
 
 
 def test_predicted_needs_classes(profile: Score, sequences: np.ndarray) -> None:

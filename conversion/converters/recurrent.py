@@ -51,7 +51,7 @@ def recurrent(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     given, edges = constants_of(scope), edges_of(scope)
     initial = keras.tree.flatten(given.get("initial_state"))
     initial = [] if initial == [None] else initial
-    cell = None if layer.stateful or not all(map(is_symbol, initial)) else cell_graph(layer, scope)
+    cell = None if not all(map(is_symbol, initial)) else cell_graph(layer, scope)
     if cell is None:
         return scope.path()
     mask = given.get("mask")

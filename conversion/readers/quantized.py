@@ -89,8 +89,17 @@ def warn_of_integers_in_time(layer: Any) -> None:
 
 
 def own_variables(layer: Any) -> list[Any]:
-    """Return the variables of a layer without those of the layers that it holds."""
-    return [*layer._trainable_variables, *layer._non_trainable_variables]
+    """Return the variables of a layer without those of the layers that it holds, and without the states of an RNN."""
+    states = {id(state) for state in states_of(layer)}
+    variables = [*layer._trainable_variables, *layer._non_trainable_variables]
+    return [variable for variable in variables if id(variable) not in states]
+
+
+def states_of(layer: Any) -> list[Any]:
+    """Return the states that a stateful RNN keeps from one call to the next."""
+    if not isinstance(layer, keras.layers.RNN) or not layer.stateful:
+        return []
+    return [state for state in keras.tree.flatten(layer.states) if state is not None]
 
 
 def _dequantize_own(source: Any, target: Any) -> list[str]:

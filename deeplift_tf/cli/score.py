@@ -102,6 +102,13 @@ class Summary(NamedTuple):
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--xla", is_flag=True, help="Compile the arithmetic of activations: faster, after a second or more.")
 @click.option("--hypothetical", is_flag=True, help="Write hypothetical contributions too.")
+@click.option(
+    "--letters-axis",
+    type=int,
+    default=-1,
+    show_default=True,
+    help="One-hot sequences: the axis of the model's input that holds the letters; that of rows is 0.",
+)
 @click.option("--multipliers", is_flag=True, help="Write the multipliers too.")
 @click.option(
     "--on-error",
@@ -198,7 +205,7 @@ def score(
     with ExitStack() as stack:
         stack.enter_context(terminable())
         workers = workers_in(given)
-        found = stack.enter_context(open_references(references, seed))
+        found = stack.enter_context(open_references(references, seed, given["letters_axis"]))
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
         made = ready(found, network, given["preprocess"])

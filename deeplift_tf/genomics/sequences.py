@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from deeplift_tf.alphabet import Alphabet
+from deeplift_tf.errors import InputError
+from deeplift_tf.letters import letters_last, require_letters
 
 logger = logging.getLogger("deeplift_tf")
 
@@ -72,7 +74,7 @@ def say_unknown(unknown: int, letters: int, where: str, soft_masked_as_n: bool) 
     return True
 
 
-def letters_of(x: np.ndarray, alphabet: str | Alphabet = "dna") -> list[str]:
+def letters_of(x: np.ndarray, alphabet: str | Alphabet = "dna", letters_axis: int = -1) -> list[str]:
     """Return the letters of one-hot sequences, N (of proteins X) where there is none.
 
     Parameters
@@ -80,8 +82,21 @@ def letters_of(x: np.ndarray, alphabet: str | Alphabet = "dna") -> list[str]:
     x : np.ndarray, shape (N, length, letters)
     alphabet : str
         As for `one_hot`.
+    letters_axis : int
+        The axis of x that holds the letters.
+
+    Raises
+    ------
+    InputError
+        If x is not one-hot there.
     """
-    known = Alphabet.of(alphabet)
+    known, rank = Alphabet.of(alphabet), np.ndim(x)
+    require_letters([np.asarray(x)], letters_axis, "letters_of")
+    x = letters_last(np.asarray(x), letters_axis, rank)
+    if x.shape[-1] != len(known):
+        raise InputError(
+            f"letters_of: expected {len(known)} letters, {known}, on axis {letters_axis}; received {x.shape[-1]}"
+        )
     codes = np.where(x.max(-1) == x.min(-1), len(known), x.argmax(-1))
     letters = np.frombuffer((known.letters + ("N" if known.nucleotides else "X")).encode(), np.uint8)
     return [letters[row].tobytes().decode() for row in codes]

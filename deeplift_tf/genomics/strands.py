@@ -11,6 +11,7 @@ import numpy as np
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.strand_targets import StrandTargets
+from deeplift_tf.letters import from_the_end
 from deeplift_tf.network import Network
 from deeplift_tf.scoring import Scores
 
@@ -112,7 +113,7 @@ def turned_axes(x: Any, stranded: bool | None, letters_axis: int) -> list[list[i
         If no input has four letters on `letters_axis`.
     """
     shapes = [part.shape for part in parts_of(x)]
-    is_dna = [len(shape) > 2 and shape[letters_axis] == len("ACGT") for shape in shapes]
+    is_dna = [len(shape) > 2 and shape[from_the_end(letters_axis, len(shape))] == len("ACGT") for shape in shapes]
     if not any(is_dna):
         raise InputError(
             f"both_strands: expected sequences with the letters A, C, G, T on axis {letters_axis} (letters_axis); "

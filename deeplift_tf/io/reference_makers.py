@@ -109,7 +109,7 @@ def as_they_are(data: RowArray) -> RowArray:
     return data
 
 
-def named_references(given: str, seed: int, stack: ExitStack) -> Maker | Asked | None:
+def named_references(given: str, seed: int, stack: ExitStack, letters_axis: int = -1) -> Maker | Asked | None:
     """Return the maker that a name stands for.
 
     Parameters
@@ -121,6 +121,8 @@ def named_references(given: str, seed: int, stack: ExitStack) -> Maker | Asked |
         For those that draw random numbers.
     stack : ExitStack
         Closes the files.
+    letters_axis : int
+        For those made of one-hot sequences.
 
     Returns
     -------
@@ -140,6 +142,8 @@ def named_references(given: str, seed: int, stack: ExitStack) -> Maker | Asked |
     arguments = arguments_in(given, spellable(parameters.values()), "references", ReferencesError)
     if "seed" in parameters:
         arguments.setdefault("seed", seed)
+    if "letters_axis" in parameters:
+        arguments.setdefault("letters_axis", letters_axis)
     if "network" not in parameters and not any(isinstance(each, File) for each in arguments.values()):
         return make(**arguments)
     return Asked(make, {key: opened(each, stack) for key, each in arguments.items()})

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Asked | Mapping[str, RowArray]]:
+def open_references(
+    given: str, seed: int = 0, letters_axis: int = -1
+) -> Iterator[float | Maker | Asked | Mapping[str, RowArray]]:
     """Read what stands for references in a command, without reading the arrays of a file.
 
     Parameters
@@ -31,6 +33,8 @@ def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Asked
         pictures.
     seed : int
         For references that are drawn at random.
+    letters_axis : int
+        For those made of one-hot sequences.
 
     Yields
     ------
@@ -48,7 +52,7 @@ def open_references(given: str, seed: int = 0) -> Iterator[float | Maker | Asked
         yield number
         return
     with ExitStack() as stack:
-        named = named_references(given, seed, stack)
+        named = named_references(given, seed, stack, letters_axis)
         if named is not None:
             yield named
         elif is_images(Path(given)):

@@ -17,6 +17,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.images import ImageRows, image_rows, is_images
 from deeplift_tf.io.h5 import DAMAGED
 from deeplift_tf.io.inputs import RowArray, open_arrays
+from deeplift_tf.letters import letters_last
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ class ScoresFile:
     def alphabet(self) -> str:
         """The letters of the sequences that were scored, in the order of the last axis."""
         return Alphabet.of(str(self.metadata.get("arguments", {}).get("alphabet", "dna"))).letters
+
+    @property
+    def letters_axis(self) -> int:
+        """The axis of the contributions that holds the letters of sequences."""
+        return -1 if "sequences" in self.arrays else int(self.metadata.get("arguments", {}).get("letters_axis", -1))
+
+    def sequence_rows(self, array: RowArray, rows: Sequence[int]) -> np.ndarray:
+        """Return rows of an array of sequences, shape (len(rows), length, letters)."""
+        return letters_last(take(array, rows), self.letters_axis, len(self.contributions.shape))
 
     def array(self, name: str) -> RowArray | None:
         """Return another array of the same scores, or None where there is no such array."""

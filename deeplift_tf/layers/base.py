@@ -41,6 +41,10 @@ class Layer(ABC):
         """Return the layer with a forward pass that TensorFlow can differentiate on any device."""
         return self
 
+    def under(self, rule: Rule) -> Layer:
+        """Return the layer with the rule in force in all that stands inside of it."""
+        return self
+
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
         """Whether the spread of the inputs is read; `wanted` says whether the one of the output is."""
         return False

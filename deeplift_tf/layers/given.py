@@ -152,6 +152,8 @@ class OnPartOfTheLine(Elementwise):
 class Choice(Given, Maximum):
     """Each unit of the output is the largest of some units of the input."""
 
+    any_dtype = False  # a function of another framework may hold to the network's
+
 
 class LeastChoice(Choice):
     """Each unit of the output is the smallest of some units of the input."""

@@ -28,9 +28,11 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
+from deeplift_tf.layers.ties import Groups, in_order, shared
 from deeplift_tf.multipliers import Difference, Multipliers, collapse
 from deeplift_tf.rules import Rule, Slopes
 from deeplift_tf.slopes import Function
+from deeplift_tf.slopes.function import guard
 from deeplift_tf.tensors import jvp_of_transpose, vjp
 
 
@@ -115,39 +117,56 @@ class Diagonal(Affine):
         return [Multipliers(mean, half) for mean, half in zip(means, halves, strict=True)]
 
 
-STILL = 1e-20  # stands for a difference of zero: far below any other, and far above the smallest float32
-
-
 def at_least_still(delta: tf.Tensor) -> tf.Tensor:
-    """Return |Δ| with `STILL` in place of zeros, so that 0/0 becomes a slope of one.
+    """Return |Δ| with the smallest difference that counts in place of zeros, so that 0/0 becomes a slope of one.
 
-    A group that stands still may credit a unit that moves, where another unit ties with it; that unit then gets
-    STILL·m too much of a contribution, which no float notices.
+    A group that stands still may credit a unit that moves, where another unit ties with it; that unit then gets that
+    much, times m, too much of a contribution, which no float notices.
     """
-    return tf.maximum(tf.abs(delta), tf.constant(STILL, delta.dtype))
+    return tf.maximum(tf.abs(delta), tf.constant(guard(delta), delta.dtype))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maximum(Layer):
     """The largest (or smallest) of a group of units: a Diagonal whose A the data choose.
 
-    Where Δy > 0 the credit goes to the unit that holds y in x, where Δy < 0 to the one that holds y⁰ in x⁰: in both
-    cases the one that holds the maximum of max(x, x⁰). Its slope Δy/Δx lies in [0, 1], and is one where Δx = 0. The
-    sum over units equals the difference for any reference and for overlapping groups. The original DeepLIFT passes
-    the gradient at x instead, whose sum does not (measured: relative errors up to 2).
+    Where Δy > 0 the credit goes to a unit that holds y in x, where Δy < 0 to one that holds y⁰ in x⁰: in both cases
+    to one that holds the maximum of max(x, x⁰). Of several, which all do for a constant reference, it goes to the one
+    with the largest min(x, x⁰): the unit that moves least. So it does not depend on where a group starts. Its slope
+    Δy/Δx lies in [0, 1], and is one where Δx = 0. The sum over units equals the difference for any reference and for
+    overlapping groups. The original DeepLIFT passes the gradient at x instead, whose sum does not (measured: relative
+    errors up to 2).
     """
 
     kind = "Diagonal"
     larger: ClassVar[bool] = True
+    any_dtype: ClassVar[bool] = True  # whether `forward` takes numbers of another dtype than the network's
 
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
         """Read when the output's is wanted."""
         return wanted
 
+    def units(self, step: Step) -> tuple[Difference, ...]:
+        """Return the inputs that the maximum is taken of."""
+        return step.inputs
+
+    def keys(self, step: Step) -> list[list[tf.Tensor]]:
+        """Return for each of the units what they are compared by, the most significant first; views of pairs."""
+        return [self.extremes(value) for value in self.units(step)]
+
+    def extremes(self, value: Difference) -> list[tf.Tensor]:
+        """Return max(x, x⁰) and min(x, x⁰); for a minimum those of −x."""
+        ends = [tf.maximum(value.x, value.reference), tf.minimum(value.x, value.reference)]
+        return ends if self.larger else [-end for end in ends[::-1]]
+
+    def groups(self) -> Groups | None:
+        """Return how the units of each group come to stand along axes of their own; None where that costs too much."""
+        return None
+
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
         """s_y = As."""
         single = step._replace(rows=step.rows._replace(targets=None))
-        sizes = [step.rows.merge_pairs(value.size) for value in step.inputs]
+        sizes = [step.rows.merge_pairs(value.size) for value in self.units(step)]
         (output,) = step.outputs
         cotangent = tf.zeros_like(step.rows.merge_pairs(output.delta))
         parts = [
@@ -161,18 +180,24 @@ class Maximum(Layer):
 
         Both differences have the same sign. Under a rule without a reference it is the derivative.
         """
-        choose = tf.maximum if self.larger else tf.minimum
-        rows, (output,) = step.rows, step.outputs
-        if all(value.x is value.reference for value in step.inputs):
-            return vjp(self.forward, [rows.repeat(value.x) for value in step.inputs], multipliers)
-        extremes = [rows.repeat(choose(value.x, value.reference)) for value in step.inputs]
-        credit = vjp(
-            self.forward, extremes, rows.merge_targets(rows.target(multipliers) * at_least_still(output.delta))
-        )
+        rows, units, (output,) = step.rows, self.units(step), step.outputs
+        if all(value.x is value.reference for value in units):
+            return vjp(self.forward, [rows.repeat(value.x) for value in units], multipliers)
+        credit = rows.merge_targets(rows.target(multipliers) * at_least_still(output.delta))
         return [
             rows.merge_targets(rows.target(part) / at_least_still(value.delta))
-            for part, value in zip(credit, step.inputs, strict=True)
+            for part, value in zip(self.credited(step, credit), units, strict=True)
         ]
+
+    def credited(self, step: Step, credit: tf.Tensor) -> list[tf.Tensor]:
+        """Return the credit of each group at the unit that it falls on."""
+        rows, keys, groups = step.rows, self.keys(step), self.groups()
+        if groups is not None:
+            merged = [[rows.merge_pairs(key) for key in each] for each in keys]
+            return shared(groups, merged, credit, rows.targets)
+        order = [rows.repeat(each) for each in in_order(keys, 1 + (rows.references is not None), self.any_dtype)]
+        sent = vjp(self.forward, order if self.larger else [-each for each in order], tf.cast(credit, order[0].dtype))
+        return [tf.cast(part, credit.dtype) for part in sent]
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
         """m̄ₓ = Aᵀm̄, dₓ = Aᵀd: no entry of A is negative."""
@@ -183,6 +208,59 @@ class Maximum(Layer):
             return [Multipliers(mean) for mean in means]
         halves = self.transpose(step, m.half_difference)
         return [Multipliers(mean, half) for mean, half in zip(means, halves, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decided(Maximum):
+    """A maximum of units that an activation may have made equal: what they were before it settles ties.
+
+    Its inputs are those of the maximum, and as many again that only decide.
+
+    Attributes
+    ----------
+    layer : Maximum
+    alone : bool
+        Whether what the units were before is all that needs to be compared: where the activation is flat at its
+        smallest value only, the order is the same.
+    """
+
+    layer: Maximum
+    alone: bool = False
+
+    @property
+    def larger(self) -> bool:  # type: ignore[override]
+        """As in the maximum itself."""
+        return self.layer.larger
+
+    @property
+    def any_dtype(self) -> bool:  # type: ignore[override]
+        """As in the maximum itself."""
+        return self.layer.any_dtype
+
+    def groups(self) -> Groups | None:
+        """As in the maximum itself."""
+        return self.layer.groups()
+
+    def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the maximum of the units, whatever else is given."""
+        return self.layer.forward(*(inputs if len(inputs) == 1 else inputs[: -(-len(inputs) // 2)]))
+
+    def units(self, step: Step) -> tuple[Difference, ...]:
+        """Return the first half of the inputs."""
+        return step.inputs[: len(step.inputs) // 2]
+
+    def keys(self, step: Step) -> list[list[tf.Tensor]]:
+        """Return the keys of the units, then those of what they were before."""
+        units = self.units(step)
+        before = [self.extremes(value) for value in step.inputs[len(units) :]]
+        if self.alone:
+            return before
+        return [self.extremes(value) + key for value, key in zip(units, before, strict=True)]
+
+    def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Any]:
+        """Send to the units what the maximum sends, and nothing to what decides."""
+        count = len(self.units(step))
+        return [*super().backward(step, *multipliers)[:count], *[None] * count]
 
 
 def spread_through(rule: Rule, function: Function, value: Difference) -> tf.Tensor:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Diagonal, Maximum, Secant
 from deeplift_tf.layers.path import straight_line
+from deeplift_tf.layers.ties import Groups
 
 
 class Add(Diagonal):
@@ -65,6 +66,10 @@ class Largest(Maximum):
         """Return the maximum."""
         return tf.reduce_max(tf.stack(_broadcast(inputs)), 0)
 
+    def groups(self) -> Groups:
+        """Return the inputs side by side."""
+        return Groups(lambda *inputs: tf.stack(_broadcast(inputs), 1), (1,))
+
 
 class Smallest(Maximum):
     """Elementwise minimum of the inputs. Inputs that tie share the credit."""
@@ -74,6 +79,10 @@ class Smallest(Maximum):
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the minimum."""
         return tf.reduce_min(tf.stack(_broadcast(inputs)), 0)
+
+    def groups(self) -> Groups:
+        """Return the inputs side by side."""
+        return Groups(lambda *inputs: tf.stack(_broadcast(inputs), 1), (1,))
 
 
 def _broadcast(inputs: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +14,10 @@ from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.channels import with_channels_last
 from deeplift_tf.layers.kernels import Padding
 from deeplift_tf.layers.kinds import Diagonal, Maximum
+from deeplift_tf.layers.ties import Groups
 from deeplift_tf.tensors import shape_of
+
+MOST_COPIES = 12  # of the units that windows which overlap may take; above, units are put in order
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,6 +78,64 @@ class MaxPooling(Window, Maximum):
         """Return the maximum of each window."""
         return self.pool(max_pool, inputs[0])
 
+    def groups(self) -> Groups | None:
+        """Return windows that do not overlap as further axes, others as copies, where these are not too many."""
+        copies = math.prod(self.size) / math.prod(self.strides)
+        apart = all(size == stride for size, stride in zip(self.size, self.strides, strict=True))
+        rank = len(self.size)
+        if apart:
+            first = 2 + self.channels_first
+            return Groups(self.cut, tuple(range(first, first + 2 * rank, 2)), first=True)
+        return Groups(self.copies, (1,), first=True) if copies <= MOST_COPIES else None
+
+    def padded(self, x: tf.Tensor) -> tf.Tensor:
+        """Return x with the smallest number around it, so that no window is partly empty, and none beyond the last."""
+        first = 1 + self.channels_first
+        sizes = shape_of(x)[first : first + len(self.size)]
+        around = ends(self.padding, self.size, self.strides, sizes)
+        kept = [
+            (before + size + after - window) // stride * stride + window
+            for (before, after), size, window, stride in zip(around, sizes, self.size, self.strides, strict=True)
+        ]
+        pads = [(0, 0)] * first + around + [(0, 0)] * (not self.channels_first)
+        if self.padding != "valid":
+            x = tf.pad(x, pads, constant_values=x.dtype.min)
+        return x[(slice(None),) * first + tuple(slice(0, each) for each in kept)]
+
+    def cut(self, x: tf.Tensor) -> tf.Tensor:
+        """Return x with an axis for the places of a window behind each spatial axis."""
+        first, x = 1 + self.channels_first, self.padded(x)
+        sizes = shape_of(x)
+        spatial = zip(sizes[first : first + len(self.size)], self.size, strict=True)
+        cut = [each for size, window in spatial for each in (size // window, window)]
+        return tf.reshape(x, [*sizes[:first], *cut, *sizes[first + len(self.size) :]])
+
+    def copies(self, x: tf.Tensor) -> tf.Tensor:
+        """Return a copy of x for each place in a window, shape (rows, places, ...)."""
+        first, x = 1 + self.channels_first, self.padded(x)
+        sizes = shape_of(x)[first : first + len(self.size)]
+        last = [size - window for size, window in zip(sizes, self.size, strict=True)]
+
+        def at(places: tuple[int, ...]) -> tf.Tensor:
+            each = zip(places, last, self.strides, strict=True)
+            return x[(slice(None),) * first + tuple(slice(p, p + end + 1, stride) for p, end, stride in each)]
+
+        return tf.stack([at(places) for places in itertools.product(*map(range, self.size))], 1)
+
+
+def ends(padding: Padding, size: Sequence[int], strides: Sequence[int], sizes: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Return how many places without a value stand before and after each spatial axis, of known size or not."""
+    if not isinstance(padding, str):
+        return list(padding)
+    if padding == "valid":
+        return [(0, 0)] * len(size)
+    found = []
+    for window, stride, length in zip(size, strides, sizes, strict=True):
+        missing = (-(-length // stride) - 1) * stride + window - length
+        total = max(missing, 0) if isinstance(missing, int) else tf.maximum(missing, 0)
+        found.append((total // 2, total - total // 2))
+    return found
+
 
 def max_pool(x: tf.Tensor, size: Sequence[int], strides: Sequence[int], padding: Padding) -> tf.Tensor:
     """Return tf.nn.max_pool of x, shape (rows, ..., channels), with padding of our own where it keeps the shape.
@@ -116,6 +180,10 @@ class Max(Reduction, Maximum):
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the maximum."""
         return tf.reduce_max(inputs[0], self.axes, keepdims=self.keepdims)
+
+    def groups(self) -> Groups:
+        """Return the units as they stand."""
+        return Groups(tf.identity, self.axes)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf import walk
 from deeplift_tf.attribution import Attribution, Plan
-from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Graph
+from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.progress import Progress, as_progress
-from deeplift_tf.question import Part
+from deeplift_tf.question import Part, as_tensor
 from deeplift_tf.rewriting import simplify
 from deeplift_tf.scoring import Score, Scores, Totals
 
@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     pre_activation: bool
     mean_normalised: bool
     hypothetical: bool
+    letters_axis: int
 
 
 class Call:
@@ -86,6 +87,8 @@ class Call:
             options.get("output"),
             options.get("pre_activation", False),
         )
+        if options.get("hypothetical", False):
+            self.score.check_letters(self.question.x, options.get("letters_axis", -1))
         self.plan = Plan(
             scored=self.score.scored,
             target=self.question.target,
@@ -94,6 +97,7 @@ class Call:
             several_targets=True,
             mean_normalised=options.get("mean_normalised", False),
             hypothetical=options.get("hypothetical", False),
+            letters_axis=options.get("letters_axis", -1),
             complete=complete,
         )
         if network.graph.descendants(self.plan.scored) & {edge.node for edge in self.plan.scored}:
@@ -117,15 +121,20 @@ class Call:
         extra : callable
             (part, how many points of every pair the network may see together) -> the further arguments.
         """
-        require_room(self.network.graph, self.question.x.row_shapes, self.question.largest_batch(self.batch_size))
         totals = Totals(len(self.question.x), self.question.references.count, 1)
-        for part in self.question.batches(self.batch_size, as_progress(self.options.get("progress", False))):
+        progress = as_progress(self.options.get("progress", False))
+        for part in self.question.batches(self.batch_size, progress, self.outputs):
             pairs = len(part.x[0]) * (part.some.stop - part.some.start)
             arguments = part.tensors(self.network.graph.inputs, self.network.dtype, True, True)
-            with computing("scoring"):
-                totals.add(part.rows, self.function(*arguments, *extra(part, max(1, self.batch_size // pairs))))
+            totals.add(part.rows, self.function(*arguments, *extra(part, max(1, self.batch_size // pairs))))
         found = totals.means()
         return found if self.question.several_targets else {name: first_target(value) for name, value in found.items()}
+
+    def outputs(self, x: Sequence[np.ndarray]) -> tf.Tensor:
+        """Return the value that is explained, for rows of x."""
+        graph, edge = self.network.graph, self.plan.target
+        rows = [as_tensor(array, value.dtype) for array, value in zip(x, graph.inputs, strict=True)]
+        return cached(graph, ("value", edge), lambda: value_function(graph, edge))(*rows)
 
     def scores(self, found: dict[str, Any], multiply_by_inputs: bool = True) -> Scores:
         """Return results as scores; without `multiply_by_inputs` the contributions are the multipliers.
@@ -143,6 +152,17 @@ class Call:
             found["delta"] if sums else None,
             parts.get("hypothetical"),
         )
+
+
+def value_function(graph: Graph, edge: Edge) -> Any:
+    """Return the function of the inputs to one value of a graph, traced."""
+    nodes, inputs = graph.ancestors([edge]), [value.edge for value in graph.inputs]
+
+    def forward(*x: tf.Tensor) -> tf.Tensor:
+        return walk.forward(nodes, dict(zip(inputs, x, strict=True)))[edge]
+
+    signature = [tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs]
+    return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
 
 def first_target(value: Any) -> Any:

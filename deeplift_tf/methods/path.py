@@ -105,12 +105,13 @@ class PathGradients(Sampled):
 
         results: dict[str, Any] = {"contributions": [], "multipliers": [], "hypothetical": []}
         contributions = []
-        for m, view in zip(add_up(means, shape_of(alphas)[0]), views, strict=True):
+        for edge, m, view in zip(self.plan.scored, add_up(means, shape_of(alphas)[0]), views, strict=True):
             contributions.append(m * (view.x if self.from_zero else view.delta))
             results["multipliers"].append(tf.reduce_sum(m, 2))
             results["contributions"].append(tf.reduce_sum(contributions[-1], 2))
             if self.plan.hypothetical:
-                results["hypothetical"].append(tf.reduce_sum(hypothetical(m, view.reference), 2))
+                parts = hypothetical(m, view.reference, self.letters_axis(edge))
+                results["hypothetical"].append(tf.reduce_sum(parts, 2))
         return results | self._completeness(ends.weights, ends.views[self.plan.target], contributions)
 
 

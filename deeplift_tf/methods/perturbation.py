@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays import as_batch
 from deeplift_tf.attribution import Plan
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph import Edge, Graph
+from deeplift_tf.letters import require_letters
 from deeplift_tf.methods.call import Call, Options, chunks
 from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.sampled import Ends, Sampled, add_up, spread_out
@@ -187,7 +189,8 @@ class Mutated(Sampled):
         """
         ends = self.ends(x, references, weights)
         (edge,) = self.plan.scored
-        letters = ends.values[edge]  # (n, length, C)
+        rows_of_model = shape_of(ends.values[edge])
+        letters = self.as_sequences(ends.values[edge])  # (n, length, C)
         rows, length, alphabet = shape_of(letters)
         whole = tf.reduce_sum(ends.weights * ends.values[self.plan.target], list(range(2, ends.weights.shape.rank)))
         moved = tf.stack([tf.roll(letters, shift, 2) for shift in range(letters.shape[2])])  # (C, n, length, C)
@@ -198,14 +201,39 @@ class Mutated(Sampled):
             other = tf.gather(moved, shift % letters.shape[2])  # (P, n, length, C)
             mutants = letters + here[:, None, :, None] * (other - letters)
             lead = [shape_of(position)[0], rows, 1]
-            outputs = self.outputs_at(ends, {edge: merge_leading(mutants, 2)}, lead)
+            points = self.as_model_rows(merge_leading(mutants, 2), rows_of_model[1:])
+            outputs = self.outputs_at(ends, {edge: points}, lead)
             change = self.weighted(ends, outputs, lead)[..., 0] - whole[:, None]  # (K, P, n)
             return [tf.einsum("kpn,pl,pnlc->knlc", change, here, other)]
 
         (total,) = add_up(differences, shape_of(mutations)[0])
         centred = total - tf.reduce_sum(total, -1, keepdims=True) / alphabet
-        results = {"contributions": [centred * letters], "multipliers": [total], "hypothetical": [centred]}
+        found = {"contributions": centred * letters, "multipliers": total, "hypothetical": centred}
+        results = {
+            name: [tf.reshape(self.as_model_rows(merge_leading(value, 2), rows_of_model[1:]), [-1, *rows_of_model])]
+            for name, value in found.items()
+        }
         return results | self._completeness(ends.weights, ends.views[self.plan.target], [])
+
+    @property
+    def letters_first(self) -> bool:
+        """Whether the letters stand before the positions."""
+        (edge,) = self.plan.scored
+        shape = self.graph.shape(edge).as_list()
+        return any(size != 1 for size in shape[self.letters_axis(edge) % len(shape) + 1 :])
+
+    def as_sequences(self, x: tf.Tensor) -> tf.Tensor:
+        """Return rows of the model as sequences, shape (N, length, C)."""
+        (edge,) = self.plan.scored
+        rows, letters = shape_of(x)[0], self.graph.shape(edge)[self.letters_axis(edge)]
+        if self.letters_first:
+            return tf.transpose(tf.reshape(x, [rows, letters, -1]), [0, 2, 1])
+        return tf.reshape(x, [rows, -1, letters])
+
+    def as_model_rows(self, x: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
+        """Return sequences, shape (N, length, C), as rows of the model."""
+        turned = tf.transpose(x, [0, 2, 1]) if self.letters_first else x
+        return tf.reshape(turned, [shape_of(x)[0], *shape])
 
 
 def in_silico_mutagenesis(
@@ -216,7 +244,7 @@ def in_silico_mutagenesis(
     Parameters
     ----------
     network : Network
-    x : np.ndarray, shape (N, length, C)
+    x : np.ndarray, shape (N, length, C), or with `letters_axis` given for example (N, C, length)
         A position without a letter, all zeros, stays as it is.
     references
         Not read.
@@ -232,14 +260,18 @@ def in_silico_mutagenesis(
         that one. `hypothetical` is the same less the mean over the letters of each position, and `contributions` is
         `hypothetical` at the letters that are there.
     """
-    shapes = [value.shape for value in network.graph.inputs]
-    if len(shapes) != 1 or shapes[0].rank != 3 or options.get("layers") is not None:
+    shapes, axis = [value.shape for value in network.graph.inputs], options.get("letters_axis", -1)
+    long = [size for size in tuple(shapes[0])[1:] if size != 1]
+    if len(shapes) != 1 or (len(long) != 2 and shapes[0].rank != 3) or options.get("layers") is not None:
         raise InputError(
             f"in_silico_mutagenesis: expected one input of one-hot sequences, shape (N, length, letters); received "
             f"inputs of shapes {[tuple(shape) for shape in shapes]} and layers={options.get('layers')}"
         )
+    require_letters(as_batch(x, network.graph.inputs).arrays, axis, "in_silico_mutagenesis")
     call = Call(network, x, 0.0, target, options, Mutated, (tf.TensorSpec([None, None, 2], tf.int32),), False)
-    _, length, alphabet = call.question.x.arrays[0].shape
+    (given,) = call.question.x.arrays
+    alphabet = given.shape[axis]
+    length = given[0].size // alphabet
     table = np.array([*itertools.product(range(length), range(1, alphabet))], np.int32)
     found = call.run(lambda part, size: (tf.constant(chunks(table, min(size, len(table)), -1)),))
     return call.scores(found)

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.extras import require
+from deeplift_tf.letters import is_one_hot
 from deeplift_tf.plots.figure import given, panels
 
 HIGHLIGHT = "#fdd835"
@@ -23,6 +24,7 @@ def logo(
     highlight: Sequence[tuple[Any, ...]] = (),
     share_scale: bool = False,
     alphabet: str = "ACGT",
+    letters_axis: int = -1,
     title: str | None = None,
     ax: Any = None,
 ) -> tuple[Any, Any]:
@@ -43,7 +45,9 @@ def logo(
     share_scale : bool
         One vertical scale for all tracks.
     alphabet : str
-        The letters of the last axis.
+        The letters, in the order of their axis.
+    letters_axis : int
+        The axis of the scores, and of x, that holds the letters: -1 or 1, the last; or 0.
     title : str, optional
     ax : matplotlib axes, or sequence of them, optional
         As many as there are tracks.
@@ -61,6 +65,8 @@ def logo(
         When matplotlib or logomaker is not installed.
     """
     tracks = dict(scores) if isinstance(scores, Mapping) else {"": np.asarray(scores)}
+    tracks = {name: turned(track, letters_axis) for name, track in tracks.items()}
+    x = None if x is None else letters_of_x(x, letters_axis)
     heights = {name: heights_of(np.asarray(track), x, alphabet) for name, track in tracks.items()}
     length = common_length(heights)
     end = length if end is None else end
@@ -83,6 +89,28 @@ def logo(
     if title is not None:
         axes[0].set_title(title, fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None)
     return fig, axes if isinstance(scores, Mapping) else axes[0]
+
+
+def turned(rows: Any, letters_axis: int) -> np.ndarray:
+    """Return scores with the letters on the last axis."""
+    array = np.asarray(rows)
+    if array.ndim != 2 or letters_axis not in (-2, -1, 0, 1):
+        raise InputError(
+            f"logo: expected scores and x of two axes, positions and letters, and letters_axis 0 or 1; received shape "
+            f"{array.shape} and letters_axis {letters_axis}"
+        )
+    return array if letters_axis in (-1, 1) else array.T
+
+
+def letters_of_x(x: Any, letters_axis: int) -> np.ndarray:
+    """Return the one-hot sequence with the letters on the last axis."""
+    rows = turned(x, letters_axis)
+    if is_one_hot(rows.T[None], -1) and not is_one_hot(rows[None], -1):
+        other = 0 if letters_axis in (-1, 1) else 1
+        raise InputError(
+            f"logo: expected x to be one-hot on axis {letters_axis}; axis {other} looks one-hot: letters_axis={other}"
+        )
+    return rows
 
 
 def heights_of(scores: np.ndarray, x: np.ndarray | None, alphabet: str) -> np.ndarray:

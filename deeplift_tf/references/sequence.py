@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
+from deeplift_tf.letters import from_the_end, require_letters
 from deeplift_tf.references.euler import follows, last_edges, log_orders, transitions, walks
 from deeplift_tf.references.makers import Maker, checked, generator
 
@@ -17,39 +20,53 @@ logger = logging.getLogger("deeplift_tf")
 TOGETHER = 2**20  # positions of shuffles that are made together: many walks a step at a time, in bounded memory
 
 
-def uniform_frequencies() -> Maker:
-    """Return the reference in which all letters are equally frequent at every position."""
-    return Maker(functools.partial(_uniform_frequencies))
+def uniform_frequencies(letters_axis: int = -1) -> Maker:
+    """Return the reference in which all letters are equally frequent at every position.
+
+    Parameters
+    ----------
+    letters_axis : int
+        The axis of x that holds the letters.
+    """
+    return Maker(functools.partial(_uniform_frequencies, **letters_on(letters_axis)))
 
 
-def _uniform_frequencies(x: np.ndarray) -> np.ndarray:
-    return np.full(x.shape, 1 / x.shape[-1], x.dtype if x.dtype.kind == "f" else np.float64)
+def _uniform_frequencies(x: np.ndarray, letters_axis: int = -1) -> np.ndarray:
+    require_letters([x], letters_axis, "uniform_frequencies", ReferencesError)
+    return np.full(x.shape, 1 / x.shape[letters_axis], x.dtype if x.dtype.kind == "f" else np.float64)
 
 
-def gc_content(gc: float | None = None) -> Maker:
+def gc_content(gc: float | None = None, letters_axis: int = -1) -> Maker:
     """Return the reference of base frequencies (1−gc)/2, gc/2, gc/2, (1−gc)/2 for A, C, G, T at every position.
 
     Parameters
     ----------
     gc : float, optional
         Fraction of G and C. The default takes every sequence's own.
+    letters_axis : int
+        The axis of x that holds the letters.
     """
     if gc is not None and not 0 <= gc <= 1:
         raise ReferencesError(f"gc_content: expected a fraction from 0 to 1; received {gc}")
-    return Maker(functools.partial(_gc_content, gc=gc))
+    return Maker(functools.partial(_gc_content, gc=gc, **letters_on(letters_axis)))
 
 
-def _gc_content(x: np.ndarray, gc: float | None) -> np.ndarray:
-    if x.shape[-1] != 4:
-        raise ReferencesError(f"gc_content: expected 4 letters, A, C, G, T, on the last axis; received {x.shape}")
+def _gc_content(x: np.ndarray, gc: float | None, letters_axis: int = -1) -> np.ndarray:
+    require_letters([x], letters_axis, "gc_content", ReferencesError)
+    if x.shape[letters_axis] != 4:
+        raise ReferencesError(
+            f"gc_content: expected 4 letters, A, C, G, T, on axis {letters_axis} (letters_axis); received {x.shape}"
+        )
+    x = np.moveaxis(x, letters_axis, -1)
     counts = x.sum(tuple(range(1, x.ndim - 1)), dtype=np.float64)  # (N, 4)
     own = counts[:, 1:3].sum(1) / np.maximum(counts.sum(1), 1)
     half = (own if gc is None else np.full(len(x), gc)) / 2
     frequencies = np.stack([0.5 - half, half, half, 0.5 - half], 1).reshape(len(x), *[1] * (x.ndim - 2), 4)
-    return np.broadcast_to(frequencies, x.shape).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+    found = np.broadcast_to(frequencies, x.shape).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+    return np.moveaxis(found, -1, letters_axis)
 
 
-def shuffle(count: int = 20, seed: int = 0) -> Maker:
+def shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Maker:
     """Return a maker of sequences with the positions of x in random order.
 
     Parameters
@@ -57,17 +74,48 @@ def shuffle(count: int = 20, seed: int = 0) -> Maker:
     count : int
         R, how many for each sequence.
     seed : int
+    letters_axis : int
+        The axis of x that holds the letters.
     """
-    return Maker(functools.partial(_shuffle, count=checked("shuffle", count), seed=seed))
+    return Maker(functools.partial(_shuffle, count=checked("shuffle", count), seed=seed, **letters_on(letters_axis)))
 
 
-def _shuffle(x: np.ndarray, count: int, seed: int) -> np.ndarray:
+def letters_on(axis: int) -> dict[str, Any]:
+    """Return the argument of makers that says where letters stand, if that is not the last axis."""
+    return {} if axis == -1 else {"letters_axis": axis}
+
+
+def of_sequences(x: np.ndarray, make: Callable[[np.ndarray], np.ndarray], letters_axis: int) -> np.ndarray:
+    """Return references, shape (N, R, ...), of rows whose letters stand on any axis.
+
+    Parameters
+    ----------
+    x : np.ndarray, shape (N, ...)
+    make : callable
+        Takes sequences, shape (N, length, letters), and returns shape (N, R, length, letters).
+    letters_axis : int
+    """
+    if x.ndim > 2:
+        require_letters([x], letters_axis, "shuffles", ReferencesError)
+    axis = from_the_end(letters_axis, x.ndim)
+    moved = np.moveaxis(x, axis, -1)
+    is_line = x.ndim > 2 and sum(size != 1 for size in moved.shape[1:-1]) <= 1
+    made = make(np.ascontiguousarray(moved.reshape(len(x), -1, moved.shape[-1])) if is_line else moved)
+    return np.moveaxis(made.reshape(*made.shape[:2], *moved.shape[1:]), -1, axis)
+
+
+def _shuffle(x: np.ndarray, count: int, seed: int, letters_axis: int = -1) -> np.ndarray:
+    return of_sequences(x, functools.partial(shuffled, count=count, seed=seed), letters_axis)
+
+
+def shuffled(x: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return sequences with their positions in random orders, shape (N, R, length, letters)."""
     codes = letter_codes(x)
     orders = [np.argsort(generator(seed, row).random((count, x.shape[1])), 1, kind="stable") for row in codes]
     return np.stack([row[order] for row, order in zip(x, orders, strict=True)])
 
 
-def dinucleotide_shuffle(count: int = 20, seed: int = 0) -> Maker:
+def dinucleotide_shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Maker:
     """Return a maker of random sequences that have every pair of neighbours exactly as often as x has it.
 
     All orders with the same pairs, the same first and the same last letter are equally likely: a uniform random
@@ -80,11 +128,19 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0) -> Maker:
     count : int
         R, how many for each sequence.
     seed : int
+    letters_axis : int
+        The axis of x that holds the letters.
     """
-    return Maker(functools.partial(_dinucleotide_shuffle, count=checked("dinucleotide_shuffle", count), seed=seed))
+    count = checked("dinucleotide_shuffle", count)
+    return Maker(functools.partial(_dinucleotide_shuffle, count=count, seed=seed, **letters_on(letters_axis)))
 
 
-def _dinucleotide_shuffle(x: np.ndarray, count: int, seed: int) -> np.ndarray:
+def _dinucleotide_shuffle(x: np.ndarray, count: int, seed: int, letters_axis: int = -1) -> np.ndarray:
+    return of_sequences(x, functools.partial(pairs_kept, count=count, seed=seed), letters_axis)
+
+
+def pairs_kept(x: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return random sequences with the pairs of neighbours of x, shape (N, R, length, letters)."""
     codes, letters = letter_codes(x), x.shape[2] + 1
     made = np.empty((len(x), count, *x.shape[1:]), x.dtype)
     step = max(1, TOGETHER // (count * max(1, x.shape[1])))

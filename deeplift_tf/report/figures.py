@@ -10,6 +10,7 @@ import numpy as np
 from deeplift_tf import plots
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.scores_file import ScoresFile, take
+from deeplift_tf.letters import from_the_end, positions_axis
 from deeplift_tf.plots.figure import panels
 from deeplift_tf.report.sentences import sentence, titles
 
@@ -46,7 +47,9 @@ class Drawing(NamedTuple):
 def kind_of(file: ScoresFile) -> str:
     """Return how the scores of a file are drawn."""
     shape = file.contributions.shape
-    if len(shape) == 3 and shape[-1] == len(file.alphabet):
+    axis = from_the_end(file.letters_axis, len(shape))
+    is_line = len(shape) == 3 or (file.letters_axis != -1 and positions_axis(shape, axis) != 0)
+    if len(shape) > 2 and is_line and shape[axis] == len(file.alphabet):
         return "logo"
     return "heatmap" if len(shape) in (3, 4) else "bars"
 
@@ -75,7 +78,7 @@ def scaled(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -
 def logos(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
     """Return logos of sequences under one another, for each the tracks of all files."""
     each = [tracks(files, row, drawing.hypothetical) for row in rows]
-    length, count = files[0].contributions.shape[1], len(each[0])
+    length, count = len(next(iter(each[0].values()))), len(each[0])
     fig, axes = panels(count * len(rows), 1, (min(max(0.16 * length, 4.0), 22.0), 1.7))
     names = titles(files[0], rows) if len(files) == 1 else [files[0].row_name(row) for row in rows]
     for index, (found, title) in enumerate(zip(each, names, strict=True)):
@@ -89,13 +92,14 @@ def tracks(files: Sequence[ScoresFile], row: int, hypothetical: bool) -> dict[st
     found = {}
     for file in files:
         name = file.name if len(files) > 1 else "contribution"
-        (contributions,) = take(file.contributions, [row])
+        (contributions,) = file.sequence_rows(file.contributions, [row])
         found[name] = contributions
         if file.x is not None:
-            found[name] = contributions.sum(-1, keepdims=True) * take(file.x, [row])[0]
-        below = file.rows("hypothetical", [row]) if hypothetical else None
+            found[name] = contributions.sum(-1, keepdims=True) * file.sequence_rows(file.x, [row])[0]
+        below = file.array("hypothetical") if hypothetical else None
         if below is not None:
-            found["hypothetical" if len(files) == 1 else f"{name},\nhypothetical"] = below[0]
+            label = "hypothetical" if len(files) == 1 else f"{name},\nhypothetical"
+            found[label] = file.sequence_rows(below, [row])[0]
     return found
 
 

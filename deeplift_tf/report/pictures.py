@@ -71,9 +71,9 @@ def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
     x = None if file.x is None else take(file.x, rows)
     kind = kind_of(file)
     if kind == "logo":
-        return [
-            [logo(each, None if x is None else x[index], file.alphabet)] for index, each in enumerate(contributions)
-        ]
+        heights = file.sequence_rows(file.contributions, rows)
+        letters = [None] * len(rows) if file.x is None else file.sequence_rows(file.x, rows)
+        return [[logo(each, x_row, file.alphabet)] for each, x_row in zip(heights, letters, strict=True)]
     if kind == "heatmap":
         vmax = plots.scale_of([plots.map_of(each) if each.ndim == 3 else each for each in contributions])
         return [

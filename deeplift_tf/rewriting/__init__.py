@@ -1,7 +1,7 @@
 """Rewriting of the graph before it is compiled: the same scores for less work.
 
 Each rewrite takes a graph and the values that have to stay, and returns another graph with the same scores for them.
-They are exact; what they leave is rounding, and maxima that tie may be settled another way (see `pooling`).
+They are exact; what they leave is rounding.
 """
 
 from __future__ import annotations

@@ -50,15 +50,17 @@ def from_zero(layer: Layer) -> bool:
 def pool_before_activation(graph: Graph) -> Merge:
     """Return the rewrite that puts max pooling before an activation that never falls, which then sees fewer units.
 
-    The unit that holds the maximum is the same, and its slope Δy/Δx is the product of the same two. Units that tie
-    behind the activation alone, such as two beyond 6 behind ReLU6, tie no more: the larger one gets the credit. Under
-    RevealCancel, or where a spread is carried through, the two orders differ.
+    The unit that gets the credit is the same (see `ties`), and its slope Δy/Δx is the product of the same two. Behind
+    an activation with levels, such as ReLU6, units tie that do not tie before it; there pooling stays where it is.
+    Under RevealCancel, or where a spread is carried through, the two orders differ.
     """
     read = spreads_read(graph.nodes)
 
     def merge(first: Node, second: Node) -> tuple[Node, ...] | None:
         pools = isinstance(second.layer, (MaxPooling, Max))
-        if not pools or not isinstance(first.layer, Elementwise) or not first.layer.function.rising:
+        if not pools or not isinstance(first.layer, Elementwise):
+            return None
+        if not first.layer.function.rising or first.layer.function.levels:
             return None
         if first.rule is not RESCALE or second.rule is not RESCALE or read & {Edge(second.name), *first.inputs}:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,6 +11,7 @@ from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import image_rows, is_images
 from deeplift_tf.io.inputs import Rows, open_arrays, select
+from deeplift_tf.letters import positions_axis
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows
@@ -47,8 +48,8 @@ def input_of(arguments: Mapping[str, Any]) -> RunInput:
     if arguments["input"] is None or is_fasta(path):
         genome = Path(arguments["genome"]) if arguments["input"] is None else None
         control, masked = arguments.get("control"), arguments.get("soft_masked_as_n", False)
-        alphabet = arguments.get("alphabet", "dna")
-        return Sequences(path, genome, arguments["length"], masked, skip, control, alphabet)
+        alphabet, axis = arguments.get("alphabet", "dna"), arguments.get("letters_axis", -1)
+        return Sequences(path, genome, arguments["length"], masked, skip, control, alphabet, axis)
     return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
 
 
@@ -113,6 +114,8 @@ class Sequences(NamedTuple):
         What the other inputs of the model hold; see `deeplift_tf.genomics.open_controls`.
     alphabet : str
         See `deeplift_tf.genomics.one_hot`.
+    letters_axis : int
+        The axis of the model's input that holds the letters.
     """
 
     path: Path
@@ -122,6 +125,7 @@ class Sequences(NamedTuple):
     skip: bool = False
     control: str | None = None
     alphabet: str = "dna"
+    letters_axis: int = -1
 
     def check(self) -> None:
         """Look for the files, and at the alphabet."""
@@ -135,7 +139,7 @@ class Sequences(NamedTuple):
         """Open the sequences for the input of a network that takes them, and what the other inputs hold."""
         from deeplift_tf.genomics import open_controls
 
-        name, length = sequence_input(network, self.alphabet)
+        name, length = sequence_input(network, self.alphabet, self.letters_axis)
         if length is not None and self.length not in (None, length):
             raise InputError(f"--length {self.length}: the model takes sequences of {length}")
         others = {each: shape for each, shape in network.input_shapes.items() if each != name}
@@ -157,7 +161,7 @@ class Sequences(NamedTuple):
         return region_rows(self.path, self.genome, length, **letters)
 
 
-def sequence_input(network: Network, alphabet: str = "dna") -> tuple[str, int | None]:
+def sequence_input(network: Network, alphabet: str = "dna", letters_axis: int = -1) -> tuple[str, int | None]:
     """Return the name of the input that takes sequences of an alphabet, and their length.
 
     Raises
@@ -166,11 +170,27 @@ def sequence_input(network: Network, alphabet: str = "dna") -> tuple[str, int | 
         When it is not clear which.
     """
     shapes, letters = network.input_shapes, Alphabet.of(alphabet)
-    found = [name for name, shape in shapes.items() if len(shape) == 3 and shape[2] == len(letters)]
+    found = [name for name, shape in shapes.items() if takes_letters(shape, len(letters), letters_axis)]
     found = [name for name in found if "seq" in name.lower()] if len(found) > 1 else found
     if len(found) != 1:
+        others = [
+            axis
+            for shape in shapes.values()
+            for axis in range(1, len(shape))
+            if axis != letters_axis and takes_letters(shape, len(letters), axis)
+        ]
+        hint = f"axis {others[0]} has as many: --letters-axis {others[0]}" if others and not found else ""
         raise InputError(
-            f"sequences: expected a model with an input of shape (None, length, {len(letters)}), for the letters "
-            f"{letters}; received {shapes}. --alphabet gives the letters in the order of the model's channels"
+            f"sequences: expected a model with one input that has the {len(letters)} letters {letters} on axis "
+            f"{letters_axis}, such as shape (None, length, {len(letters)}); received {shapes}. "
+            + (hint or "--alphabet gives the letters in the order of the model's channels")
         )
-    return found[0], shapes[found[0]][1]
+    shape = shapes[found[0]]
+    return found[0], shape[positions_axis(shape, letters_axis)]
+
+
+def takes_letters(shape: Sequence[int | None], letters: int, axis: int) -> bool:
+    """Whether an input of a shape, the axis of rows first, takes one-hot sequences with their letters on an axis."""
+    if len(shape) < 3 or not -len(shape) < axis < len(shape) or axis == 0:
+        return False
+    return shape[axis] == letters and positions_axis(shape, axis) != 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from deeplift_tf.letters import as_model_rows, letters_last
 from deeplift_tf.runs.model import SavedModel
 from deeplift_tf.runs.targets import Target, label_of, task
 
@@ -39,6 +40,8 @@ class Request(NamedTuple):
         The rows are one-hot letters in bytes; keep them beside their scores.
     alphabet : str
         Theirs; see `deeplift_tf.genomics.one_hot`.
+    letters_axis : int
+        The axis of the model's input that holds the letters.
     """
 
     model: SavedModel
@@ -56,6 +59,7 @@ class Request(NamedTuple):
     stranded: bool | None = None
     sequences: bool = False
     alphabet: str = "dna"
+    letters_axis: int = -1
 
     @property
     def labels(self) -> list[str]:
@@ -87,14 +91,17 @@ class Scorer:
 
         network = request.model.convert() if network is None else network
         score = scoring_function(network, request.method, request.layers, request.xla)
-        self._input = sequence_input(network, request.alphabet)[0] if request.sequences else ""
+        self._input = sequence_input(network, request.alphabet, request.letters_axis)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score
         self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
         if request.reverse_complement:
-            targets = StrandTargets(network, request.stranded)
+            targets = StrandTargets(network, request.stranded, request.letters_axis)
             for each in self.tasks:
                 targets.check(each.target, each.output, request.pre_activation)
-            score = both_strands(score, network, stranded=request.stranded)
+            axis = request.letters_axis
+            score = both_strands(score, network, stranded=request.stranded, letters_axis=axis)
+        if request.sequences:
+            score = of_sequences(score, self._input, network.input_shapes[self._input], request.letters_axis)
         self._request, self._score = request, score
 
     def __call__(self, x: Any, references: Any) -> Arrays:
@@ -123,9 +130,8 @@ class Scorer:
     def _each(self, x: Any, references: Any) -> Iterator[tuple[str, Scores]]:
         """Score rows for every target; those in one output share the forward passes."""
         asked = self._request
-        others = {
-            name: getattr(asked, name) for name in ("batch_size", "pre_activation", "mean_normalised", "hypothetical")
-        }
+        same = ("batch_size", "pre_activation", "mean_normalised", "hypothetical", "letters_axis")
+        others = {name: getattr(asked, name) for name in same}
         for output in dict.fromkeys(each.output for each in self.tasks):
             alike = [each for each in self.tasks if each.output == output]
             if len(alike) == 1:
@@ -149,6 +155,39 @@ def of_input(score: Callable[..., Scores], name: str) -> Callable[..., Scores]:
         return scores._replace(**{part: each[name] for part, each in parts.items() if isinstance(each, Mapping)})
 
     return kept
+
+
+def of_sequences(
+    score: Callable[..., Scores], name: str, shape: Sequence[int | None], letters_axis: int
+) -> Callable[..., Scores]:
+    """Return a scoring function of sequences, shape (N, length, letters), for a model that takes another shape.
+
+    Parameters
+    ----------
+    score : callable
+        Returns the scores of the sequences alone.
+    name : str
+        Of the model's input that takes them.
+    shape : sequence of int or None
+        Of that input, the axis of rows first.
+    letters_axis : int
+    """
+    rank = len(shape)
+    if rank == 3 and letters_axis in (-1, 2):
+        return score
+
+    def to_model(values: Any) -> Any:
+        if isinstance(values, Mapping):
+            return {key: to_model(part) if key == name else part for key, part in values.items()}
+        return as_model_rows(values, letters_axis, shape) if isinstance(values, np.ndarray) else values
+
+    def turned(x: Any, references: Any = None, **arguments: Any) -> Scores:
+        scores = score(to_model(x), references=to_model(references), **arguments)
+        parts = {part: getattr(scores, part) for part in ("contributions", "multipliers", "hypothetical")}
+        found = {part: letters_last(each, letters_axis, rank) for part, each in parts.items() if each is not None}
+        return scores._replace(**found)
+
+    return turned
 
 
 def at(value: Any, index: int) -> Any:

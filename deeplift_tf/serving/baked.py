@@ -141,7 +141,21 @@ def _in_graph(maker: Maker) -> Make:
             f"references: {maker} cannot be exported; of the makers these can: {', '.join(IN_GRAPH)}. Or give an "
             "array, a callable made of TensorFlow operations, or None, to hand them over with each request"
         )
-    return functools.partial(IN_GRAPH[name], **maker.make.keywords)
+    arguments = dict(maker.make.keywords)
+    axis = arguments.pop("letters_axis", -1)
+    make = functools.partial(IN_GRAPH[name], **arguments)
+    return make if axis == -1 else functools.partial(_with_letters, make=make, axis=axis)
+
+
+def _with_letters(x: tf.Tensor, make: Make, axis: int) -> tf.Tensor:
+    """Return references, shape (N, R, ...), made of sequences whose letters do not stand on the last axis of x."""
+    rank = x.shape.rank
+    order = [each for each in range(rank) if each != axis % rank] + [axis % rank]
+    moved = tf.transpose(x, order)
+    made = make(tf.reshape(moved, [shape_of(x)[0], -1, moved.shape[-1]]))
+    made = made[:, None] if made.shape.rank == 3 else made
+    whole = tf.reshape(made, [*shape_of(made)[:2], *shape_of(moved)[1:]])
+    return tf.transpose(whole, [0, 1, *(order.index(each) + 1 for each in range(1, rank))])
 
 
 def _as_pairs(part: Any, value: Input) -> tf.Tensor:

@@ -30,6 +30,7 @@ def export(
     pre_activation: bool = False,
     mean_normalised: bool = False,
     hypothetical: bool = False,
+    letters_axis: int = -1,
 ) -> Path:
     """Write a scoring function as a SavedModel with the signatures `score`, `serving_default` and `predict`.
 
@@ -49,7 +50,7 @@ def export(
         None: they come with each request. Otherwise baked in, see `baked_in`.
     target : None, int, tuple, array, "predicted" or callable
         None: an index comes with each request, for an output of one axis. Otherwise baked in, see `as_asked`.
-    output, pre_activation, mean_normalised, hypothetical
+    output, pre_activation, mean_normalised, hypothetical, letters_axis
         As for `Score`.
 
     Returns
@@ -65,7 +66,7 @@ def export(
     """
     path = Path(path)
     check_new(path)
-    wanted = Wanted(references, target, output, pre_activation, mean_normalised, hypothetical)
+    wanted = Wanted(references, target, output, pre_activation, mean_normalised, hypothetical, letters_axis)
     scores, predict = score_signature(score, wanted), predict_signature(score)
     functions = (scores, predict)
     _check_size(functions, path)

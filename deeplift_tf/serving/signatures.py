@@ -29,6 +29,7 @@ class Wanted(NamedTuple):
     pre_activation: bool = False
     mean_normalised: bool = False
     hypothetical: bool = False
+    letters_axis: int = -1
 
 
 def tensor_name(name: str) -> str:
@@ -50,6 +51,7 @@ def score_signature(score: Score, wanted: Wanted) -> Any:
         several_references=made is not None and any(part.shape[1] != 1 for part in made.structured_outputs),
         mean_normalised=wanted.mean_normalised,
         hypothetical=wanted.hypothetical,
+        letters_axis=wanted.letters_axis,
         complete=any(node.rule.reference for node in score.network.graph.nodes),
     )
     given = [] if made is not None else _reference_names(inputs, _meets_references(score, plan))

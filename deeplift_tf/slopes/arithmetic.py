@@ -169,24 +169,24 @@ def squareplus(b: float = 4.0) -> Function:
     def secant(u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         return (stable(u) + stable(v)) / (root(u) + root(v))
 
-    return differentiable("squareplus", lambda x: 0.5 * (x + root(x)), secant)
+    return differentiable("squareplus", lambda x: 0.5 * (x + root(x)), secant, rising=True)
 
 
 def sign() -> Function:
     """Return -1, 0 or 1."""
-    return piecewise_constant(tf.sign, "sign")
+    return piecewise_constant(tf.sign, "sign", rising=True)
 
 
 def floor() -> Function:
     """Return the integer at or below x."""
-    return piecewise_constant(tf.floor, "floor")
+    return piecewise_constant(tf.floor, "floor", rising=True)
 
 
 def ceil() -> Function:
     """Return the integer at or above x."""
-    return piecewise_constant(tf.math.ceil, "ceil")
+    return piecewise_constant(tf.math.ceil, "ceil", rising=True)
 
 
 def rounded() -> Function:
     """Return the nearest integer, of two the even one."""
-    return piecewise_constant(tf.round, "round")
+    return piecewise_constant(tf.round, "round", rising=True)

@@ -155,7 +155,7 @@ def elu(alpha: float = 1.0) -> Function:
         share = above(a, b, right)
         return share + (1.0 - share) * alpha * exp_secant(tf.minimum(a, 0.0), tf.minimum(b, 0.0))
 
-    return Function(value, secant, "elu")
+    return Function(value, secant, "elu", rising=alpha >= 0)
 
 
 def selu() -> Function:
@@ -170,4 +170,4 @@ def celu(alpha: float = 1.0) -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return unit.secant(a / alpha, b / alpha)
 
-    return differentiable("celu", lambda x: alpha * unit.value(x / alpha), secant)
+    return differentiable("celu", lambda x: alpha * unit.value(x / alpha), secant, rising=True)

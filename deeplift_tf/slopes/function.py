@@ -30,6 +30,8 @@ class Function(NamedTuple):
         Whether guided backprop and DeconvNet mask it: the ReLU family.
     rising : bool
         Whether it falls nowhere, so that no slope is negative.
+    levels : bool
+        Whether many inputs have one value that is not its smallest, as those beyond 6 have behind ReLU6.
     four : callable or None
         (a, b, rise, drop) -> (S̄, h): mean and half-difference of RevealCancel's S⁺ and S⁻ between a and
         b = a + rise - drop, where rise, drop >= 0; see `four_slopes`. A cheaper form than that has, good to rounding
@@ -41,6 +43,7 @@ class Function(NamedTuple):
     name: str = ""
     rectifier: bool = False
     rising: bool = False
+    levels: bool = False
     four: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
 
 
@@ -133,13 +136,13 @@ def gated(gate: Function, name: str) -> Function:
     return Function(value, secant, name)
 
 
-def piecewise_constant(value: Value, name: str = "") -> Function:
+def piecewise_constant(value: Value, name: str = "", rising: bool = False) -> Function:
     """Return a function made of steps: differences of its values are exact, and none where a = b."""
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return tf.math.divide_no_nan(value(b) - value(a), b - a)
 
-    return Function(value, secant, name)
+    return Function(value, secant, name, rising=rising, levels=True)
 
 
 def smooth(value: Value, name: str = "", width: float = 1.0, nodes: tuple[int, int] = (6, 12)) -> Function:

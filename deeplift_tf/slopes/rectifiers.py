@@ -87,7 +87,7 @@ def clip(low: float, high: float, name: str = "clip") -> Function:
         under = above(high - tf.maximum(a, low), high - tf.maximum(b, low))
         return above(a - low, b - low, right) * under
 
-    return Function(value, secant, name, rising=True)
+    return Function(value, secant, name, rising=True, levels=True)
 
 
 def relu6() -> Function:
@@ -97,7 +97,7 @@ def relu6() -> Function:
 
 def step(threshold: float = 0.0) -> Function:
     """Return 1 where x > threshold, else 0."""
-    return piecewise_constant(lambda x: tf.cast(x > threshold, x.dtype), "step")
+    return piecewise_constant(lambda x: tf.cast(x > threshold, x.dtype), "step", rising=True)
 
 
 def relu_layer(max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0) -> Function:
@@ -132,7 +132,7 @@ def relu_layer(max_value: float | None = None, negative_slope: float = 0.0, thre
             slope += negative_slope * below(a - threshold, b - threshold, right)
         return slope
 
-    return Function(value, secant, "relu", rectifier=True, rising=True)
+    return Function(value, secant, "relu", rectifier=True, rising=True, levels=max_value is not None)
 
 
 def threshold(limit: float, default_value: float) -> Function:
@@ -145,13 +145,13 @@ def threshold(limit: float, default_value: float) -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return above(a - limit, b - limit, right) + (limit - default_value) * jump.secant(a, b)
 
-    return Function(value, secant, "threshold")
+    return Function(value, secant, "threshold", rising=default_value <= limit)
 
 
 def hard_sigmoid() -> Function:
     """Return (x + 3) / 6, clipped to 0 and 1."""
     secant = scaled(clip(-3.0, 3.0), 1 / 6).secant
-    return Function(lambda x: tf.nn.relu6(x + 3.0) / 6.0, secant, "hard_sigmoid", rising=True)
+    return Function(lambda x: tf.nn.relu6(x + 3.0) / 6.0, secant, "hard_sigmoid", rising=True, levels=True)
 
 
 def hard_silu() -> Function:
@@ -167,7 +167,11 @@ def hard_tanh() -> Function:
 def sparse_sigmoid() -> Function:
     """Return (x + 1) / 2, clipped to 0 and 1."""
     secant = scaled(clip(-1.0, 1.0), 0.5).secant
-    return Function(lambda x: tf.clip_by_value(0.5 * (x + 1.0), 0.0, 1.0), secant, "sparse_sigmoid")
+
+    def value(x: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(0.5 * (x + 1.0), 0.0, 1.0)
+
+    return Function(value, secant, "sparse_sigmoid", rising=True, levels=True)
 
 
 def sparse_plus() -> Function:
@@ -181,7 +185,7 @@ def sparse_plus() -> Function:
         u, v = tf.minimum(a, 1.0) + 1.0, tf.minimum(b, 1.0) + 1.0
         return linear + (1.0 - linear) * above(u, v) * (tf.nn.relu(u) + tf.nn.relu(v)) / 4.0
 
-    return differentiable("sparse_plus", value, secant)
+    return differentiable("sparse_plus", value, secant, rising=True)
 
 
 def soft_shrink(limit: float = 0.5) -> Function:
@@ -194,7 +198,7 @@ def soft_shrink(limit: float = 0.5) -> Function:
         # To the right of the lower kink is flat, so that part takes no side.
         return above(a - limit, b - limit, right) + above(-limit - a, -limit - b)
 
-    return Function(value, secant, "soft_shrink")
+    return Function(value, secant, "soft_shrink", rising=True, levels=True)
 
 
 def hard_shrink(limit: float = 0.5) -> Function:
@@ -208,7 +212,7 @@ def hard_shrink(limit: float = 0.5) -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return soft.secant(a, b, right) + limit * jumps.secant(a, b)
 
-    return Function(value, secant, "hard_shrink")
+    return Function(value, secant, "hard_shrink", rising=True, levels=True)
 
 
 def absolute() -> Function:

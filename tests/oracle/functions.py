@@ -16,7 +16,9 @@ def sigmoid(a: Array) -> Array:
 def leaky_relu(alpha: ArrayLike) -> Function:
     """PReLU too; its alpha broadcasts against one example."""
     alpha = np.asarray(alpha, float)
-    return Function(lambda a: np.where(a > 0, a, alpha * a), lambda a: np.where(a > 0, 1.0, alpha))
+    return Function(
+        lambda a: np.where(a > 0, a, alpha * a), lambda a: np.where(a > 0, 1.0, alpha), bool(np.ndim(alpha) == 0)
+    )
 
 
 def elu(alpha: float = 1.0) -> Function:
@@ -29,4 +31,4 @@ def elu(alpha: float = 1.0) -> Function:
 RELU = leaky_relu(0.0)
 SIGMOID = Function(sigmoid, lambda a: sigmoid(a) * sigmoid(-a))
 TANH = Function(np.tanh, lambda a: 1 / np.cosh(a) ** 2)
-SILU = Function(lambda a: a * sigmoid(a), lambda a: sigmoid(a) + a * sigmoid(a) * sigmoid(-a))
+SILU = Function(lambda a: a * sigmoid(a), lambda a: sigmoid(a) + a * sigmoid(a) * sigmoid(-a), rising=False)

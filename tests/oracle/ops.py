@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -47,6 +48,11 @@ class Diagonal:
     bias: Array
     shape: tuple[int, ...]
 
+    def before_output(self, before: Sequence[Pair]) -> Pair | None:
+        """What it makes of values before an activation: where it moves and scales them, but not where it adds some."""
+        apart = len(before) == 1 or max(sum((a != 0).sum(0) for a in self.matrices)) == 1
+        return (self.forward(*[x for x, _ in before]), self.forward(*[x0 for _, x0 in before])) if apart else None
+
     def forward(self, *x: Array) -> Array:
         return np.asarray(
             sum((v.ravel() @ a for v, a in zip(x, self.matrices, strict=True)), self.bias).reshape(self.shape)
@@ -68,20 +74,33 @@ class Diagonal:
         return pairs
 
 
+def joined(arrays: Sequence[Array]) -> Array:
+    """One row of the units of several arrays."""
+    return np.concatenate([array.ravel() for array in arrays])
+
+
 @dataclass(frozen=True)
 class Max:
     """The largest of each window; a window lists positions of the flattened, joined inputs.
 
     Where Δy > 0 the position of the largest x, where Δy < 0 that of the largest x⁰, passes Δy on alone, with slope
-    Δy / Δx, or 1 where Δx = 0 there: for this example, a `Diagonal` map.
+    Δy / Δx, or 1 where Δx = 0 there: for this example, a `Diagonal` map. Of positions that tie, the one whose other
+    end is the largest; of those, the one that was largest before an activation made them equal; then the first.
     """
 
     windows: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
+    before: tuple[Pair, ...] = ()  # x and x⁰ of each input without the activation that it comes from
+
+    def decided_by(self, before: Sequence[Pair]) -> Max:
+        return dataclasses.replace(self, before=tuple(before))
+
+    def before_output(self, before: Sequence[Pair]) -> Pair | None:
+        return self.forward(*[x for x, _ in before]), self.forward(*[x0 for _, x0 in before])
 
     def forward(self, *x: Array) -> Array:
-        joined = np.concatenate([v.ravel() for v in x])
-        return np.array([joined[list(window)].max() for window in self.windows]).reshape(self.shape)
+        units = joined(x)
+        return np.array([units[list(window)].max() for window in self.windows]).reshape(self.shape)
 
     def parts(self, inputs: Sequence[Unit], rule: str) -> Pair:
         return self.as_diagonal(inputs).parts(inputs, rule)
@@ -90,14 +109,17 @@ class Max:
         return self.as_diagonal(inputs).backward(inputs, output, m_plus, m_minus, rule)
 
     def as_diagonal(self, inputs: Sequence[Unit]) -> Diagonal:
-        x, x0 = (
-            np.concatenate([a.ravel() for a in values]) for values in ([u.x for u in inputs], [u.x0 for u in inputs])
-        )
+        x, x0 = joined([u.x for u in inputs]), joined([u.x0 for u in inputs])
+        # the unit that holds the larger of y and y⁰ has the larger end; then what it was before that
+        pairs = [(x, x0)]
+        if self.before:
+            pairs.append((joined([u for u, _ in self.before]), joined([u0 for _, u0 in self.before])))
+        keys = np.stack([each for a, a0 in pairs for each in (np.maximum(a, a0), np.minimum(a, a0))], -1)
         matrix = np.zeros((x.size, len(self.windows)))
         for j, window in enumerate(self.windows):
             places = list(window)
             delta = x[places].max() - x0[places].max()
-            place = window[int(np.argmax((x0 if delta < 0 else x)[places]))]
+            place = places[max(range(len(places)), key=[tuple(keys[i]) for i in places].__getitem__)]
             moved = x[place] - x0[place]
             matrix[place, j] = 1.0 if moved == 0 else delta / moved
         ends = np.cumsum([u.x.size for u in inputs])[:-1]
@@ -105,10 +127,11 @@ class Max:
 
 
 class Function(NamedTuple):
-    """A function of one number, and its derivative (at a kink, from the left)."""
+    """A function of one number, its derivative (at a kink, from the left), and whether it falls nowhere."""
 
     value: Callable[[Array], Array]
     derivative: Callable[[Array], Array]
+    rising: bool = True
 
 
 # Below this a difference quotient loses more digits to cancellation than the derivative at the midpoint to curvature.
@@ -126,6 +149,9 @@ class Elementwise:
     """
 
     function: Function
+
+    def before_output(self, before: Sequence[Pair]) -> Pair | None:
+        return before[0] if self.function.rising else None
 
     def forward(self, *x: Array) -> Array:
         return self.function.value(x[0])

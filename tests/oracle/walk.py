@@ -77,6 +77,7 @@ def explain(
 ) -> dict[str, Explanation]:
     """Explain Σ output_weights · Δ(last node) for one example, by 'rescale' or 'reveal_cancel' or a choice per node."""
     units = {name: input_unit(np.asarray(x[name], float), np.asarray(x0[name], float)) for name in x}
+    nodes = with_ties_decided(nodes, x, x0)
     for node in nodes:
         sources = [units[name] for name in node.inputs]
         y, y0 = node.op.forward(*[u.x for u in sources]), node.op.forward(*[u.x0 for u in sources])
@@ -94,6 +95,25 @@ def explain(
             m_plus[name] += plus
             m_minus[name] += minus
     return {name: Explanation(units[name], m_plus[name], m_minus[name]) for name in units}
+
+
+def with_ties_decided(nodes: Sequence[Node], x: Mapping[str, ArrayLike], x0: Mapping[str, ArrayLike]) -> Sequence[Node]:
+    """Tell maxima what their units were before an activation that may have made them equal."""
+    values = {name: (np.asarray(x[name], float), np.asarray(x0[name], float)) for name in x}
+    before: dict[str, Pair] = {}
+    found = []
+    for node in nodes:
+        inputs = [values[name] for name in node.inputs]
+        old = [before.get(name, values[name]) for name in node.inputs]
+        behind = any(name in before for name in node.inputs)
+        if behind and hasattr(node.op, "decided_by"):
+            node = node._replace(op=node.op.decided_by(old))
+        if hasattr(node.op, "before_output") and (behind or hasattr(node.op, "function")):
+            output = node.op.before_output(old)
+            before |= {} if output is None else {node.name: output}
+        values[node.name] = (node.op.forward(*[v for v, _ in inputs]), node.op.forward(*[v0 for _, v0 in inputs]))
+        found.append(node)
+    return found
 
 
 def explain_rows(

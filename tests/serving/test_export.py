@@ -152,6 +152,7 @@ def test_a_bad_request_fails(score: Score, tmp_path: Path) -> None:
         ({"references": lambda x: np.asarray(x)}, ReferencesError, "TensorFlow operations"),
         ({"references": lambda x: x[:, :3]}, ReferencesError, "one for each row"),
         ({"target": 3}, TargetError, "0 to 2"),
+        ({"target": lambda y: np.asarray(y)}, TargetError, "to be exported, the callable must be made of TensorFlow"),
         ({"target": np.zeros(4)}, TargetError, "expected"),
     ],
 )
