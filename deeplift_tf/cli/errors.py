@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from deeplift_tf.errors import DeepLiftError, UnsafeModelError
+from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
 
 MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -87,13 +87,20 @@ def _described(error: BaseException) -> tuple[str, int]:
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):
         return _one_line(error.format_message()), MISTAKE
-    if isinstance(error, UnsafeModelError) and "safe_mode=False" in str(error):
-        return f"{_one_line(str(error))}; on the command line that is --unsafe", MISTAKE
+    if isinstance(error, UnsafeModelError | UnsupportedLayerError | ModelFileError):
+        return f"{_one_line(str(error))}{on_the_command_line(str(error))}", MISTAKE
     if isinstance(error, DeepLiftError | OSError):
         return _one_line(str(error)), MISTAKE
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
         return "out of memory; try a smaller --batch-size", FAILURE
     return f"unexpected {type(error).__name__}: {_one_line(str(error))} (--debug shows where)", FAILURE
+
+
+def on_the_command_line(message: str) -> str:
+    """Return how the command line spells the arguments that a message of the library names."""
+    options = {"safe_mode=False": "--unsafe", "custom_objects": "--custom-objects FILE.py, or the name of a module"}
+    said = [f"{argument} is {option}" for argument, option in options.items() if argument in message]
+    return f"; on the command line {', '.join(said)}" if said else ""
 
 
 def _one_line(text: str) -> str:

@@ -45,7 +45,15 @@ def checked(model: SavedModel, network: Network, length: int | None) -> dict[str
     """Return what a check of the network against its model found."""
     from deeplift_tf.conversion.check import check
 
-    report = check(model.source, network, seed=0, safe_mode=not model.unsafe, signature=model.signature, length=length)
+    report = check(
+        model.source,
+        network,
+        seed=0,
+        safe_mode=not model.unsafe,
+        signature=model.signature,
+        custom_objects=model.own_objects,
+        length=length,
+    )
     return {
         "prediction_error": float(report.prediction_error),
         "relative_delta": report.relative_delta,

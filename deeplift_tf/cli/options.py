@@ -77,9 +77,20 @@ def model_options(command: Command) -> Command:
         ),
         click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True),
         click.option("--unsafe", is_flag=True, help="Run code that the model file brings: only for files you trust."),
+        own_code_option(),
         click.option("--exact-only", is_flag=True, help="Refuse layers for which only an approximate rule exists."),
         click.option("--signature", metavar="NAME", help="Of a SavedModel folder with several: which one."),
         click.option("--debug", is_flag=True, help="On an error, show where it came from."),
+    )
+
+
+def own_code_option() -> Callable[[Command], Command]:
+    """Return the option that brings code of the user's own."""
+    return click.option(
+        "--custom-objects",
+        metavar="FILE.py|MODULE",
+        multiple=True,
+        help="Code that the model needs: import it, and offer its classes and functions; may be repeated.",
     )
 
 

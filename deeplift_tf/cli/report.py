@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deeplift_tf.cli.options import opened
+from deeplift_tf.cli.options import opened, own_code_option
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores
 from deeplift_tf.runs.model import SavedModel
@@ -27,6 +27,7 @@ from deeplift_tf.runs.model import SavedModel
 )
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Examples to show.")
 @click.option("--unsafe", is_flag=True, help="Run code that the model file brings: only for files you trust.")
+@own_code_option()
 @click.option("--overwrite", is_flag=True, help="Replace a page that is there already.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
 def report(
@@ -38,6 +39,7 @@ def report(
     words: Path | None,
     top: int,
     unsafe: bool,
+    custom_objects: tuple[str, ...],
     overwrite: bool,
     debug: bool,
 ) -> None:
@@ -54,19 +56,24 @@ def report(
     try:
         with open_scores(scores, name, input) as file:
             known = [] if words is None else read_words(words)
-            write_report(partial, file, layers_of(file, model, unsafe), top, known)
+            write_report(partial, file, layers_of(file, model, unsafe, custom_objects), top, known)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
     click.echo(str(out))
 
 
-def layers_of(file: ScoresFile, model: Path | None, unsafe: bool = False) -> list[Any]:
-    """Return the table of layers of the model of the run, empty where its file is not there any more."""
+def layers_of(
+    file: ScoresFile, model: Path | None, unsafe: bool = False, custom_objects: tuple[str, ...] = ()
+) -> list[Any]:
+    """Return the table of layers of the model of the run, empty where its file is not there any more.
+
+    The code that it needs is that of this command, never what a file of scores names.
+    """
     arguments = file.metadata.get("arguments", {})
     path = model or Path(arguments.get("model") or "")
     if not path.is_file() and not (path.is_dir() and path != Path()):
         return []
     read = {name: arguments[name] for name in ("rule", "dtype", "signature") if arguments.get(name) is not None}
     weights = Path(arguments["weights"]) if arguments.get("weights") else None
-    return list(opened(SavedModel(path, weights, unsafe=unsafe, **read)).table())
+    return list(opened(SavedModel(path, weights, unsafe=unsafe, custom_objects=custom_objects, **read)).table())

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deeplift_tf.runs import own_code
+
 # Scores depend on every argument of a command but on these, so that one that is new counts until it is named here.
 HOW = (
     "upper_case",
@@ -80,10 +82,17 @@ def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     Where a value is more than a path, references by name for one, those of its files by their paths.
     """
-    return {
+    found = {
         name: identity(files[0]) if files == [Path(arguments[name])] else {str(each): identity(each) for each in files}
         for name, files in files_in(arguments).items()
     }
+    own = {each: identity_of_code(each) for each in arguments.get("custom_objects") or ()}
+    return found | ({"custom_objects": own} if own else {})
+
+
+def identity_of_code(source: str) -> dict[str, Any]:
+    """Return what tells whether a Python file, or the package of a module, is still the same."""
+    return identity(Path(source)) if Path(source).is_file() else {"version": own_code.version(source)}
 
 
 def files_in(arguments: Mapping[str, Any]) -> dict[str, list[Path]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deeplift_tf.runs.own_code import absolute, own_objects
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -26,6 +28,8 @@ class SavedModel(NamedTuple):
         Refuse layers for which only an approximate rule exists.
     signature : str, optional
         Of a SavedModel folder.
+    custom_objects : tuple of str
+        Python files and modules with code that the model needs; see `runs.own_code`.
     """
 
     path: Path
@@ -35,11 +39,23 @@ class SavedModel(NamedTuple):
     unsafe: bool = False
     exact_only: bool = False
     signature: str | None = None
+    custom_objects: tuple[str, ...] = ()
 
     @property
     def source(self) -> Path | tuple[Path, Path]:
         """What `dl.convert` opens."""
         return self.path if self.weights is None else (self.path, self.weights)
+
+    @property
+    def own_objects(self) -> dict[str, Any]:
+        """Classes and functions of the user's own, by name; imports the modules that define them."""
+        return own_objects(self.custom_objects)
+
+    def elsewhere(self) -> SavedModel:
+        """Return the same for another working directory."""
+        weights = None if self.weights is None else self.weights.resolve()
+        own = tuple(map(absolute, self.custom_objects))
+        return self._replace(path=self.path.resolve(), weights=weights, custom_objects=own)
 
     def convert(self) -> Network:
         """Read the model into a network."""
@@ -52,4 +68,5 @@ class SavedModel(NamedTuple):
             dtype=self.dtype,
             safe_mode=not self.unsafe,
             signature=self.signature,
+            custom_objects=self.own_objects,
         )

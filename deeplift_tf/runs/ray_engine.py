@@ -143,9 +143,7 @@ def leave_gpus() -> None:
 
 def absolute(request: Request) -> Request:
     """Return the same request for another working directory."""
-    model = request.model
-    weights = None if model.weights is None else model.weights.resolve()
-    return request._replace(model=model._replace(path=model.path.resolve(), weights=weights))
+    return request._replace(model=request.model.elsewhere())
 
 
 def scored(ray: Any, pool: list[Any], batches: Iterator[Batch], made: bool) -> Iterator[tuple[Batch, Arrays]]:

@@ -110,7 +110,9 @@ def test_the_model_is_read_as_it_was_for_the_run(scored: Path) -> None:
     with h5py.File(scored, "a") as file:
         file.attrs["arguments"] = json.dumps({"model": str(scored.parent / "lambda.keras"), "unsafe": True})
     result = run("report", scored, "-o", scored.parent / "r.html")
-    assert (result.exit_code, "; on the command line that is --unsafe" in result.stderr) == (2, True), result.stderr
+    assert (result.exit_code, "on the command line safe_mode=False is --unsafe" in result.stderr) == (2, True), (
+        result.stderr
+    )
     assert "Lambda" in Page(page_of(scored, "--unsafe")).words
 
 
