@@ -10,6 +10,8 @@ from deeplift_tf import walk
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input, Node
+from deeplift_tf.layers.gates import Where
+from deeplift_tf.layers.kinds import Affine
 
 
 def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
@@ -37,6 +39,7 @@ def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
 
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
     tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
+    guarded = left_out(drafts)
     return tuple(
         Node(
             draft.name,
@@ -46,6 +49,20 @@ def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:
             draft.owner,
             draft.keras_class,
             uses=draft.uses,
+            guarded=draft.name in guarded,
         )
         for draft in drafts
     )
+
+
+def left_out(drafts: Sequence[Draft]) -> set[str]:
+    """Return the names of the nodes whose values a choice by data may leave out; affine maps keep zeros as they are."""
+    reached, found = set[str](), set[str]()
+    for draft in reversed(drafts):
+        if isinstance(draft.layer, Where):
+            reached |= {edge.node for edge in draft.inputs[1:]}
+        if draft.name in reached:
+            reached |= {edge.node for edge in draft.inputs}
+            if not isinstance(draft.layer, Affine):
+                found.add(draft.name)
+    return found

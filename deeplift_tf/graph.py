@@ -48,6 +48,8 @@ class Node:
     uses : tuple of LayerUse
         The layer that the node comes from, behind the nested models that it stands in; empty where only `owner` is
         known.
+    guarded : bool
+        Whether a choice further on may leave its value out: what it sends is zero where it is no finite number.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Node:
     keras_class: str
     rule: Rule = RESCALE
     uses: tuple[LayerUse, ...] = ()
+    guarded: bool = False
 
     @property
     def outputs(self) -> tuple[Edge, ...]:

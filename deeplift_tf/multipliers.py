@@ -30,6 +30,12 @@ class Multipliers(NamedTuple):
         halves = [d for d in (self.half_difference, other.half_difference) if d is not None]
         return Multipliers(self.mean + other.mean, tf.add_n(halves) if halves else None)
 
+    def finite(self) -> Multipliers:
+        """Return zeros in place of what is infinite or no number: 0·∞ behind a branch that is not chosen."""
+        mean, half = (None if m is None else tf.where(tf.math.is_finite(m), m, tf.zeros_like(m)) for m in self)
+        assert mean is not None
+        return Multipliers(mean, half)
+
 
 class Rows(NamedTuple):
     """How rows pair up: N examples, each against R references, for K targets.

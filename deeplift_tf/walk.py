@@ -64,6 +64,7 @@ def backward(
         if all(multipliers is None for multipliers in arriving):
             continue
         leaving = node.layer.backward(step_of(node, views, rows), *arriving)
+        leaving = [None if m is None else m.finite() for m in leaving] if node.guarded else leaving
         for edge, multipliers in zip(node.inputs, leaving, strict=True):
             if multipliers is not None and views[edge].x.dtype.is_floating:
                 reached[edge] = multipliers.plus(reached.get(edge))

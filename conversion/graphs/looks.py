@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import tensorflow as tf
+
+from deeplift_tf import slopes
+from deeplift_tf.conversion.graphs.families.gates import steps
 from deeplift_tf.conversion.graphs.families.moving import reshaped
 from deeplift_tf.conversion.graphs.operation import Operation
 from deeplift_tf.conversion.graphs.site import Seen, Site, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, rows_at
 from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.reshaping import Permute
 
@@ -78,7 +83,21 @@ def unpack(walk: Walk, operation: Operation, index: int) -> Seen:
     return walk.made(walk.add(operation, Rearrangement(lambda x: x[place]), [seen.edge]), shape)
 
 
+def cast(walk: Walk, operation: Operation, index: int) -> Seen:
+    """Another dtype: the same number, or what is left of it as an integer or a truth value."""
+    value, target = operation.inputs[0], operation.specs[index].dtype
+    seen = walk.known[value]
+    if target.is_bool and not value.spec.dtype.is_bool:
+        layer = steps(lambda x: tf.not_equal(x, 0.0), "cast")
+    elif target.is_integer and value.is_float:
+        layer = Steps(slopes.piecewise_constant(lambda x: tf.cast(tf.cast(x, tf.int64), x.dtype), "cast"))
+    else:
+        return seen
+    return seen._replace(edge=walk.add(operation, layer, [seen.edge]))
+
+
 LOOKS: dict[str, Callable[[Walk, Operation, int], Seen]] = {
+    "Cast": cast,
     "Reshape": reshape,
     "Transpose": transpose,
     "Unpack": unpack,

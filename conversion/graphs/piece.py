@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
-from deeplift_tf.conversion.graphs.running import run
+from deeplift_tf.conversion.graphs.running import of_floats, run, value_places
 from deeplift_tf.conversion.graphs.scratch import Scratch
 from deeplift_tf.conversion.graphs.views import View, edge_of, seen
 
@@ -29,6 +29,8 @@ class Piece:
         Values that hold for any number of rows.
     rows : int
         The axis of rows of the result.
+    discrete : set of Value
+        Truth values and integers that are floats in the network: at their edges, and in what is returned.
     change : callable, optional
         What is done to constants of floats: their absolute values are |L|.
     """
@@ -41,8 +43,9 @@ class Piece:
         arrays: Mapping[Value, np.ndarray],
         rows: int = 0,
         change: Change | None = None,
+        discrete: Collection[Value] = frozenset(),
     ) -> None:
-        self.targets, self.inputs, self.rows = tuple(targets), tuple(inputs), rows
+        self.targets, self.inputs, self.rows, self.discrete = tuple(targets), tuple(inputs), rows, discrete
         self.dtype, self.version = scratch.dtype, scratch.version
         given = {value for value, _ in inputs}
         self.operations = list(operations_between(targets, given | arrays.keys()))
@@ -67,11 +70,29 @@ class Piece:
         known = {value: tf.identity(constant) for value, constant in self.constants.items()}
         known |= {value: seen(tensor, view) for (value, view), tensor in zip(self.inputs, tensors, strict=True)}
         for operation in self.operations:
-            inputs = [known[value] for value in operation.inputs]
-            outputs = run(operation.node, inputs, len(operation.specs), self.dtype, self.version)
+            outputs = self.outputs(operation, [known[value] for value in operation.inputs])
             known |= {Value(operation, index): tensor for index, tensor in enumerate(outputs)}
-        results = tuple(edge_of(known[target], self.rows) for target in self.targets)
+        made = [tf.cast(known[each], self.dtype) if each in self.discrete else known[each] for each in self.targets]
+        results = tuple(edge_of(tensor, self.rows) for tensor in made)
         return results[0] if len(results) == 1 else results
+
+    def outputs(self, operation: Operation, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return what an operation makes; what it moves or adds up stays floats, so that a tape can follow it."""
+        node = operation.node
+        floats = {
+            index
+            for index, (value, tensor) in enumerate(zip(operation.inputs, tensors, strict=True))
+            if tensor.dtype.is_floating and not value.is_float
+        }
+        values = value_places(node) if floats else ()
+        if floats and floats <= set(values):
+            node = of_floats(node, self.dtype)
+            tensors = [tf.cast(each, self.dtype) if i in values else each for i, each in enumerate(tensors)]
+        else:
+            tensors = [
+                tf.cast(each, operation.inputs[i].spec.dtype) if i in floats else each for i, each in enumerate(tensors)
+            ]
+        return run(node, tensors, len(operation.specs), self.dtype, self.version)
 
 
 def operations_between(targets: Sequence[Value], given: set[Value]) -> Iterator[Operation]:

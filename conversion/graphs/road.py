@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import deeplift_tf.conversion.graphs.structure  # noqa: F401 - fills the table of handlers
-from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.draft import Draft, declared
 from deeplift_tf.conversion.graphs.flattening import Flattening
 from deeplift_tf.conversion.graphs.naming import Names
 from deeplift_tf.conversion.graphs.operation import Depends, Value
@@ -56,7 +56,9 @@ def operations_as_layers(model: GraphModel, dtype: tf.DType) -> Road:
         specs = [value.spec for value in flat.inputs]
         inputs = tuple(Input(name, spec.shape, spec.dtype) for name, spec in zip(model.inputs, specs, strict=True))
         road = walked(flat, outputs, [value.edge for value in inputs], Names(model.inputs, names_in(outputs)))
-    return road._replace(inputs=inputs)
+        kinds = zip(road.outputs.items(), outputs, strict=True)
+        ends = {name: declared(edge, value.spec.dtype, road.drafts) for (name, edge), value in kinds}
+    return road._replace(inputs=inputs, outputs=ends)
 
 
 def layers_within(model: GraphModel, dtype: tf.DType, edges: Sequence[Edge], prefix: str) -> Road:

@@ -32,10 +32,12 @@ def run(node: Any, inputs: Sequence[tf.Tensor], outputs: int, dtype: tf.DType, v
     ValueError
         Where TensorFlow does not accept it.
     """
+    own = _float_of(node) or tf.float32
     try:
+        if node.op == "Bitcast" and own != dtype:
+            raise ValueError("the bits of another dtype are others")
         made = _imported(in_dtype(node, dtype), inputs, outputs, version)
     except ValueError:
-        own = _float_of(node) or tf.float32
         if own == dtype:
             raise
         cast = [tf.cast(x, own) if x.dtype.is_floating else x for x in inputs]
@@ -71,6 +73,38 @@ def in_dtype(node: Any, dtype: tf.DType) -> Any:
         types = attribute.list.type
         for index, each in enumerate(types):
             types[index] = dtype.as_datatype_enum if each in enums else each
+    return changed
+
+
+def type_settings(node: Any, outputs: bool = False) -> list[str]:
+    """Return for each input (or output) of a node which setting says its dtype; an empty text where none does."""
+    known = definition(node.op)
+    found: list[str] = []
+    for argument in known.output_arg if outputs else known.input_arg:
+        count = int(node.attr[argument.number_attr].i) if argument.number_attr else 1
+        found += [argument.type_attr] * (
+            len(node.attr[argument.type_list_attr].list.type) if argument.type_list_attr else count
+        )
+    return found
+
+
+def value_places(node: Any) -> tuple[int, ...]:
+    """Return the inputs whose dtype is that of the outputs, and can be floats: values, where others are settings."""
+    made = set(type_settings(node, outputs=True))
+    if len(made) != 1 or "" in made:
+        return ()
+    (name,) = made
+    (setting,) = [each for each in definition(node.op).attr if each.name == name]
+    allowed = setting.allowed_values.list.type
+    if allowed and tf.float32.as_datatype_enum not in allowed:
+        return ()
+    return tuple(index for index, each in enumerate(type_settings(node)) if each == name)
+
+
+def of_floats(node: Any, dtype: tf.DType) -> Any:
+    """Return a copy of a node whose values are floats, where they were integers or truth values."""
+    changed = type(node).FromString(node.SerializeToString())
+    changed.attr[type_settings(node, outputs=True)[0]].type = dtype.as_datatype_enum
     return changed
 
 

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.conversion.graphs.fusing import UNIT_BY_UNIT
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.piece import Change, Piece, leaves_of, varying_inputs
+from deeplift_tf.conversion.graphs.running import value_places
 from deeplift_tf.conversion.graphs.views import View, is_merged, plain_view, row_axis
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.gates import Jump
+from deeplift_tf.layers.side import Side
 
 if TYPE_CHECKING:
     from deeplift_tf.conversion.graphs.walk import Walk
@@ -49,6 +53,15 @@ class Entry(NamedTuple):
 
 TABLE: dict[str, Entry] = {}
 """What each operation becomes: filled by `families`."""
+
+GATES: set[str] = set()
+"""Operations of the table that take truth values and integers as floats: comparisons, logic, choices."""
+
+MOVING: set[str] = set()
+"""Operations of the table that move values to where discrete ones say."""
+
+SORTING = frozenset({"TopK", "TopKV2"})
+"""Operations along the last axis."""
 
 
 def converts(*kinds: str, along_last: bool = False, any_rows: bool = False) -> Callable[[Converter], Converter]:
@@ -123,6 +136,23 @@ class Site:
             raise UnsupportedLayerError(f"expected input {index} to be a constant; it depends on the model's inputs")
         return found
 
+    def operand(self, index: int) -> Edge | np.ndarray:
+        """Return an input as an edge, or as an array where it is the same for all rows.
+
+        What depends on the sizes of the inputs alone is an edge that has no difference.
+        """
+        edge, array, value = self.edge(index), self.array(index), self.inputs[index]
+        if edge is not None:
+            return edge
+        if array is not None:
+            return array
+        leaves, rows = leaves_of([value], set()), row_axis(value.spec.shape)
+        if rows is None:
+            raise UnsupportedLayerError(f"mixes rows: expected an axis of rows in its input {index}")
+        views = [(each, self.seen[each].view) for each in leaves]
+        piece = Piece(self.walk.scratch, [value], views, self.walk.arrays_of(self.operation), rows)
+        return self.add(Side(piece), *(self.seen[each].edge for each in leaves), word=f"sized_{index}")
+
     def add(self, layer: Layer, *inputs: Edge, word: str = "") -> Edge:
         """Add a layer; a word tells it from the operation's result."""
         return self.walk.add(self.operation, layer, inputs, word)
@@ -161,8 +191,10 @@ class Site:
         if any(is_merged(view) for value, view in views if value in self.inputs):
             raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
         target = Value(self.operation, self.output)
-        piece = Piece(self.walk.scratch, [target], views, self.walk.arrays_of(self.operation), place, change)
-        direct = {value for value in varying_inputs(self.operation) if value.is_float}
+        discrete = {value for value in (*values, target) if self.walk.discrete(value)}
+        arrays = self.walk.arrays_of(self.operation)
+        piece = Piece(self.walk.scratch, [target], views, arrays, place, change, discrete)
+        direct = {value for value in varying_inputs(self.operation) if value.is_float or value in discrete}
         sides = tuple(index for index, value in enumerate(values) if value not in direct)
         return piece, [self.seen[value].edge for value in values], sides
 
@@ -173,6 +205,45 @@ class Site:
     def has_constants(self) -> bool:
         """Whether constants of floats are among the inputs."""
         return any(value.is_float and value.depends != Depends.INPUTS for value in self.inputs)
+
+
+def jump(site: Site) -> Edge:
+    """Add an operation that leaps where a discrete value does, as a function of which that alone is known.
+
+    Values that are moved by the discrete ones enter linearly.
+    """
+    piece, edges, sides = site.piece()
+    values = site.varying()
+    moved = [site.inputs[place] for place in value_places(site.operation.node)] if site.operation.type in MOVING else []
+    linear = tuple(index for index, value in enumerate(values) if value in moved and value.is_float)
+    leaping = [value for index, value in enumerate(values) if index not in linear and index not in sides]
+    if not leaping:
+        raise UnsupportedLayerError("expected a value that can differ from the reference among its inputs")
+    by_unit = site.operation.type in UNIT_BY_UNIT and not site.first_axes_differ()
+    return site.add(Jump(piece, sides, linear, shared_axes(site, leaping), by_unit and fits(site, values)), *edges)
+
+
+def fits(site: Site, values: Sequence[Value]) -> bool:
+    """Whether values have as many axes as the output, so that they broadcast with rows in front."""
+    return all(value.spec.shape.rank == len(site.shape) for value in values)
+
+
+def shared_axes(site: Site, values: Sequence[Value]) -> int:
+    """Return how many leading axes of the output are those of some values, place by place."""
+    if site.first_axes_differ():
+        return 1
+    kind, shape, ranks = site.operation.type, site.shape, {value.spec.shape.rank for value in values}
+    if kind in ("ArgMax", "ArgMin"):
+        return max(1, int(site.constant(1)) % len(site.shape_of(0)))
+    if kind in SORTING:
+        return max(1, len(shape) - 1)
+    if kind == "OneHot" and int(site.setting("axis")) in (-1, len(shape) - 1):
+        return len(shape) - 1
+    if kind == "GatherV2" and values == [site.inputs[1]]:
+        axis, rows = site.array(2), int(site.setting("batch_dims") or 0)
+        along = None if axis is None else int(axis) % len(site.shape_of(0))
+        return (ranks.pop() or 1) if along == rows else max(1, rows)
+    return 1
 
 
 def plain_seen(edge: Edge, shape: Sequence[int | None]) -> Seen:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.draft import Counted, Draft
 from deeplift_tf.conversion.graphs.dilated import Dilated, dilated
 from deeplift_tf.conversion.graphs.flattening import Flattening
 from deeplift_tf.conversion.graphs.fusing import UNIT_BY_UNIT, Fused, Fusing
@@ -16,8 +16,9 @@ from deeplift_tf.conversion.graphs.looks import LOOKS
 from deeplift_tf.conversion.graphs.naming import Names
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.piece import Piece, leaves_of, varying_inputs
+from deeplift_tf.conversion.graphs.running import value_places
 from deeplift_tf.conversion.graphs.scratch import PROBES
-from deeplift_tf.conversion.graphs.site import TABLE, Seen, Site, plain_seen
+from deeplift_tf.conversion.graphs.site import GATES, TABLE, Seen, Site, jump, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, row_axis, rows_at
 from deeplift_tf.conversion.readers.explain import quoted
 from deeplift_tf.errors import UnsupportedLayerError
@@ -56,6 +57,9 @@ class Walk:
         self.known = {
             value: plain_seen(edge, tuple(value.spec.shape)) for value, edge in zip(flat.inputs, edges, strict=True)
         }
+        self.differing = {
+            value for value, edge in zip(flat.inputs, edges, strict=True) if value.is_float or isinstance(edge, Counted)
+        }
         self.wanted: set[Value] = set()
         self.edges: list[Edge] = []
 
@@ -84,16 +88,46 @@ class Walk:
         if value.depends != Depends.INPUTS:
             self.problems.append(f"{value.operation.name}: an output that does not depend on the inputs")
             return Edge(value.operation.name)
-        return self.plain(value, value.operation).edge
+        edge = self.plain(value, value.operation).edge
+        return Counted(*edge) if self.discrete(value) else edge
 
     def look(self, outputs: Sequence[Value]) -> None:
         """See every operation once, in order: its regions, its constants, and what depends on sizes."""
         every = list(everything(outputs))
         for operation in every:
             self.fusing.see(operation)
+            self.note(operation)
         read = [value for operation in every for value in operation.inputs if operation.depends == Depends.INPUTS]
         self.scratch.fold(value for value in read if value.depends == Depends.NOTHING)
         self.probe(dict.fromkeys(value for value in read if value.depends == Depends.SIZES))
+
+    def note(self, operation: Operation) -> None:
+        """Note which outputs of an operation can differ from the reference: those made of floats, unless given."""
+        if operation.depends != Depends.INPUTS or self.is_padding_mask(operation):
+            return
+        differs = any(value in self.differing for value in operation.inputs)
+        for index, spec in enumerate(operation.specs):
+            made = spec.dtype.is_floating and operation.type != "Cast"  # of integers alone, such as rows of a table
+            if made or (differs and (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool)):
+                self.differing.add(Value(operation, index))
+
+    def is_padding_mask(self, operation: Operation) -> bool:
+        """Whether an operation says which steps hold more than a value that stands for nothing, as Masking does.
+
+        Such a mask is given: taken from x, and held for the reference.
+        """
+        if operation.type != "Any" or operation.inputs[0].operation.type != "NotEqual":
+            return False
+        compared, axis = operation.inputs[0].operation.inputs, operation.inputs[1]
+        scalars = [each for each in compared if each.depends == Depends.NOTHING and each.spec.shape.rank == 0]
+        if not scalars or axis.depends != Depends.NOTHING:
+            return False
+        last = operation.inputs[0].spec.shape.rank - 1
+        return [int(each) % (last + 1) for each in np.atleast_1d(self.scratch.array(axis))] == [last]
+
+    def discrete(self, value: Value) -> bool:
+        """Whether a truth value or integer is a float in the network, since it is made of floats."""
+        return not value.is_float and value in self.differing
 
     def probe(self, values: Iterable[Value]) -> None:
         """Find the values that depend on sizes only as far as they have as many equal rows as the inputs."""
@@ -181,13 +215,16 @@ class Walk:
     def one(self, operation: Operation, index: int) -> Seen:
         """Add the layers of one output of an operation; return how it looks."""
         varying = self.needs(operation)
-        floats = any(value.is_float for value in varying_inputs(operation))
+        numbers = any(value.is_float or self.discrete(value) for value in varying_inputs(operation))
         if operation.specs[index].dtype.is_complex:
             raise UnsupportedLayerError("expected floats; its result is complex")
-        if not operation.specs[index].dtype.is_floating or not floats:
+        if not numbers or not (operation.specs[index].dtype.is_floating or self.discrete(Value(operation, index))):
             return self.side(operation, index)
         if operation.type in LOOKS:
             return LOOKS[operation.type](self, operation, index)
+        if self.leaps(operation, index):
+            site = self.site(operation, index, plain=True)
+            return self.made(jump(site), site.shape)
         through_complex = any(value.spec.dtype.is_complex for value in operation.inputs)
         entry = None if through_complex else TABLE.get(operation.type)
         if entry is not None and entry.along_last:
@@ -197,6 +234,17 @@ class Walk:
         site = self.site(operation, index, plain=entry is not None and self.first_rows(operation))
         edge = entry.converter(site) if entry is not None else self.path(site)
         return self.made(edge, site.shape)
+
+    def leaps(self, operation: Operation, index: int) -> bool:
+        """Whether a discrete value chooses what an operation does, or meets values that are held at x."""
+        inputs = varying_inputs(operation)
+        discrete = [value for value in inputs if self.discrete(value)]
+        if not discrete:
+            return operation.type not in TABLE and not operation.specs[index].dtype.is_floating
+        if operation.type in GATES:
+            return any(not value.is_float and value not in self.differing for value in inputs)
+        values = [operation.inputs[place] for place in value_places(operation.node)]
+        return operation.type not in TABLE or not all(value.is_float or value in values for value in inputs)
 
     def made(self, edge: Edge, shape: tuple[int | None, ...]) -> Seen:
         """Return how the edge of a result looks, whose axis of rows is in front."""

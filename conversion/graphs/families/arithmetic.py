@@ -31,17 +31,27 @@ def operands(site: Site) -> list[Edge | np.ndarray]:
     for index in (0, 1):
         edge = site.edge(index)
         found.append(site.constant(index) if edge is None else edge)
-    ranks = {len(site.shape_of(index)) for index in (0, 1) if isinstance(found[index], Edge)}
+    check_ranks(site, *found)
+    return found
+
+
+def check_ranks(site: Site, *operands: Edge | np.ndarray) -> None:
+    """Refuse operands of which the rows of one would meet another axis of the other.
+
+    Raises
+    ------
+    UnsupportedLayerError
+    """
+    ranks = {len(site.shape_of(index)) for index, each in enumerate(operands) if isinstance(each, Edge)}
     if len(ranks) > 1:
         raise UnsupportedLayerError(
             f"expected operands with as many axes; found {site.shape_of(0)}, {site.shape_of(1)}"
         )
-    return found
 
 
-def affine(site: Site, edge: Edge, scale: Any, shift: Any, word: str = "") -> Edge:
-    """Add a·x + b; where constants are larger than the value, it is repeated."""
-    index = 0 if site.edge(0) is not None else 1
+def affine(site: Site, edge: Edge, scale: Any, shift: Any, word: str = "", of: int | None = None) -> Edge:
+    """Add a·x + b; where constants are larger than the value, the operation's input `of`, it is repeated."""
+    index = of if of is not None else int(site.edge(0) is None)
     if site.shape_of(index) != site.shape:
         before = site.shape_of(index)
         tail = [size or 1 if old == 1 else 1 for old, size in zip(before[1:], site.shape[1:], strict=False)]
@@ -194,7 +204,7 @@ def clip(site: Site) -> Edge:
     return apply(site, slopes.clip(float(low.ravel()[0]), float(high.ravel()[0])), edge_in(site))
 
 
-@converts("FloorDiv", "FloorMod", "Mod", "DivNoNan", "MulNoNan", "Xlogy", "Xdivy", "Atan2", "Igamma", "Zeta")
+@converts("DivNoNan", "MulNoNan", "Xlogy", "Xdivy", "Atan2", "Igamma", "Zeta")
 def of_one_value(site: Site) -> Edge:
     """A scalar function where one operand is a constant.
 

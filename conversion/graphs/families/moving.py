@@ -17,7 +17,7 @@ MOVED = """
     AvgPool3D BroadcastTo Cumsum DepthToSpace ExtractImagePatches ExtractVolumePatches Gather GatherNd
     MatrixBandPart MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MirrorPad
     ResizeArea ResizeBilinear ResizeNearestNeighbor Reverse ReverseSequence ReverseV2 Roll ScatterNd SegmentMean
-    SegmentSum Select SelectV2 SpaceToDepth TensorScatterUpdate UnsortedSegmentSum
+    SegmentSum SpaceToDepth TensorScatterUpdate UnsortedSegmentSum
 """
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from deeplift_tf import slopes
 from deeplift_tf.conversion.graphs.site import Site, converts
 from deeplift_tf.graph import Edge
+from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.given import OnPartOfTheLine
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.softmax import LogSoftmax, Softmax
@@ -47,6 +48,9 @@ GENERAL = "Acos Acosh Asin Asinh Atan Atanh Cosh Digamma Erfc Erfinv Lgamma Ndtr
 PARTIAL = "Acosh Acos Asin Atanh Digamma Erfinv Inv Lgamma Log Log1p Ndtri Reciprocal Rsqrt Sqrt"
 """Not defined everywhere."""
 
+STEPS = "Ceil Floor Rint Round Sign"
+"""They jump."""
+
 KINK_WIDTH = 0.02
 
 
@@ -54,6 +58,8 @@ KINK_WIDTH = 0.02
 def scalar(site: Site) -> Edge:
     """A function with a slope in closed form."""
     kind = site.operation.type
+    if kind in STEPS.split():
+        return site.add(Steps(FUNCTIONS[kind](site)), edge_in(site))
     return apply(site, FUNCTIONS[kind](site), edge_in(site), partial=kind in PARTIAL.split())
 
 
