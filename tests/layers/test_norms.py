@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def through(layer: Norm, x: np.ndarray, x0: np.ndarray, m: np.ndarray, dtype: tf
     outputs = [layer.forward(value) for value in values]
     step = Step((Difference(*values),), (Difference(*outputs),), Rows(), RESCALE)
     (back,) = layer.secant_transpose(step, tf.constant(m, dtype))
-    return back.numpy()
+    return np.asarray(back)
 
 
 def output(layer: Norm, x: np.ndarray) -> np.ndarray:
@@ -31,7 +33,7 @@ def output(layer: Norm, x: np.ndarray) -> np.ndarray:
     return c / np.sqrt(q + layer.epsilon)
 
 
-KINDS = {
+KINDS: dict[str, Callable[[float], Norm]] = {
     "layer": lambda epsilon: Norm((-1,), epsilon, True),
     "rms": lambda epsilon: Norm((-1,), epsilon, False),
     "unit": lambda epsilon: UnitNorm(axes=(-1,)),
