@@ -117,13 +117,13 @@ class Norm(Secant):
         g -= e * self.mean(e * g)
         rounding = tf.square(tf.constant(4 * np.finfo(g.dtype.as_numpy_dtype).eps, g.dtype))
         g = tf.where(self.mean(g * g) <= rounding * tf.minimum(size0, size1), tf.zeros_like(g), g)
-        scalars = [tf.cast(each, tf.float64) for each in (s0, s1, self.mean(g * g), length * length)]
-        means = Means(*(tf.cast(each, c1.dtype) for each in line_integrals(*scalars, self.epsilon)))
+        s0, s1, aside, a = (tf.cast(each, tf.float64) for each in (s0, s1, self.mean(g * g), length * length))
+        means = Means(*(tf.cast(each, c1.dtype) for each in line_integrals(s0, s1, aside, a, self.epsilon)))
         m = self.centre(step.rows.target(multipliers))
-        along, aside = self.mean(e * m), self.mean(g * m)
-        back = means.inverse * (m - e * along) - g * (means.across * along + means.aside * aside)
+        along, across = self.mean(e * m), self.mean(g * m)
+        back = means.inverse * (m - e * along) - g * (means.across * along + means.aside * across)
         # what moves y along e is known; what rounding left of the other terms there, as large as K, is taken off
-        back += e * (means.along * along - means.across * aside - self.mean(e * back))
+        back += e * (means.along * along - means.across * across - self.mean(e * back))
         return [step.rows.merge_targets(self.centre(back))]
 
 
