@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.capacity import check_row, row_elements
 from deeplift_tf.conversion.activations import layer_of
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_function
@@ -130,6 +131,8 @@ class Scope:
 
     def converted(self) -> tuple[tuple[Edge, ...], list[Draft]]:
         """Convert this use: by its converter, by the operations that it is written in, or along a path."""
+        for shape in self.use.output_shapes:
+            check_row(self.name, row_elements(shape), UnsupportedLayerError)
         floats = any(dtype.is_floating for dtype in self.use.output_dtypes)
         converter = self.converter_of(self.use.operation)
         if self.use.fixed_rows is not None:

@@ -30,6 +30,11 @@ class Batch(NamedTuple):
     def __len__(self) -> int:
         return len(self.arrays[0])
 
+    @property
+    def row_shapes(self) -> list[tuple[int, ...]]:
+        """Shape of one row of each input."""
+        return [array.shape[1:] for array in self.arrays]
+
     def restore(self, values: Sequence[Any]) -> Any:
         """Return values, one for each input, in the structure that the user gave."""
         if self.structure is dict:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
+from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.question import as_tensor, spans
@@ -130,12 +131,14 @@ class Network:
         np.ndarray, or dict of them by output name where the model has several
         """
         batch = as_batch(x, self.graph.inputs)
+        require_room(self.graph, batch.row_shapes, min(len(batch), batch_size))
         parts = []
         for start, stop in spans(len(batch), batch_size):
             rows = [
                 as_tensor(a[start:stop], value.dtype) for a, value in zip(batch.arrays, self.graph.inputs, strict=True)
             ]
-            parts.append([y.numpy() for y in self.forward_function(*rows)])
+            with computing("prediction"):
+                parts.append([y.numpy() for y in self.forward_function(*rows)])
         whole = [np.concatenate(each) for each in zip(*parts, strict=True)]
         return whole[0] if len(whole) == 1 else dict(zip(self.output_names, whole, strict=True))
 

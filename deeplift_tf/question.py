@@ -116,6 +116,10 @@ class Question(NamedTuple):
         """The value that is explained."""
         return self.value.edge
 
+    def largest_batch(self, size: int) -> int:
+        """Return how many (example, reference) pairs a batch of a size holds at most."""
+        return min(size, len(self.x) * self.references.count)
+
     def batches(
         self, size: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
     ) -> Iterator[Part]:

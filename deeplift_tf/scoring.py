@@ -13,6 +13,7 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.attribution import Plan
+from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.compiled import Compiled
 from deeplift_tf.errors import InputError, TargetError
 from deeplift_tf.graph import Edge
@@ -173,6 +174,7 @@ class Score:
             complete=any(node.rule.reference for node in self.network.graph.nodes),
             xla=self.xla,
         )
+        require_room(self.network.graph, question.x.row_shapes, question.largest_batch(batch_size))
         shared = plan.complete and question.shares_references(batch_size)
         plan = plan._replace(
             known_references=shared and self.compiled.all_differ(plan),
@@ -195,9 +197,10 @@ class Score:
             arguments = filled.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
             )
-            if plan.known_references:
-                known = known or (self.compiled.known(plan, part.references, arguments[1]),)
-            totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
+            with computing("scoring"):
+                if plan.known_references:
+                    known = known or (self.compiled.known(plan, part.references, arguments[1]),)
+                totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
         return self._scores(plan, question.x, totals)
 
     def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
@@ -222,6 +225,7 @@ class Score:
         batch = as_batch(x, inputs)
         if not len(batch):
             raise InputError("x: expected at least one row; received none")
+        require_room(self.network.graph, batch.row_shapes, 1)
         pairs = as_references(references, batch, inputs)
         value = resolve_target(self.network.graph, output, pre_activation)
         shape = self._shape(value.output, batch)

@@ -22,7 +22,7 @@ ORDER = [
     {"layers"},
     {"graph"},
     {"arrays", "walk", "held"},
-    {"inner"},
+    {"inner", "capacity"},
     {"folded", "recurrent"},
     {"targets", "target_layer", "references", "rewriting", "xla", "audit", "assignment"},
     {"attribution", "question"},

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.registry import converts
-from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.scope import Scope, known
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.pooling import AdaptiveMax, AveragePooling, Max, MaxPooling, Mean
 from deeplift_tf.layers.reshaping import AxisMaps
 
 DIMENSIONS = ("1D", "2D", "3D")
+
+MAX_MATRIX = 1 << 26
+"""Elements of a matrix that stands for adaptive pooling along one axis; larger ones go along a path."""
 
 
 def window(layer: Any) -> dict[str, Any]:
@@ -74,11 +78,17 @@ def adaptive_windows(size: int, outputs: int) -> list[np.ndarray]:
     return [np.arange(i * size // outputs, -(-(i + 1) * size // outputs)) for i in range(outputs)]
 
 
+def has_few_windows(scope: Scope, axes: Sequence[int], outputs: Sequence[int]) -> bool:
+    """Whether sizes are known, and small enough for a matrix along each axis."""
+    sizes = known(scope.shape[axis] for axis in axes)
+    return sizes is not None and all(a * b <= MAX_MATRIX for a, b in zip(sizes, outputs, strict=True))
+
+
 @converts(*(f"AdaptiveAveragePooling{n}" for n in DIMENSIONS))
 def adaptive_average(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """One matrix of means for each axis."""
     axes = spatial_axes(layer, len(scope.shape))
-    if any(scope.shape[axis] is None for axis in axes):
+    if not has_few_windows(scope, axes, layer.output_size):
         return scope.path()
     matrices = []
     for axis, outputs in zip(axes, layer.output_size, strict=True):
@@ -92,7 +102,7 @@ def adaptive_average(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
 def adaptive_max(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """Maxima over windows of unequal size."""
     axes = spatial_axes(layer, len(scope.shape))
-    if any(scope.shape[axis] is None for axis in axes):
+    if not has_few_windows(scope, axes, layer.output_size):
         return scope.path()
     tables = []
     for axis, outputs in zip(axes, layer.output_size, strict=True):

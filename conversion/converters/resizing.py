@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from deeplift_tf.capacity import row_elements
 from deeplift_tf.conversion.converters.pooling import spatial_axes
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope, known
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.reshaping import AxisMaps, Crop, Repeat
+
+MAX_PIXELS = 1 << 26
+"""Pixels of images that a layer is given at once to read its matrices off; larger images go along a path."""
 
 
 @converts("UpSampling1D", "UpSampling2D", "UpSampling3D")
@@ -53,24 +58,49 @@ def separable(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     if sizes is None:
         return scope.path()
     first = layer.data_format == "channels_first"
-    matrices, shift = [], None
-    for along, size in enumerate(sizes):
-        images = np.zeros((1, *sizes, size), "float32")
-        index = np.arange(size)
-        if along == 0:
-            images[0, index, :, index] = 1
-        else:
-            images[0, :, index, index] = 1
-        shift = apply(layer, np.zeros_like(images[..., :1]), first)
-        response = apply(layer, images, first) - shift
-        middle = response.shape[2 - along] // 2
-        matrices.append(scope.weight(response[0, :, middle] if along == 0 else response[0, middle]))
+    pixels = max(prod(sizes), *(row_elements(shape) for shape in scope.use.output_shapes))
+    if pixels > MAX_PIXELS:
+        return scope.path()
+    shift = apply(layer, np.zeros((1, *sizes, 1), "float32"), first)
+    matrices = [
+        scope.weight(matrix_along(layer, along, sizes, shift, max(1, MAX_PIXELS // pixels))) for along in range(2)
+    ]
     value = scope.add(AxisMaps(axes, tuple(matrices)))
-    assert shift is not None
     if not shift.any():
         return value
     constant = shift[0, None, ..., 0] if first else shift[0]
     return scope.add(Scale(scope.weight(1.0), scope.weight(constant)), value)
+
+
+def matrix_along(
+    layer: Any, along: int, sizes: tuple[int, ...], shift: np.ndarray, together: int
+) -> np.ndarray[Any, Any]:
+    """Return what a layer does along one axis of space, shape (new size, size).
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    along : int
+        0 for rows, 1 for columns.
+    sizes : tuple of int
+        Of the images.
+    shift : np.ndarray, shape (1, height, width, 1)
+        What it makes of zeros.
+    together : int
+        Unit images that are given to it at once, as channels.
+    """
+    first, columns = layer.data_format == "channels_first", []
+    for start in range(0, sizes[along], together):
+        index = np.arange(start, min(start + together, sizes[along]))
+        images = np.zeros((1, *sizes, len(index)), "float32")
+        if along == 0:
+            images[0, index, :, index - start] = 1
+        else:
+            images[0, :, index, index - start] = 1
+        response = apply(layer, images, first) - shift
+        middle = response.shape[2 - along] // 2
+        columns.append(response[0, :, middle] if along == 0 else response[0, middle])
+    return np.concatenate(columns, axis=-1)
 
 
 def apply(layer: Any, images: np.ndarray, channels_first: bool) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Value, plain
@@ -256,7 +257,7 @@ class Flattening:
     def held(self, name: str) -> Value:
         """Return the value of a variable, or of a tensor that the model holds."""
         if name not in self.read:
-            self.read[name] = self.scratch.constant(name, self.model.values[name])
+            self.read[name] = self.scratch.stored(name, np.asarray(self.model.values[name]))
         return self.read[name]
 
 

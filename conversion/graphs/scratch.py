@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.capacity import check_row, row_elements
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.running import run
 from deeplift_tf.conversion.graphs.sizes import Partial, computed
-from deeplift_tf.conversion.readers.limits import MAX_FOLDED
-from deeplift_tf.errors import ModelFileError
+from deeplift_tf.conversion.readers.limits import MAX_FOLDED_FACTOR, MAX_STRIDE, MAX_TRIED, SPARE_FOLDED
+from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
 LARGE = 4096  # elements; larger constants are fed, since a graph holds two gigabytes at most
 PROBES = ((2, 24), (3, 37))
@@ -63,6 +64,7 @@ class Scratch:
         self.fed: dict[tf.Tensor, np.ndarray] = {}
         self.arrays: dict[Value, np.ndarray] = {}
         self.sizes: dict[Value, Partial] = {}
+        self.left = SPARE_FOLDED
         self._session: Any = None
         self.inputs: list[Value] = []
 
@@ -74,6 +76,11 @@ class Scratch:
         self.tensors[value] = tensor
         self.inputs.append(value)
         return value
+
+    def stored(self, name: str, array: np.ndarray) -> Value:
+        """Add an array that the model holds; constants that are computed may grow with what it holds."""
+        self.left += MAX_FOLDED_FACTOR * array.size
+        return self.constant(name, array)
 
     def constant(self, name: str, array: Any) -> Value:
         """Add a constant; floats become those of the network."""
@@ -101,20 +108,24 @@ class Scratch:
         """
         if node.op in COUNTED and all(self.counts(value) for value in inputs):
             return [self.constant(name, COUNTED[node.op](*(self.arrays[value] for value in inputs)))]
-        with self.graph.as_default():
-            tensors = run(node, [self.tensors[value] for value in inputs], outputs, self.dtype, self.version)
+        check_strides(name, node)
+        tensors = self.run(node, inputs, outputs)
+        depends = max((value.depends for value in inputs), default=Depends.NOTHING)
+        if depends == Depends.NOTHING and not all(tensor.shape.is_fully_defined() for tensor in tensors):
+            tensors = self.run(node, [self.known(value) for value in inputs], outputs)
         if node.op in SHAPED:
             self.shape(tensors[0], self.partial(inputs[SHAPED[node.op]]))
         if node.op == "Reshape":
             self.shape_of_rows(tensors[0], *inputs)
-        depends = max((value.depends for value in inputs), default=Depends.NOTHING)
         depends = min(depends, Depends.SIZES) if node.op in READ_SIZES else depends
         specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
         known = self.size(node, inputs, tensors[0]) if depends == Depends.SIZES and len(tensors) == 1 else None
         if known is not None and None not in known.ravel().tolist():
             return [self.constant(name, known.astype(tensors[0].dtype.as_numpy_dtype))]
         if depends == Depends.NOTHING:
-            self.check_size(name, specs)
+            self.take(name, specs)
+        for spec in specs:
+            check_row(name, row_elements(spec.shape) if spec.shape.rank else 1, UnsupportedLayerError)
         operation = Operation(name, node.op, node, tuple(inputs), specs, depends)
         values = [Value(operation, index) for index in range(outputs)]
         self.tensors |= zip(values, tensors, strict=True)
@@ -160,17 +171,29 @@ class Scratch:
         """Whether a value is a known integer or truth value."""
         return value in self.arrays and self.arrays[value].ndim == 0 and not value.is_float
 
-    def check_size(self, name: str, specs: Sequence[tf.TensorSpec]) -> None:
-        """Refuse a constant that fills the memory.
+    def run(self, node: Any, inputs: Sequence[Value], outputs: int) -> list[tf.Tensor]:
+        """Add an operation to the graph, which infers its shapes."""
+        with self.graph.as_default():
+            return run(node, [self.tensors[value] for value in inputs], outputs, self.dtype, self.version)
+
+    def known(self, value: Value) -> Value:
+        """Return a value as a constant, so that sizes it holds tell the shape of what is made of it."""
+        return self.constant(value.operation.name, self.array(value))
+
+    def take(self, name: str, specs: Sequence[tf.TensorSpec]) -> None:
+        """Count a constant, before it is computed, among all that are: a file of a few bytes could fill the memory.
 
         Raises
         ------
         ModelFileError
-            Where it has more elements than any real one.
+            Where they have more elements than any real model's.
         """
-        sizes = [spec.shape.num_elements() or 0 for spec in specs]
-        if max(sizes, default=0) > MAX_FOLDED:
-            raise ModelFileError(f"operation {name!r}: expected at most {MAX_FOLDED} elements; found {max(sizes)}")
+        size = sum(spec.shape.num_elements() or 0 for spec in specs)
+        self.left -= size
+        if self.left < 0:
+            raise ModelFileError(
+                f"operation {name!r}: expected constants of about the size of the weights; found {size} elements more"
+            )
 
     def fold(self, values: Iterable[Value]) -> None:
         """Compute what depends on no input, all at once."""
@@ -200,13 +223,67 @@ class Scratch:
         """Compute values, others being given."""
         if not values:
             return []
+        self.check_tried(values, given or {})
         feeds = self.fed | {self.tensors[value]: array for value, array in (given or {}).items()}
         if self._session is None:
             self._session = tf.compat.v1.Session(graph=self.graph)
         return list(self._session.run([self.tensors[value] for value in values], feeds))
+
+    def check_tried(self, values: Sequence[Value], given: Mapping[Value, np.ndarray]) -> None:
+        """Refuse to compute what is too large to be tried.
+
+        Raises
+        ------
+        ValueError
+            Where a value on the way has too many elements at the sizes given.
+        """
+        if not given:
+            return  # constants, which are counted when they are added
+        if given.keys() >= set(self.inputs) and any(None in value.spec.shape[1:] for value in self.inputs):
+            self.check_open(given)
+        rows = max((len(array) for array in given.values() if array.ndim), default=1)
+        left, seen = list(values), set[Operation]()
+        while left:
+            value = left.pop()
+            if value in given or value.operation in seen:
+                continue
+            seen.add(value.operation)
+            left.extend(value.operation.inputs)
+            sizes = [rows * row_elements(spec.shape) for spec in value.operation.specs if spec.shape.rank]
+            if value.depends != Depends.NOTHING and max(sizes, default=0) > MAX_TRIED:
+                raise ValueError(f"operation {value.operation.name!r}: {max(sizes)} elements are too many to be tried")
+
+    def check_open(self, given: Mapping[Value, np.ndarray]) -> None:
+        """Infer all shapes at the sizes given, in a copy of the graph, and refuse one that is too large."""
+        copy, definition = tf.Graph(), self.graph.as_graph_def()
+        with copy.as_default():
+            places = {
+                self.tensors[value].name: tf.compat.v1.placeholder(self.tensors[value].dtype, given[value].shape)
+                for value in self.inputs
+            }
+            tf.graph_util.import_graph_def(definition, places, name="copy")
+        for operation in copy.get_operations():
+            size = max((tensor.shape.num_elements() or 0 for tensor in operation.outputs), default=0)
+            if size > MAX_TRIED:
+                raise ValueError(f"operation {operation.name!r}: {size} elements are too many to be tried")
 
     def close(self) -> None:
         """Give back what the computations took."""
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def check_strides(name: str, node: Any) -> None:
+    """Refuse a convolution whose strides or dilations are larger than any real ones.
+
+    Raises
+    ------
+    UnsupportedLayerError
+    """
+    for key in ("strides", "dilations"):
+        sizes = node.attr[key].list.i if "Conv" in node.op and key in node.attr else ()
+        if max(sizes, default=0) > MAX_STRIDE:
+            raise UnsupportedLayerError(
+                f"operation {name!r} ({node.op}): expected {key} of at most {MAX_STRIDE}; found {list(sizes)}"
+            )

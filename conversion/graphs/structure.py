@@ -20,8 +20,10 @@ def constant(flat: Flattening, frame: Frame, node: Any, inputs: list[Entry]) -> 
     """A constant of the file."""
     tensor = node.attr["value"].tensor
     spec = tf.TensorSpec(tf.TensorShape(tensor.tensor_shape), tensor.dtype)
-    flat.scratch.check_size(node.name, [spec])
-    return [flat.scratch.constant(node.name, tf.make_ndarray(tensor))]
+    if (spec.shape.num_elements() or 0) > tensor.ByteSize():  # one number stands for all
+        flat.scratch.take(node.name, [spec])
+        return [flat.scratch.constant(node.name, tf.make_ndarray(tensor))]
+    return [flat.scratch.stored(node.name, tf.make_ndarray(tensor))]
 
 
 @handles("Placeholder", "VarHandleOp", "Variable", "VariableV2")

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.limits import MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH, MAX_LAYERS
+from deeplift_tf.conversion.readers.limits import (
+    MAX_CONFIG_BYTES,
+    MAX_CONFIG_DEPTH,
+    MAX_CONFIG_OBJECTS,
+    MAX_CONFIG_VALUES,
+    MAX_LAYERS,
+    MAX_STRIDE,
+    MAX_USE_FACTOR,
+    SPARE_USES,
+)
 from deeplift_tf.errors import ModelFileError
 
 Config = dict[str, Any]
+
+TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+"""A text in JSON."""
 
 
 def parse(text: str | bytes, path: object) -> Config:
@@ -33,10 +46,7 @@ def parse(text: str | bytes, path: object) -> Config:
     ModelFileError
         Where the text is no JSON, is no architecture, or is larger or deeper than the limits.
     """
-    if len(text) > MAX_CONFIG_BYTES:
-        raise ModelFileError(f"{path}: expected an architecture of at most {MAX_CONFIG_BYTES} bytes; found {len(text)}")
-    with reading(path, "an architecture in JSON"):
-        config = json.loads(text)
+    config = load_json(text, path, "an architecture in JSON")
     check_extent(config, path)
     config = _plain(config)
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str) or "config" not in config:
@@ -45,6 +55,84 @@ def parse(text: str | bytes, path: object) -> Config:
             f"found {_described(config)}. Write it with model.to_json()"
         )
     return config
+
+
+def load_json(text: str | bytes, path: object, expected: str) -> Any:
+    """Parse JSON, once its values have been counted: as Python objects they take up to fifty times the memory.
+
+    Raises
+    ------
+    ModelFileError
+        Where the text is no JSON, or is larger than the limits.
+    """
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ModelFileError(f"{path}: expected an architecture of at most {MAX_CONFIG_BYTES} bytes; found {len(text)}")
+    with reading(path, expected):
+        encoded = text.encode() if isinstance(text, str) else text
+        objects, values = _counts(encoded)
+        if objects > MAX_CONFIG_OBJECTS or values > MAX_CONFIG_VALUES:  # characters inside texts do not count
+            objects, values = _counts(TEXT.sub(b'""', encoded))
+        if objects > MAX_CONFIG_OBJECTS or values > MAX_CONFIG_VALUES:
+            raise ModelFileError(
+                f"{path}: expected {expected} of at most {MAX_CONFIG_OBJECTS} objects and lists, and "
+                f"{MAX_CONFIG_VALUES} values; found {objects} and {values}"
+            )
+        return json.loads(text)
+
+
+def _counts(text: bytes) -> tuple[int, int]:
+    """Return the number of objects and lists, and of values, that a JSON text holds at most."""
+    objects = text.count(b"{") + text.count(b"[")
+    return objects, objects + text.count(b",")
+
+
+def check_uses(config: object, path: object) -> None:
+    """Refuse models inside models that use one another so often that their layers outgrow the file.
+
+    A model that calls an inner model twice, which calls another twice, and so on, has 2^n uses of the innermost
+    layers; Keras calls every one of them while it builds the model.
+
+    Raises
+    ------
+    ModelFileError
+        Where there are far more uses than the architecture lists.
+    """
+    listed, uses = _uses(config)
+    if uses > MAX_USE_FACTOR * listed + SPARE_USES:
+        raise ModelFileError(
+            f"{path}: expected models inside models that use their layers some {listed} times, as the architecture "
+            f"lists; found {uses} uses, since inner models are called again and again"
+        )
+
+
+def _uses(value: object) -> tuple[int, int]:
+    """Return how many uses of layers are listed, and how many there are with those of inner models multiplied."""
+    found = [_uses(child) for child in children(value)]
+    listed, uses = sum(pair[0] for pair in found), sum(pair[1] for pair in found)
+    if not isinstance(value, dict) or "class_name" not in value:
+        return listed, uses
+    calls = value.get("inbound_nodes")
+    times = max(1, len(calls)) if isinstance(calls, list) else 1
+    return listed + times, times * (uses + 1)
+
+
+def check_strides(config: object, path: object) -> None:
+    """Refuse convolutions whose strides or dilations are larger than any real ones.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    if isinstance(config, dict):
+        for key in ("strides", "dilation_rate"):
+            given = config.get(key)
+            sizes = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, int | float)]
+            if "kernel_size" in config and max(sizes, default=0) > MAX_STRIDE:
+                raise ModelFileError(
+                    f"{path}: layer {config.get('name')!r}: expected {key} of at most {MAX_STRIDE}; found {given}"
+                )
+    for child in children(config):
+        check_strides(child, path)
 
 
 def check_extent(config: object, path: object) -> None:

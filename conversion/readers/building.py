@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from typing import Any
 
 import keras
 
+from deeplift_tf.conversion.readers.architecture import check_strides, check_uses
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
-from deeplift_tf.conversion.readers.limits import MAX_WEIGHT_FACTOR, SPARE_WEIGHTS
 from deeplift_tf.conversion.readers.safety import checked
 from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
+from deeplift_tf.conversion.readers.weight_budget import WeightBudget
 from deeplift_tf.errors import ModelFileError
 
 Config = dict[str, Any]
@@ -52,17 +52,20 @@ def prepare(
     """
     custom = supplied(custom_objects)
     with reading(path, "an architecture that Keras can build"):
-        return checked(for_inference(config, custom, keep_quantized), path, custom, safe_mode)
+        new: Config = for_inference(config, custom, keep_quantized)
+        check_uses(new, path)
+        check_strides(new, path)
+        return checked(new, path, custom, safe_mode)
 
 
-def building_objects(path: object, custom_objects: CustomObjects | None, stored_weights: int) -> dict[str, Any]:
+def building_objects(custom_objects: CustomObjects | None, budget: WeightBudget) -> dict[str, Any]:
     """Give the custom objects to build with: the user's, also under the names Keras writes for them; the initializer.
 
     Some layers of Keras write a layer's config anew and read it back while they are built.
     """
     custom = supplied(custom_objects)
     written = {keras.saving.get_registered_name(each): each for each in custom.values() if hasattr(each, "__name__")}
-    return {**written, **custom, STORED_WEIGHT: stored_weight_class(path, stored_weights)}
+    return {**written, **custom, STORED_WEIGHT: budget.initializer()}
 
 
 def build(
@@ -88,8 +91,9 @@ def build(
     ModelFileError
         Where Keras cannot build it, or it asks for more weights than the file holds.
     """
-    objects = building_objects(path, custom_objects, stored_weights)
-    with reading(path, "an architecture that Keras can build"), keras_defaults():
+    budget = WeightBudget(path, stored_weights)
+    objects = building_objects(custom_objects, budget)
+    with reading(path, "an architecture that Keras can build"), keras_defaults(), budget.counted():
         model = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=safe_mode)
     return built(model, path)
 
@@ -112,26 +116,3 @@ def built(model: Any, path: object) -> keras.Model:
     return model
 
 
-def stored_weight_class(path: object, stored_weights: int) -> type[keras.initializers.Initializer]:
-    """Give an initializer of zeros that stops where a model declares far more weights than the file holds."""
-    left = [MAX_WEIGHT_FACTOR * stored_weights + SPARE_WEIGHTS]
-
-    class StoredWeight(keras.initializers.Initializer):
-        """Zeros, until the weights of the file are assigned."""
-
-        def __init__(self, layer: str) -> None:
-            self.layer = layer
-
-        def __call__(self, shape: tuple[int, ...], dtype: Any = None, **_: Any) -> Any:
-            left[0] -= abs(prod(shape))
-            if left[0] < 0:
-                raise ModelFileError(
-                    f"{path}: expected about the {stored_weights} weights that the file holds; found a weight of "
-                    f"shape {tuple(shape)} in layer {self.layer!r}, which is more"
-                )
-            return keras.ops.zeros(shape, dtype)
-
-        def get_config(self) -> dict[str, Any]:
-            return {"layer": self.layer}
-
-    return StoredWeight

@@ -116,5 +116,7 @@ def _layer(layer: Config, custom: CustomObjects, keep_quantized: bool) -> None:
             inner[key] = {"class_name": STORED_WEIGHT, "config": {"layer": str(inner.get("name"))}}
     if "unroll" in inner:
         inner["unroll"] = False  # the same numbers, without a graph that grows with the length
+    if "stateful" in inner:
+        inner["stateful"] = False  # states start from zero, and need no variables as large as a batch
     if not keep_quantized:
         inner.pop("quantization_config", None)

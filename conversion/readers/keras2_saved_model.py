@@ -6,14 +6,13 @@ refuses are read as well. tf.keras 2.5 and later keep the notes in keras_metadat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
-from deeplift_tf.conversion.readers.architecture import Config, children, parse
+from deeplift_tf.conversion.readers.architecture import Config, children, load_json, parse
 from deeplift_tf.conversion.readers.building import build, prepare
 from deeplift_tf.conversion.readers.checkpoint import Checkpoint
 from deeplift_tf.conversion.readers.explain import reading
@@ -154,10 +153,10 @@ class SavedWeights:
 
     def layers(self) -> list[Stored]:
         """Give the arrays of each layer, in the model's order."""
-        return [
-            self._stored(str(json.loads(self.objects.notes[number])["name"]), self._variables(number))
-            for number in self._layer_nodes()
-        ]
+        return [self._stored(self._name(number), self._variables(number)) for number in self._layer_nodes()]
+
+    def _name(self, number: int) -> str:
+        return str(load_json(self.objects.notes[number], "the notes of Keras 2", "a layer in JSON")["name"])
 
     def outside(self) -> Stored:
         """Give the arrays of the model that belong to no layer."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import keras
 
-from deeplift_tf.conversion.readers.architecture import Config, parse
+from deeplift_tf.conversion.readers.architecture import Config, load_json, parse
 from deeplift_tf.conversion.readers.archive import open_archive, read_text
 from deeplift_tf.conversion.readers.building import build, building_objects, built, keras_defaults, prepare
 from deeplift_tf.conversion.readers.explain import reading
@@ -22,6 +22,7 @@ from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5
 from deeplift_tf.conversion.readers.legacy_graph import upgrade_model
 from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
 from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
+from deeplift_tf.conversion.readers.weight_budget import WeightBudget
 from deeplift_tf.conversion.readers.weights import major_version
 from deeplift_tf.errors import ModelFileError
 
@@ -81,7 +82,7 @@ def _unpacked(path: Path, where: Path, custom_objects: CustomObjects | None) -> 
             )
         config = parse(text, where)
         with reading(where, "an architecture of Keras 2 or 3"):
-            version = _version(read_text(archive, METADATA, where))
+            version = _version(read_text(archive, METADATA, where), where)
             config = upgrade_model(config, version, where, supplied(custom_objects))
         with reading(where, f"a complete {WEIGHTS}"):
             weights = Path(archive.extract(WEIGHTS, folder))
@@ -91,8 +92,8 @@ def _unpacked(path: Path, where: Path, custom_objects: CustomObjects | None) -> 
         yield _Unpacked(config, stored, archive, Path(folder))
 
 
-def _version(metadata: bytes | None) -> int:
-    text = json.loads(metadata).get("keras_version") if metadata else None
+def _version(metadata: bytes | None, path: Path) -> int:
+    text = load_json(metadata, path, f"a {METADATA}").get("keras_version") if metadata else None
     return major_version(text, default=3)
 
 
@@ -102,8 +103,10 @@ def _load(
     copy = unpacked.folder / "model.keras"
     with reading(path, "a .keras file whose parts can be unpacked"):
         _copy_with(unpacked.archive, config, copy)
-    objects = building_objects(path, custom_objects, unpacked.stored_weights)
-    with reading(path, "an architecture that Keras can build, and weights that fit it"), keras_defaults():
+    budget = WeightBudget(path, unpacked.stored_weights)
+    objects = building_objects(custom_objects, budget)
+    expected = "an architecture that Keras can build, and weights that fit it"
+    with reading(path, expected), keras_defaults(), budget.counted():
         model = keras.saving.load_model(copy, custom_objects=objects, compile=False, safe_mode=safe_mode)
     return built(model, path)
 

@@ -8,11 +8,26 @@ MAX_CONFIG_BYTES = 64 << 20
 MAX_CONFIG_DEPTH = 200
 """Levels of nesting in an architecture. A model inside a model adds some six."""
 
+MAX_CONFIG_VALUES = 4_000_000
+"""Values in an architecture, words of a vocabulary included: each takes some 100 bytes in memory, but 2 in JSON."""
+
+MAX_CONFIG_OBJECTS = 500_000
+"""Objects and lists in an architecture, in JSON."""
+
 MAX_LAYERS = 20_000
 """Layers in one architecture, nested ones included."""
 
+MAX_USE_FACTOR = 20
+"""Uses of layers for each use that an architecture lists: models that call one another twice could make 2^n."""
+
+SPARE_USES = 2_000
+"""Uses of layers that an architecture may have beyond that."""
+
 MAX_DIMENSION = 1 << 27
 """Largest size of one axis of an input, in elements: a human chromosome fits, base by base, in two."""
+
+MAX_STRIDE = 1 << 16
+"""Stride or dilation of a convolution, in elements: TensorFlow's take time in proportion to it."""
 
 MAX_MEMBERS = 10_000
 """Files in one .keras archive."""
@@ -38,8 +53,14 @@ MAX_CALLS = 10_000
 MAX_OPERATIONS = 200_000
 """Operations of one graph once functions and loops are laid open."""
 
-MAX_FOLDED = 1 << 29
-"""Elements of one constant that a graph computes."""
+MAX_FOLDED_FACTOR = 4
+"""Elements that the constants a graph computes may have in all, for each element of its weights and constants."""
+
+SPARE_FOLDED = 1 << 27
+"""Elements that they may have beyond that: two causal masks of 8192 positions, for example."""
+
+MAX_TRIED = 1 << 28
+"""Elements of one value of a graph that is run while it is converted, to see what it computes."""
 
 
 def too_much(declared_bytes: int, stored_bytes: int) -> bool:

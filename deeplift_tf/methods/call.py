@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from deeplift_tf import walk
 from deeplift_tf.attribution import Attribution, Plan
+from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph import Edge, Graph
 from deeplift_tf.progress import Progress, as_progress
@@ -121,12 +122,14 @@ class Call:
         extra : callable
             (part, how many points of every pair the network may see together) -> the further arguments.
         """
+        require_room(self.network.graph, self.question.x.row_shapes, self.question.largest_batch(self.batch_size))
         totals = Totals(len(self.question.x), self.question.references.count, 1)
         progress = as_progress(self.options.get("progress", False))
         for part in self.question.batches(self.batch_size, progress, self.outputs):
             pairs = len(part.x[0]) * (part.some.stop - part.some.start)
             arguments = part.tensors(self.network.graph.inputs, self.network.dtype, True, True)
-            totals.add(part.rows, self.function(*arguments, *extra(part, max(1, self.batch_size // pairs))))
+            with computing("scoring"):
+                totals.add(part.rows, self.function(*arguments, *extra(part, max(1, self.batch_size // pairs))))
         found = totals.means()
         return found if self.question.several_targets else {name: first_target(value) for name, value in found.items()}
 
