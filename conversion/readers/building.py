@@ -114,5 +114,3 @@ def built(model: Any, path: object) -> keras.Model:
             "was saved before it was built. Call it once on data, or give its first layer an input shape, and save it"
         )
     return model
-
-
