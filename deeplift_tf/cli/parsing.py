@@ -56,6 +56,11 @@ def parse_weights(context: click.Context, option: click.Parameter, given: Path |
     return given
 
 
+def parse_names(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
+    """Return names separated by commas, each once."""
+    return tuple(dict.fromkeys(filter(None, (each.strip() for each in given.split(",")))))
+
+
 def parse_shard(context: click.Context, option: click.Parameter, given: str | None) -> Shard:
     """Return one part of several, from "2/8"; by default the one that is all."""
     number, _, of = (given or "1/1").partition("/")

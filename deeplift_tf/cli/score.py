@@ -15,7 +15,7 @@ from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
-from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_shard, parse_target, parse_targets
+from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deeplift_tf.runs.ray_engine import Workers
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
+OF_REGIONS = ("chromosomes", "exclude", "first", "sample")
 OF_DNA = (
     "chrom_sizes",
     "control",
@@ -137,6 +138,14 @@ class Summary(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-r", "--regions", type=click.Path(path_type=Path), help="DNA: regions to score, BED or narrowPeak.")
 @click.option("-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of the regions, FASTA.")
+@click.option(
+    "--chromosomes", metavar="A,B,...", default="", callback=parse_names, help="DNA: regions of these alone: chr1,chr3."
+)
+@click.option(
+    "--exclude", type=click.Path(path_type=Path), help="DNA: no window that overlaps a region of this BED file."
+)
+@click.option("--first", type=click.IntRange(min=1), help="DNA: the first N regions that can be scored.")
+@click.option("--sample", type=click.IntRange(min=1), help="DNA: N of the regions, drawn at random by --seed.")
 @click.option("-c", "--chrom-sizes", type=click.Path(exists=True, path_type=Path), help="DNA: header of the bigWig.")
 @click.option(
     "--targets",
@@ -196,7 +205,11 @@ def score(
     """
     check_arguments(given | {"references": references}, out)
     check_used(given)
-    request, input, output = request_in(given), input_of(given), Output(followed(out), is_dna(given), overwrite)
+    request, input, output = (
+        request_in(given),
+        input_of({**given, "seed": seed}),
+        Output(followed(out), is_dna(given), overwrite),
+    )
     output.check()
     input.check()
     if not Path(references).exists():
@@ -291,6 +304,7 @@ def check_used(given: Mapping[str, Any]) -> None:
     parts = {
         "--engine ray": (RAY[1:], given["engine"] == "ray"),
         "DNA, a FASTA file or regions": (OF_DNA, is_dna(given)),
+        "regions of a genome, -r and -g": (OF_REGIONS, given["regions"] is not None),
     }
     for what, (names, meant) in parts.items():
         for name in names:

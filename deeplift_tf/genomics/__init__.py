@@ -15,6 +15,7 @@ from deeplift_tf.genomics.regions import write_regions as write_regions
 from deeplift_tf.genomics.rows import SequenceRows as SequenceRows
 from deeplift_tf.genomics.rows import region_rows as region_rows
 from deeplift_tf.genomics.rows import sequence_rows as sequence_rows
+from deeplift_tf.genomics.selection import Selection as Selection
 from deeplift_tf.genomics.sequences import letters_of as letters_of
 from deeplift_tf.genomics.sequences import one_hot as one_hot
 from deeplift_tf.genomics.strands import both_strands as both_strands

@@ -13,7 +13,8 @@ import numpy as np
 from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.fasta import Fasta, open_fasta
-from deeplift_tf.genomics.regions import Region, read_regions, within
+from deeplift_tf.genomics.regions import Region, names_differ, read_regions, within
+from deeplift_tf.genomics.selection import Selection
 from deeplift_tf.genomics.sequences import of_channels, say_unknown
 
 logger = logging.getLogger("deeplift_tf")
@@ -93,6 +94,7 @@ def region_rows(
     *,
     soft_masked_as_n: bool = False,
     alphabet: str | Alphabet = "dna",
+    selection: Selection | None = None,
 ) -> Iterator[SequenceRows]:
     """Open the sequences of regions.
 
@@ -110,6 +112,8 @@ def region_rows(
         Read letters in lower case as N.
     alphabet : str
         See `one_hot`.
+    selection : Selection, optional
+        Which of the regions; the default is all.
 
     Yields
     ------
@@ -118,21 +122,28 @@ def region_rows(
     Raises
     ------
     InputError
-        When no region lies inside of the genome.
+        When no region lies inside of the genome, or none is chosen.
     """
     letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     windows = read_regions(regions, length)
     with open_fasta(genome) as fasta:
+        if selection is not None:
+            windows = selection.on_genome(windows, str(regions))
         kept, dropped = within(windows, fasta.sizes)
-        if dropped:
+        cause = names_differ(dropped, fasta.sizes)
+        if dropped and kept:
             first = dropped[0]
             logger.warning(
                 "%d of %d regions dropped: over the edge of their chromosome, or of none in the genome; the first is "
-                "%s:%d-%d",
-                *(len(dropped), len(windows), first.chrom, first.start, first.end),
+                "%s:%d-%d%s",
+                *(len(dropped), len(windows), first.chrom, first.start, first.end, cause),
             )
         if not kept:
-            raise InputError(f"{regions}: no region of length {length} lies inside of the chromosomes of {genome}")
+            raise InputError(
+                f"{regions}: no region of length {length} lies inside of the chromosomes of {genome}{cause}"
+            )
+        if selection is not None:
+            kept = selection.of_kept(kept)
         yield SequenceRows(fasta, kept, dropped, masked, letters)
 
 

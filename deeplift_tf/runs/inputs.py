@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows
     from deeplift_tf.network import Network
 
+SELECTION = ("chromosomes", "exclude", "first", "sample")
 FASTA = (".fa", ".fasta", ".fna")
 
 
@@ -41,15 +42,17 @@ def input_of(arguments: Mapping[str, Any]) -> RunInput:
     Parameters
     ----------
     arguments : mapping
-        input, dataset, preprocess, on_error; for DNA also regions, genome, length, soft_masked_as_n, alphabet and
-        control. Paths may be text.
+        input, dataset, preprocess, on_error; for DNA also regions, genome, length, soft_masked_as_n, alphabet,
+        letters_axis, control and those of `SELECTION`. Paths may be text.
     """
     path, skip = Path(arguments["input"] or arguments["regions"]), arguments["on_error"] == "skip"
     if arguments["input"] is None or is_fasta(path):
         genome = Path(arguments["genome"]) if arguments["input"] is None else None
         control, masked = arguments.get("control"), arguments.get("soft_masked_as_n", False)
         alphabet, axis = arguments.get("alphabet", "dna"), arguments.get("letters_axis", -1)
-        return Sequences(path, genome, arguments["length"], masked, skip, control, alphabet, axis)
+        chosen = {name: arguments[name] for name in SELECTION if arguments.get(name)}
+        selection = {**chosen, "seed": arguments["seed"]} if chosen else {}
+        return Sequences(path, genome, arguments["length"], masked, skip, control, alphabet, axis, selection)
     return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
 
 
@@ -116,6 +119,8 @@ class Sequences(NamedTuple):
         See `deeplift_tf.genomics.one_hot`.
     letters_axis : int
         The axis of the model's input that holds the letters.
+    selection : mapping
+        Arguments of `deeplift_tf.genomics.Selection`, paths as text; empty for all regions.
     """
 
     path: Path
@@ -126,11 +131,13 @@ class Sequences(NamedTuple):
     control: str | None = None
     alphabet: str = "dna"
     letters_axis: int = -1
+    selection: Mapping[str, Any] = {}
 
     def check(self) -> None:
         """Look for the files, and at the alphabet."""
         Alphabet.of(self.alphabet)
-        for path in filter(None, (self.path, self.genome)):
+        exclude = self.selection.get("exclude")
+        for path in filter(None, (self.path, self.genome, None if exclude is None else Path(exclude))):
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
 
@@ -151,14 +158,18 @@ class Sequences(NamedTuple):
 
     def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows]:
         """Open the sequences, all of one length."""
-        from deeplift_tf.genomics import region_rows, sequence_rows
+        from deeplift_tf.genomics import Selection, region_rows, sequence_rows
 
         letters: dict[str, Any] = {"soft_masked_as_n": self.soft_masked_as_n, "alphabet": self.alphabet}
         if self.genome is None:
             return sequence_rows(self.path, length, skip=self.skip, **letters)
         if length is None:
             raise InputError("the model takes sequences of any length; say how long the windows are: --length")
-        return region_rows(self.path, self.genome, length, **letters)
+        chosen: dict[str, Any] = {
+            name: Path(each) if name == "exclude" else each for name, each in self.selection.items()
+        }
+        selection = Selection(**chosen) if chosen else None
+        return region_rows(self.path, self.genome, length, selection=selection, **letters)
 
 
 def sequence_input(network: Network, alphabet: str = "dna", letters_axis: int = -1) -> tuple[str, int | None]:
