@@ -102,6 +102,8 @@ class _Upgrader:
         return self.layer(layer, class_name, inner)
 
     def model(self, layer: Config, class_name: str, inner: Config) -> Config:
+        if str(layer.get("module") or "keras").split(".")[0] not in ("keras", "tf_keras"):
+            return {**layer, "config": inner}  # left to the safety check
         parts = {"module": MODELS[class_name], "class_name": class_name, "config": inner, "registered_name": None}
         return {**layer, **parts}
 

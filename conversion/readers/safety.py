@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import keras
 
 from deeplift_tf.conversion.readers.architecture import children
+from deeplift_tf.conversion.readers.calls import check_calls
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT
 from deeplift_tf.conversion.readers.limits import MAX_DIMENSION
 from deeplift_tf.conversion.readers.vocabulary import (
@@ -94,6 +95,8 @@ def checked(config: Config, path: object, custom: CustomObjects, safe_mode: bool
         With ``safe_mode=False``, naming everything that is neither Keras's nor supplied.
     ModelFileError
         Where an input is larger than any real one.
+    ValueError
+        Where something is no config that Keras could have written.
     """
     judge = _Judge(custom)
     new: Config = judge.value(config, Place())
@@ -106,6 +109,7 @@ def checked(config: Config, path: object, custom: CustomObjects, safe_mode: bool
             f"found {_listed(missing)}. Pass each: {_example(missing)}"
         )
     _check_input_shapes(new, path)
+    check_calls(new)
     return new
 
 

@@ -20,7 +20,15 @@ import pytest
 from deeplift_tf.conversion.readers import limits, read
 from deeplift_tf.conversion.readers.vocabulary import RUNS_FOREIGN_CODE
 from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError
-from tests.conversion.saved_models import layer, rewritten, sequential, small_model, write_legacy_h5
+from tests.conversion.saved_models import (
+    functional,
+    inputs_named,
+    layer,
+    rewritten,
+    sequential,
+    small_model,
+    write_legacy_h5,
+)
 
 
 @pytest.fixture
@@ -279,6 +287,16 @@ def test_layers_by_the_thousand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "many.json").write_text(json.dumps(sequential(*many)))
     with pytest.raises(ModelFileError, match="at most 100 layers"):
         read((tmp_path / "many.json", h5_file(tmp_path)))
+
+
+@pytest.mark.parametrize("reference", [["b", 0, 0], ["a", 1, 0], ["x", 1, 0], ["nowhere", 0, 0]])
+def test_calls_that_wait_forever(reference: list[Any], tmp_path: Path) -> None:
+    parts = inputs_named("x", [None, 4])
+    parts.append((layer("Activation", "a", activation="relu"), [[reference]]))
+    parts.append((layer("Activation", "b", activation="relu"), [[["a", 0, 0]]]))
+    path = write_legacy_h5(tmp_path / "bad.h5", functional(parts, ["x"], [["b", 0, 0]]), {}, "2.4.0")
+    with pytest.raises(ModelFileError, match=r"of the layers \['a', 'b'\]|expected a reference"):
+        read(path)
 
 
 GREEDY: dict[str, dict[str, Any]] = {
