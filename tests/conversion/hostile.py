@@ -9,6 +9,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -342,10 +343,10 @@ def attempts(folder: Path) -> Iterator[tuple[str, str | None]]:
         for number, payload in enumerate(all_payloads()):
             config = with_text(place.model(payload), f"touch {marker}")
             may_open = place.dropped or name == "dtype"
-            found = problem(lambda config=config: prepare(config, "x", None, True), marker, before, may_open)
+            found = problem(partial(prepare, config, "x", None, True), marker, before, may_open)
             yield f"{name}: {json.dumps(payload)}", found
             for source in trial.sources(config) if number % 29 == 0 else ():
-                found = problem(lambda source=source: read(source), marker, before, may_open)
+                found = problem(partial(read, source), marker, before, may_open)
                 yield f"{name}: {json.dumps(payload)} in {source}", found
     yield from noted(folder, marker)
 
@@ -382,7 +383,7 @@ def noted(folder: Path, marker: Path) -> Iterator[tuple[str, str | None]]:
             notes = notes_message()()
             notes.nodes.add(node_id=0, metadata=json.dumps(config))
             (saved / "keras_metadata.pb").write_bytes(notes.SerializeToString())
-            found = problem(lambda: read_keras2_saved_model(saved, None, True), marker, before, may_open=True)
+            found = problem(partial(read_keras2_saved_model, saved, None, True), marker, before, may_open=True)
             yield f"{name}: {module}.{target} in the notes of a SavedModel", found
 
 
