@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_s
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
+from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import match_references, open_references, ready
 from deeplift_tf.runs.engine import engine_of
 from deeplift_tf.runs.formats import Formats
@@ -74,7 +76,9 @@ class Summary(NamedTuple):
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="Scores, an .h5 file; for DNA a folder."
 )
-@click.option("--preprocess", help="Pictures: 'unit' for 0 to 1, or a module of keras.applications, resnet50 for one.")
+@click.option(
+    "--preprocess", help="Pictures, not arrays: 'unit' for 0 to 1, or a module of keras.applications, such as resnet50."
+)
 @click.option("--dataset", help="Array of the input file to score, where it holds several.")
 @click.option(
     "--references",
@@ -204,7 +208,7 @@ def score(
     chrombpnet's and bpnet's tools and genome browsers read.
     """
     check_arguments(given | {"references": references}, out)
-    check_used(given)
+    check_used({**given, "references": references})
     request, input, output = (
         request_in(given),
         input_of({**given, "seed": seed}),
@@ -301,8 +305,15 @@ def check_used(given: Mapping[str, Any]) -> None:
     source = click.get_current_context().get_parameter_source
     if given["targets"] and source("target") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("give either --target or --targets")
+    pictures = any(is_images(Path(each)) for each in (given["input"] or "", *named_files(given["references"])) if each)
+    if given["preprocess"] and not pictures:
+        raise click.UsageError(
+            "--preprocess is for pictures; sequences and arrays are scored as they are: preprocess arrays before they "
+            f"are saved, or give the pictures. Received {given['input'] or given['regions']}"
+        )
     parts = {
         "--engine ray": (RAY[1:], given["engine"] == "ray"),
+        "arrays in a file": (("dataset",), not is_dna(given) and not is_images(given["input"])),
         "DNA, a FASTA file or regions": (OF_DNA, is_dna(given)),
         "regions of a genome, -r and -g": (OF_REGIONS, given["regions"] is not None),
     }
@@ -310,6 +321,11 @@ def check_used(given: Mapping[str, Any]) -> None:
         for name in names:
             if not meant and source(name) is click.core.ParameterSource.COMMANDLINE:
                 raise click.UsageError(f"--{name.replace('_', '-')} is for {what}")
+
+
+def named_files(references: str) -> list[str]:
+    """Return what may be files in references as they are written: mean:FILE or data=FILE."""
+    return [part for part in re.split("[:,=]", references) if part]
 
 
 def request_in(given: Mapping[str, Any]) -> Request:

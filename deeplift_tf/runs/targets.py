@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+logger = logging.getLogger("deeplift_tf")
 
 HEADS = ("counts", "profile")
 
@@ -33,10 +36,14 @@ def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | No
     """
     if target not in HEADS:
         return Task(label_of(target), target, output)
-    from deeplift_tf.genomics.targets import counts, head_of, profile
+    from deeplift_tf.genomics.targets import counts, head_of, meaning_of, profile
 
-    weights = {"counts": counts, "profile": profile}[str(target)]
-    return Task(label_of(target), weights, output or head_of(str(target), shapes))
+    name, weights = str(target), {"counts": counts, "profile": profile}[str(target)]
+    found = output or head_of(name, shapes)
+    meaning = meaning_of(name, found, shapes)
+    if meaning and output is None:
+        logger.warning(meaning)
+    return Task(label_of(target), weights, found)
 
 
 def label_of(target: Target) -> str:

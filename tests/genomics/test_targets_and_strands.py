@@ -11,6 +11,8 @@ from deeplift_tf import genomics
 from deeplift_tf.errors import TargetError
 from deeplift_tf.genomics.strands import reverse_complement
 from deeplift_tf.genomics.targets import head_of
+from deeplift_tf.runs.targets import task
+from tests.cli.running import run
 from tests.genomics.conftest import LENGTH
 
 
@@ -35,6 +37,14 @@ def test_counts_are_summed() -> None:
         ({"out": (None, 3)}, None, None),
         ({"a": (None, 100), "b": (None, 1)}, "b", "a"),
         ({"profile_x": (None, 100, 2), "logcounts": (None, 2)}, "logcounts", "profile_x"),
+        ({"counts": (None, 2), "quality": (None, 1), "profile": (None, 100)}, "counts", "profile"),  # names first
+        ({"quality": (None, 1), "profile": (None, 100, 2), "log_count": (None, 2)}, "log_count", "profile"),
+        ({"counts": (None, 2), "counts_of_bias": (None, 1), "profile": (None, 9)}, "counts", "profile"),
+        (
+            {"count_profile": (None, 9), "total_counts": (None, 2), "profile_logits": (None, 9)},
+            "total_counts",
+            "profile_logits",
+        ),
     ],
 )
 def test_which_head_is_meant(
@@ -42,6 +52,52 @@ def test_which_head_is_meant(
 ) -> None:
     assert head_of("counts", shapes) == counts
     assert head_of("profile", shapes) == profile
+
+
+@pytest.mark.parametrize(
+    ("target", "shapes", "said"),
+    [
+        ("counts", {"out": (None, 1)}, ""),  # there is only one thing that it can be
+        ("counts", {"logcounts": (None, 2)}, ""),
+        ("counts", {"out": (None, 3)}, "the sum of all 3 values of 'out', shape (None, 3)"),
+        ("counts", {"out": (None, None, 2)}, "the sum of all its values of 'out'"),
+        ("counts", {"a": (None, 100), "quality": (None, 1)}, "the sum of all 1 values of 'quality'"),
+        ("profile", {"out": (None, 3)}, "all 3 values of 'out', shape (None, 3), taken as one distribution"),
+        ("profile", {"profile": (None, 100)}, ""),
+    ],
+)
+def test_what_a_name_means_is_said(
+    target: str, shapes: dict[str, tuple[int | None, ...]], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = task(target, None, shapes)
+    assert found.output == head_of(target, shapes)
+    assert (said in caplog.text) if said else not caplog.text
+
+
+@pytest.mark.parametrize("output", [None, "b"])
+def test_a_profile_of_one_position_is_refused(output: str | None) -> None:
+    shapes: dict[str, tuple[int | None, ...]] = {"b": (None, 1)}
+    if output:
+        shapes["a"] = (None, 9)
+    with pytest.raises(TargetError, match="expected an output of several positions; 'b' has the shape"):
+        task("profile", output, shapes)
+
+
+def test_counts_of_a_model_of_one_output_on_the_command_line(data: Path, tmp_path: Path) -> None:
+    command = (
+        "score",
+        "-m",
+        data / "tasks.keras",
+        "-i",
+        data / "sequences.fa",
+        "-o",
+        tmp_path / "out",
+        "--formats",
+        "",
+    )
+    result = run(*command, "--target", "counts")
+    assert result.exit_code == 0, result.stderr
+    assert "scored is the sum of all 3 values of 'tasks'" in result.stderr
 
 
 def test_an_unclear_head_is_refused() -> None:

@@ -91,3 +91,21 @@ def test_a_folder_of_pictures_is_scored_and_drawn(folder: Path, tmp_path: Path) 
     result = run("plot", tmp_path / "s.h5", "-o", tmp_path / "p.png")
     assert result.exit_code == 0, result.stderr
     assert image.imread(tmp_path / "p.png")[..., :3].std() > 0.05
+
+
+@pytest.mark.parametrize("name", ["resnet50", "unit", "no_such_module"])
+def test_preprocessing_of_what_is_no_picture_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    import keras
+
+    keras.Sequential([keras.Input((6, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]).save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", np.zeros((2, 6, 8, 3), np.float32))
+    command = ("score", "-m", tmp_path / "m.keras", "-o", tmp_path / "s.h5", "--preprocess", name)
+    for given in (tmp_path / "x.npy", tmp_path / "x.fa"):
+        result = run(*command, "-i", given)
+        assert (result.exit_code, "--preprocess is for pictures" in result.stderr) == (2, True), result.stderr
+    result = run(*command, "-i", tmp_path / "x.npy", "--references", f"channel-mean:{folder}")  # these are pictures
+    assert (result.exit_code, "expected one of" in result.stderr) == (
+        (2, True) if name == "no_such_module" else (0, False)
+    )
+    result = run("score", "-m", tmp_path / "m.keras", "-o", tmp_path / "t.h5", "-i", folder, "--dataset", "x")
+    assert (result.exit_code, "--dataset is for arrays in a file" in result.stderr) == (2, True), result.stderr
