@@ -21,6 +21,7 @@ from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Edge
 from deeplift_tf.network import Network
 
+SHORT_SIZES = (8, 4, 2, 1)  # tried where a model takes no 16, as one with a table of few positions
 OPEN_SIZES = (16, 64, 256, 1024, 4096, 16384, 65536, 262144)  # tried in turn for axes that the model leaves open
 MAX_ELEMENTS = 1 << 22  # of one row of all inputs
 GAP = 1e-4  # relative; above it a layer is named
@@ -147,37 +148,46 @@ def zero_states(model: Any) -> list[tuple[Any, Any]]:
 
 
 def fitting_size(model: Any, network: Network) -> int:
-    """Return a size for open axes: the first of OPEN_SIZES, or the least up to the first of them that the model takes.
+    """Return a size for open axes: 16, else the largest of SHORT_SIZES, else the least above 16 that the model takes.
 
     Raises
     ------
     DeepLiftError
-        When the model takes none of them.
+        When the model takes none of those that are tried.
     """
-    rng = np.random.default_rng(0)
+    first, too_short = OPEN_SIZES[0], OPEN_SIZES[0]
     if not any(None in value.shape[1:] for value in network.graph.inputs):
-        return OPEN_SIZES[0]
-    too_short, problem = 0, None
-    for size in OPEN_SIZES:
-        if too_short and sum(map(prod, shapes(network, fixed_rows(model) or 1, size))) > MAX_ELEMENTS:
+        return first
+    problem = tried(model, network, first)
+    if problem is None:
+        return first
+    for size in SHORT_SIZES:
+        if tried(model, network, size) is None:
+            return size
+    for size in OPEN_SIZES[1:]:
+        if sum(map(prod, shapes(network, fixed_rows(model) or 1, size))) > MAX_ELEMENTS:
             break
-        found = model_outputs(model, random_inputs(network, shapes(network, fixed_rows(model) or 1, size), rng))
-        if not isinstance(found, Exception):
-            return size if not too_short else least(model, network, too_short, size)
-        too_short, problem = size, found
+        if tried(model, network, size) is None:
+            return least(model, network, too_short, size)
+        too_short = size
     raise DeepLiftError(
-        f"the model does not run on random input of any length from {OPEN_SIZES[0]} to {too_short} that was tried; "
-        f"give one that it takes: --length, or length=. It says: {quoted(problem or ValueError())}"
+        f"the model does not run on random input of any length from 1 to {too_short} that was tried; give one that it "
+        f"takes: --length, or length=. Of {first} it says: {quoted(problem)}"
     )
+
+
+def tried(model: Any, network: Network, size: int) -> Exception | None:
+    """Return why the model does not run on random input of a size; None where it does."""
+    rows = fixed_rows(model) or 1
+    found = model_outputs(model, random_inputs(network, shapes(network, rows, size), np.random.default_rng(0)))
+    return found if isinstance(found, Exception) else None
 
 
 def least(model: Any, network: Network, low: int, high: int) -> int:
     """Return the least size above `low`, too short for the model, found by halving; one the model runs on."""
-    rng = np.random.default_rng(0)
     while high - low > 1:
         middle = (low + high) // 2
-        found = model_outputs(model, random_inputs(network, shapes(network, fixed_rows(model) or 1, middle), rng))
-        low, high = (middle, high) if isinstance(found, Exception) else (low, middle)
+        low, high = (low, middle) if tried(model, network, middle) is None else (middle, high)
     return high
 
 
@@ -186,11 +196,19 @@ def model_outputs(model: Any, x: Sequence[np.ndarray]) -> list[np.ndarray] | Exc
     parts = [tf.constant(array) for array in x]
     try:
         with keras.StatelessScope(state_mapping=zero_states(model)):
-            outputs = keras.tree.flatten(model(parts if len(parts) > 1 else parts[0], training=False))
+            outputs = keras.tree.flatten(model(structured(model, parts), training=False))
     except (ValueError, tf.errors.OpError) as error:
         return error
     arrays = [np.asarray(y) for y in outputs]
     return arrays if all(y.size for y in arrays) else ValueError("an output is empty")
+
+
+def structured(model: Any, parts: Sequence[tf.Tensor]) -> Any:
+    """Return inputs in the structure in which a model takes them."""
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, Mapping):
+        return keras.tree.pack_sequence_as(structure, list(parts))
+    return parts if len(parts) > 1 else parts[0]
 
 
 def random_inputs(network: Network, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> list[np.ndarray]:

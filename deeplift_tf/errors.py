@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # Keras writes its messages in bold
+
 
 class DeepLiftError(Exception):
-    """Base class of every error that the package raises on purpose."""
+    """Base class of every error that the package raises on purpose; codes of terminals are left out of its text."""
+
+    def __init__(self, *args: object, **others: Any) -> None:
+        super().__init__(*(TERMINAL_CODE.sub("", each) if isinstance(each, str) else each for each in args), **others)
 
 
 class ModelFileError(DeepLiftError):

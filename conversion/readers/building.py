@@ -12,6 +12,7 @@ from deeplift_tf.conversion.readers.architecture import check_strides, check_use
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
 from deeplift_tf.conversion.readers.safety import checked
+from deeplift_tf.conversion.readers.stored_code import check_ran, with_stored_code
 from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
 from deeplift_tf.conversion.readers.weight_budget import WeightBudget
 from deeplift_tf.errors import ModelFileError
@@ -93,8 +94,11 @@ def build(
     """
     budget = WeightBudget(path, stored_weights)
     objects = building_objects(custom_objects, budget)
+    config, functions = (config, {}) if safe_mode else with_stored_code(config, objects, path)
+    objects |= functions
     with reading(path, "an architecture that Keras can build"), keras_defaults(), budget.counted():
         model = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=safe_mode)
+    check_ran(model, functions)
     return built(model, path)
 
 

@@ -25,10 +25,22 @@ def reading(path: object, expected: str) -> Iterator[None]:
     except DeepLiftError:
         raise
     except Exception as error:
+        if own := _own_error(error):  # another library has put its own error around ours
+            raise own from error
         raise ModelFileError(
             f"{path}: expected {expected}; found otherwise: {quoted(error)}. "
             "If the file opens in the Keras it was saved with, save it again there; else get a fresh copy of it"
         ) from error
+
+
+def _own_error(error: BaseException) -> DeepLiftError | None:
+    """Give an error of this package that led to another error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DeepLiftError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def quoted(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from deeplift_tf.conversion.readers.foreign import found_in_zip
 from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5
 from deeplift_tf.conversion.readers.legacy_graph import upgrade_model
 from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
+from deeplift_tf.conversion.readers.stored_code import check_ran, with_stored_code
 from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
 from deeplift_tf.conversion.readers.weight_budget import WeightBudget
 from deeplift_tf.conversion.readers.weights import major_version
@@ -101,13 +102,16 @@ def _load(
     unpacked: _Unpacked, config: Config, path: Path, custom_objects: CustomObjects | None, safe_mode: bool
 ) -> keras.Model:
     copy = unpacked.folder / "model.keras"
-    with reading(path, "a .keras file whose parts can be unpacked"):
-        _copy_with(unpacked.archive, config, copy)
     budget = WeightBudget(path, unpacked.stored_weights)
     objects = building_objects(custom_objects, budget)
+    config, functions = (config, {}) if safe_mode else with_stored_code(config, objects, path)
+    objects |= functions
+    with reading(path, "a .keras file whose parts can be unpacked"):
+        _copy_with(unpacked.archive, config, copy)
     expected = "an architecture that Keras can build, and weights that fit it"
     with reading(path, expected), keras_defaults(), budget.counted():
         model = keras.saving.load_model(copy, custom_objects=objects, compile=False, safe_mode=safe_mode)
+    check_ran(model, functions)
     return built(model, path)
 
 

@@ -134,6 +134,17 @@ def test_a_model_that_runs_on_no_length_says_what_to_give() -> None:
     y = keras.layers.Dense(1)(keras.layers.Reshape((5 * 3 * 4,))(x))
     model = keras.Model(x, y)
     network = dl.convert(model)
-    with pytest.raises(DeepLiftError, match=r"any length from 16 to \d+ that was tried; give one.*--length"):
+    with pytest.raises(DeepLiftError, match=r"any length from 1 to \d+ that was tried; give one.*--length"):
         check(model, network)
     assert check(model, network, length=15).prediction_error < 1e-5
+
+
+def test_a_dict_of_inputs_and_a_table_of_few_positions() -> None:
+    """Lengths above the table's do not run; inputs go in by their keys."""
+    layers = keras.layers
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("words", "kinds")}
+    y = layers.Add()([layers.Embedding(3, 4)(tokens) for tokens in inputs.values()])
+    first = layers.Conv1D(3, 2, name="pairs")(y)
+    model = randomise(keras.Model(inputs, layers.Reshape((9,))(first)), seed=4)
+    network = dl.convert(model)
+    assert any("tried at (4,)" in note for note in check(model, network).notes)
