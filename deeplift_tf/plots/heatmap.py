@@ -20,6 +20,8 @@ class Sign(NamedTuple):
     high: float
 
 
+MOST_CHANNELS = 4  # of an image: grey, colours, transparency; also the letters of DNA
+
 SIGNS = {
     "all": Sign("RdBu_r", -1, 1),
     "positive": Sign("Reds", 0, 1),
@@ -50,8 +52,10 @@ def heatmap(
 
     Parameters
     ----------
-    scores : np.ndarray, shape (height, width), (height, width, channels) or (N, height, width, channels), or sequence
-        A sequence holds maps of the first two shapes, which need not be of one size.
+    scores : np.ndarray, shape (height, width), (height, width, channels), (N, height, width[, channels]), or sequence
+        A sequence holds maps of the first two shapes, which need not be of one size. Three axes are one map of at
+        most 4 channels or N maps, whichever fits the images and the sizes; ``scores[None]`` and ``scores[..., None]``
+        leave no doubt.
     images : np.ndarray or sequence, optional
         What was scored, likewise: shown in grey below the colours. Any range of values will do.
     channels : "sum", "magnitude" or "largest"
@@ -92,9 +96,10 @@ def heatmap(
         When matplotlib is not installed.
     """
     shown = SIGNS[chosen("sign", sign, list(SIGNS))]
-    arrays, alone = listed(scores)
+    one, one_image = is_one(scores, images)
+    arrays, alone = listed(scores, one), one
     maps = [signed(array if array.ndim == 2 else map_of(array, channels), sign) for array in arrays]
-    pictures = [None] * len(maps) if images is None else [picture_of(image) for image in listed(images)[0]]
+    pictures = [None] * len(maps) if images is None else [picture_of(image) for image in listed(images, one_image)]
     require_matching(maps, pictures)
     if beside and images is None:
         raise InputError("beside: expected images to draw beside the maps; received none")
@@ -119,21 +124,72 @@ def heatmap(
     return fig, axes[0] if alone and not beside else axes
 
 
-def listed(arrays: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarray], bool]:
-    """Return arrays as a list, and whether there was only one that was not in a list."""
+def listed(arrays: np.ndarray | Sequence[np.ndarray], one: bool) -> list[np.ndarray]:
+    """Return arrays as a list of maps or images.
+
+    Parameters
+    ----------
+    arrays : np.ndarray or sequence of np.ndarray
+    one : bool
+        Whether an array of three axes is one map of several channels, rather than N maps.
+    """
     if isinstance(arrays, list | tuple):
         each = [np.asarray(array) for array in arrays]
     else:
         array = np.asarray(arrays)
-        if array.ndim in (2, 3):
-            return [array], True
-        each = list(array) if array.ndim == 4 else [array]
+        single = array.ndim == 2 or (array.ndim == 3 and one)
+        each = list(array) if array.ndim in (3, 4) and not single else [array]
     if not each or any(array.ndim not in (2, 3) for array in each):
         raise InputError(
-            "expected shape (height, width), (height, width, channels), (N, height, width, channels), or a list of the "
-            f"first two; received {[array.shape for array in each][:3]}"
+            "expected shape (height, width), (height, width, channels), (N, height, width), (N, height, width, "
+            f"channels), or a list of the first two; received {[array.shape for array in each][:3]}"
         )
-    return each, False
+    return each
+
+
+def is_one(scores: Any, images: Any = None) -> tuple[bool, bool]:
+    """Return whether scores, and images, of three axes are one map of several channels; else they are N maps.
+
+    Their numbers and sizes have to agree. If both readings do, the shape decides, see `_looks_like_one`.
+    """
+    guess = (_looks_like_one(scores), _looks_like_one(images))
+    if images is None:
+        return guess
+    fitting = [
+        (one, one_image)
+        for one in _readings(scores)
+        for one_image in _readings(images)
+        if _sizes(scores, one) == _sizes(images, one_image)
+    ]
+    return fitting[0] if len(fitting) == 1 else guess
+
+
+def _rank(arrays: Any) -> int | None:
+    return None if arrays is None or isinstance(arrays, list | tuple) else np.ndim(arrays)
+
+
+def _readings(arrays: Any) -> list[bool]:
+    """Return what an array may be: one map, or several."""
+    rank = _rank(arrays)
+    return [True, False] if rank == 3 else [rank == 2]
+
+
+def _sizes(arrays: Any, one: bool) -> list[tuple[int, ...]]:
+    """Return the height and width of each map."""
+    return [each.shape[:2] for each in listed(arrays, one)]
+
+
+def _looks_like_one(arrays: Any) -> bool:
+    """Whether an array is one map; of three axes, whether the last one looks like channels rather than a width.
+
+    It does if it has at most 4 entries, or if the first two axes alone are as long as each other.
+    """
+    if _rank(arrays) != 3:
+        return _rank(arrays) == 2
+    first, second, last = np.shape(arrays)
+    if second == last != first:
+        return False
+    return last <= MOST_CHANNELS or first == second != last
 
 
 def signed(values: np.ndarray, sign: str) -> np.ndarray:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.errors import InputError
 from deeplift_tf.plots.figure import alone, titled
+from deeplift_tf.plots.heatmap import is_one
 from deeplift_tf.plots.maps import map_of, picture_of, scale_of
 
 
@@ -37,6 +39,11 @@ def scaled_image(
     fig : matplotlib.figure.Figure
     ax : matplotlib axes
     """
+    if not is_one(scores, image)[0]:
+        raise InputError(
+            f"scores: expected those of one image, shape (height, width) or (height, width, channels); received "
+            f"{np.shape(scores)}, the maps of several"
+        )
     values = np.abs(scores if np.ndim(scores) == 2 else map_of(scores, channels))
     weights = np.clip(values / scale_of([values], percentile), 0, 1)
     picture = picture_of(image)

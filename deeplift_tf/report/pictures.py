@@ -100,4 +100,5 @@ def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str) -> str:
 
 def heatmap(contributions: np.ndarray, x: np.ndarray | None, vmax: float, cmap: str) -> str:
     """Return the heat map of an image, on the scale of all, beside the image where that is known."""
-    return as_data(plots.heatmap(contributions, x, alpha=1, vmax=vmax, cmap=cmap, beside=x is not None)[0])
+    images = None if x is None else [x]
+    return as_data(plots.heatmap([contributions], images, alpha=1, vmax=vmax, cmap=cmap, beside=x is not None)[0])

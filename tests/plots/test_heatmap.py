@@ -192,3 +192,43 @@ def test_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     plots.bars(np.ones(3))
     plots.text(["a"], [1.0])
     assert matplotlib.get_backend() == before
+
+
+@pytest.mark.parametrize(
+    ("shape", "images", "maps"),
+    [
+        ((5, 28, 28), None, 5),
+        ((5, 28, 20), None, 5),
+        ((28, 28, 28), None, 28),
+        ((1, 9, 7), None, 1),
+        ((10, 4, 4), None, 10),
+        ((8, 7, 3), None, None),
+        ((7, 9, 1), None, None),
+        ((8, 8, 64), None, None),  # the channels of a hidden layer
+        ((5, 8, 9), (5, 8, 9, 3), 5),
+        ((5, 8, 9), (5, 8, 9), 5),
+        ((3, 8, 3), (3, 8, 3, 1), 3),  # the images decide
+        ((6, 8, 12), (6, 8, 3), None),
+        ((6, 8, 12), (6, 8), None),
+        ((5, 8, 9, 3), (5, 8, 9), 5),
+        ((8, 9), (8, 9, 3), None),
+    ],
+)
+def test_maps_of_several_pictures_are_as_many_panels(
+    shape: tuple[int, ...], images: tuple[int, ...] | None, maps: int | None
+) -> None:
+    scores = np.random.default_rng(0).normal(size=shape)
+    _, ax = plots.heatmap(scores, None if images is None else np.random.default_rng(1).random(images), columns=7)
+    drawn = [ax] if maps is None else list(ax)
+    assert len(drawn) == (maps or 1)
+    several = scores if maps else scores[None]
+    for panel, expected in zip(drawn, several, strict=True):
+        summed = expected if expected.ndim == 2 else expected.sum(-1)
+        np.testing.assert_allclose(panel.images[-1].get_array(), summed)
+
+
+def test_maps_that_do_not_fit_the_images() -> None:
+    with pytest.raises(InputError, match="images: expected"):
+        plots.heatmap(np.zeros((5, 8, 9)), np.zeros((4, 8, 9, 3)))
+    with pytest.raises(InputError, match="scores: expected those of one image"):
+        plots.scaled_image(np.zeros((5, 28, 28)), np.zeros((28, 28)))
