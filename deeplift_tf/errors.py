@@ -66,5 +66,9 @@ class MissingExtraError(DeepLiftError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
 
+class BackendError(DeepLiftError, ImportError):
+    """Keras runs on another backend than TensorFlow; the message says what has chosen it."""
+
+
 class DeepLiftWarning(UserWarning):
     """Category of the package's warnings: scores that rest on an assumption, or that do not sum to the difference."""

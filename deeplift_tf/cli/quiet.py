@@ -8,11 +8,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deeplift_tf.keras_backend import require_tensorflow
+
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow quietly, unless the user has asked for its messages by a level of 0 or 1."""
+    """Import TensorFlow quietly, unless the user has asked for its messages by a level of 0 or 1.
+
+    Raises
+    ------
+    BackendError
+        Where Keras would run on another backend.
+    """
+    require_tensorflow()
     level = os.environ.setdefault(LEVEL, "3")
     if level in ("0", "1") or "tensorflow" in sys.modules:
         return
