@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.extras import require
+from deeplift_tf.genomics.bigwig_reader import BigWig
 from deeplift_tf.genomics.regions import Region
 from deeplift_tf.io.inputs import RowArray, Rows, open_arrays, select
 
@@ -77,25 +77,18 @@ def sizes(name: str, shape: tuple[int | None, ...]) -> tuple[int, ...]:
 
 
 @contextmanager
-def open_bigwig(path: Path, regions: Sequence[Region]) -> Iterator[Any]:
+def open_bigwig(path: Path, regions: Sequence[Region]) -> Iterator[BigWig]:
     """Open a bigWig that has the chromosomes of all regions."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    reader = require("pyBigWig", "genomics")
-    try:
-        file = reader.open(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path}: expected a bigWig; {error}") from error
-    try:
-        missing = sorted({region.chrom for region in regions} - set(file.chroms()))
+    with BigWig(path) as file:
+        missing = sorted({region.chrom for region in regions} - set(file.chroms))
         if missing:
             raise InputError(f"{path}: has no chromosome {', '.join(missing[:5])}")
         yield file
-    finally:
-        file.close()
 
 
-def of_tracks(files: Sequence[Any], regions: Sequence[Region], shapes: Shapes) -> dict[str, RowArray]:
+def of_tracks(files: Sequence[BigWig], regions: Sequence[Region], shapes: Shapes) -> dict[str, RowArray]:
     """Return profiles (N, length, tracks) and counts (N, tracks) or (N, 1), from bigWigs in the order of the tracks.
 
     Counts are log(1 + the sum of the profile), of each track or of all together, as bpnet has them; the first counts
@@ -143,7 +136,7 @@ class ZeroRows:
 class TrackRows:
     """Windows of bigWigs around the summits of regions, shape (N, length, tracks); zeros where nothing is known."""
 
-    files: Sequence[Any]
+    files: Sequence[BigWig]
     regions: Sequence[Region]
     length: int
     dtype = np.dtype(np.float32)
@@ -157,13 +150,16 @@ class TrackRows:
         """Return consecutive rows."""
         return np.stack([np.stack([self.window(file, each) for file in self.files], -1) for each in self.regions[rows]])
 
-    def window(self, file: Any, region: Region) -> np.ndarray:
+    def window(self, file: BigWig, region: Region) -> np.ndarray:
         """Return the values of one track, shape (length,)."""
         first = region.summit - self.length // 2
-        start, end = max(first, 0), min(first + self.length, file.chroms()[region.chrom])
+        start, end = max(first, 0), min(first + self.length, file.chroms[region.chrom])
         values = np.zeros(self.length, self.dtype)
         if start < end:
-            values[start - first : end - first] = np.nan_to_num(file.values(region.chrom, start, end))
+            found = file.values(region.chrom, start, end)
+            if np.isinf(found).any():
+                raise InputError(f"{file.path}: {region.chrom}:{start}-{end}: expected finite numbers; found infinity")
+            values[start - first : end - first] = np.nan_to_num(found)
         return values
 
     def check(self, rows: slice) -> None:
