@@ -29,7 +29,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_values_are_those_of_pybigwig(path: Path) -> None:
-    rng, other = np.random.default_rng(1), pyBigWig.open(str(path))
+    rng, other = np.random.default_rng(1), pybigwig.open(str(path))
     with BigWig(path) as file:
         assert file.chroms == CHROMS
         for chrom, length in CHROMS.items():
