@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from deeplift_tf.capacity import check_row, row_elements
 from deeplift_tf.conversion.activations import layer_of
+from deeplift_tf.conversion.casts import cast_symbols, is_rounded
 from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_function
 from deeplift_tf.conversion.graphs.road import MIXES, layers_within
@@ -137,8 +138,9 @@ class Scope:
         converter = self.converter_of(self.use.operation)
         if self.use.fixed_rows is not None:
             converter = None
-        if not floats:
+        if not floats or is_rounded(self.use.operation, self.use.specs):
             return self.finish(self.side())
+        self.cast_inputs(known=converter is not None)
         if converter is not None:
             return self.finish(converter(self.use.operation, self))
         if not any(spec.dtype.is_floating for spec in self.use.specs):
@@ -148,6 +150,26 @@ class Scope:
         if isinstance(self.use.operation, keras.Layer) and assigning(self.traced[0].function):
             return self.finish(self.walked() or self.path())
         return self.finish(unfolded(self) or self.walked() or self.path())
+
+    def cast_inputs(self, known: bool) -> None:
+        """Turn integers and booleans among the inputs into floats where Keras does; these are what is scored then."""
+        use = self.use
+        chosen = cast_symbols(use.operation, use.arguments, use.specs, known)
+        edges: dict[Edge, Edge] = {}
+        for symbol, edge, spec in zip(use.symbols, use.inputs, use.specs, strict=True):
+            if id(symbol) in chosen and edge not in edges:
+                is_mask = spec.dtype == tf.bool and not is_model_input(symbol)
+                kind = Side if is_mask else Embedding
+                edges[edge] = self.add(kind(lambda x: tf.cast(x, self.dtype)), edge, name="cast")
+        if edges:
+            cast = [id(symbol) in chosen for symbol in use.symbols]
+            inputs = [edges[edge] if each else edge for edge, each in zip(use.inputs, cast, strict=True)]
+            specs = [
+                tf.TensorSpec(spec.shape, self.dtype) if each else spec
+                for spec, each in zip(use.specs, cast, strict=True)
+            ]
+            self.use = use._replace(inputs=tuple(inputs), specs=tuple(specs))
+            self.inputs = self.use.inputs
 
     @functools.cached_property
     def traced(self) -> tuple[Traced, int | None]:
@@ -202,7 +224,8 @@ class Scope:
         """Add the whole Keras layer as a function of values that have no difference."""
         function, outputs = self.function()
         tokens = any(dtype.is_floating for dtype in self.use.output_dtypes) and any(
-            spec.dtype != tf.bool and not spec.dtype.is_floating for spec in self.use.specs
+            not spec.dtype.is_floating and (spec.dtype != tf.bool or is_model_input(symbol))
+            for spec, symbol in zip(self.use.specs, self.use.symbols, strict=True)
         )
         edge = self.add(Embedding(function) if tokens else Side(function), outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
@@ -211,7 +234,7 @@ class Scope:
         """Return the layer as a function of tensors, and how many it returns; operations hold no weights to trace."""
         operation, call, dtype = self.use.operation, self.use.call, self.dtype
         if isinstance(operation, keras.Layer):
-            return traced(operation, call, self.use.specs, dtype, self.use.fixed_rows)
+            return traced(operation, call, self.use.specs, dtype, self.use.fixed_rows, self.use.output_dtypes)
 
         def run(*tensors: tf.Tensor) -> Any:
             flat = [tf.convert_to_tensor(y) for y in keras.tree.flatten(call(operation.call, *tensors))]
@@ -235,6 +258,11 @@ class Scope:
             draft.name = self.name if draft.name == old else draft.name
             draft.inputs = tuple(renamed(edge) for edge in draft.inputs)
         return tuple(renamed(edge) for edge in edges), self.drafts
+
+
+def is_model_input(symbol: Any) -> bool:
+    """Whether a symbolic tensor is an input of a model, not made by a layer."""
+    return isinstance(symbol._keras_history.operation, keras.layers.InputLayer)
 
 
 def known(sizes: Iterable[int | None]) -> tuple[int, ...] | None:

@@ -70,6 +70,7 @@ def traced(
     specs: Sequence[tf.TensorSpec],
     dtype: tf.DType,
     fixed_rows: int | None = None,
+    declared: Sequence[tf.DType] = (),
 ) -> tuple[Traced, int | None]:
     """Trace one use of a Keras layer or operation.
 
@@ -85,6 +86,8 @@ def traced(
     dtype : tf.DType
     fixed_rows : int, optional
         The number of rows that its code is written for, where it runs on no other.
+    declared : sequence of tf.DType
+        Of the outputs, as far as Keras declares floats: a lookup that encodes makes integers all the same.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def traced(
     candidates = [(copied, dtype)] if copied is not operation or not isinstance(operation, keras.Layer) else []
     for layer, own in [*candidates, (operation, _dtype_of(operation, dtype))]:
         try:
-            function = concrete(layer, call, specs, own, dtype)
+            function = concrete(layer, call, specs, own, dtype, declared)
             break
         except Exception as problem:  # any layer, with any code of a user's in it
             error = problem
@@ -123,13 +126,20 @@ def assigning(function: Any) -> list[str]:
 
 
 def concrete(
-    layer: Any, call: Callable[..., Any], specs: Sequence[tf.TensorSpec], own: tf.DType, dtype: tf.DType
+    layer: Any,
+    call: Callable[..., Any],
+    specs: Sequence[tf.TensorSpec],
+    own: tf.DType,
+    dtype: tf.DType,
+    declared: Sequence[tf.DType] = (),
 ) -> Any:
     """Trace a layer that computes in a dtype of its own."""
 
     def run(*inputs: tf.Tensor) -> Any:
         outputs = call(layer, *(_cast(x, own) for x in inputs))
         flat = tuple(_cast(y, dtype) for y in keras.tree.flatten(outputs))
+        if len(declared) == len(flat):
+            flat = tuple(tf.cast(y, dtype) if d.is_floating else y for y, d in zip(flat, declared, strict=True))
         return flat[0] if len(flat) == 1 else flat
 
     return tf.function(run, input_signature=list(specs), autograph=False).get_concrete_function()

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
+from deeplift_tf.conversion.casts import merged_dtype
 from deeplift_tf.conversion.heads import nested_names
 from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import as_scored
@@ -163,6 +164,12 @@ class Visit:
         self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
         self.nested, self.around = nested, around
         self.uses: Counter[int] = Counter()
+        self.dtypes: dict[int, tf.DType] = {}  # of tensors for which Keras declares another
+
+    def spec(self, tensor: Any) -> tf.TensorSpec:
+        """Return shape and dtype of a tensor, as the model computes it."""
+        spec = spec_of(tensor, self.dtype)
+        return tf.TensorSpec(spec.shape, self.dtypes.get(id(tensor), spec.dtype))
 
     def edge(self, tensor: Any) -> Edge:
         """Return the edge of a tensor; a mask that the model's own graph leaves out is made when it is asked for."""
@@ -185,12 +192,41 @@ class Visit:
         self.uses[id(operation)] += 1
         inner = opened(operation)
         if inner is None:
-            outputs = self.emit(name, use_of(node, arguments, symbols, inputs, self.dtype)._replace(uses=uses))
+            specs = tuple(map(self.spec, symbols))
+            if merged := merged_dtype(operation, [spec.dtype for spec in specs]):
+                self.dtypes[id(node.output_tensors[0])] = merged
+            made = tuple(self.spec(tensor).dtype for tensor in node.output_tensors)
+            use = use_of(node, arguments, symbols, inputs, self.dtype)
+            outputs = self.emit(name, use._replace(uses=uses, specs=specs, output_dtypes=made))
         else:
             whole = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
-            outputs = traverse(whole, inputs, self.emit, self.dtype, f"{name}/", None, self.nested, uses)
+            entering = [
+                self.as_declared(f"{name}/{inner_input.name}", tensor, edge, inner_input, whole)
+                for tensor, edge, inner_input in zip(symbols, inputs, whole.inputs, strict=True)
+            ]
+            outputs = traverse(whole, entering, self.emit, self.dtype, f"{name}/", None, self.nested, uses)
             self.nested |= nested_names(name, inner, outputs)
         self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
+
+    def as_declared(self, name: str, tensor: Any, edge: Edge, declared: Any, model: Any) -> Edge:
+        """Return what enters a nested model: integers become floats where its input is declared as floats."""
+        spec = self.spec(tensor)
+        if spec.dtype.is_floating or not spec_of(declared, self.dtype).dtype.is_floating:
+            return edge
+        if holds_tokens(model, declared):
+            return edge
+        operation = cast_to(declared.dtype)
+        call = caller(((tensor,), {}), [tensor], self.dtype)
+        floats = spec_of(declared, self.dtype).dtype
+        shapes = (with_open_rows(tensor),)
+        use = Use(operation, (edge,), (spec,), call, shapes, ((tensor,), {}), (tensor,), (floats,))
+        return self.emit(name, use)[0]
+
+
+def cast_to(dtype: str) -> Any:
+    """Return Keras's operation of a cast."""
+    value = keras.ops.cast(keras.KerasTensor((None,), "int32"), dtype)
+    return value._keras_history.operation
 
 
 def own_name(operation: Any) -> str:
