@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +12,22 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import slopes
+from deeplift_tf.conversion.graphs.fusing import UNIT_BY_UNIT
 from deeplift_tf.conversion.readers.legacy_functions import hard_sigmoid_of_keras_2
+from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.softmax import LogSoftmax, Softmax, Sparsemax
+
+CALLS = frozenset(["NoOp", "PartitionedCall", "Placeholder", "StatefulPartitionedCall"])
+WITHOUT_EFFECT = CALLS | frozenset(["Const", "Fill", "Identity", "IdentityN", "Shape", "StopGradient"])
+"""What may stand beside operations on units: settings, calls, and shapes."""
 
 VECTOR_FUNCTIONS: dict[str, Callable[..., Layer]] = {
     "softmax": Softmax,
     "log_softmax": LogSoftmax,
     "sparsemax": lambda axis: Sparsemax(axis, cumulates()),
 }
-
-KINK_WIDTH = 0.02  # differences below it are integrated, larger ones divided: keeps kinks of unknown functions sharp
 
 
 def cumulates() -> bool:
@@ -56,19 +61,24 @@ def layer_of(function: Any) -> Layer | None:
     make = getattr(slopes, "relu_layer" if name == "relu" else name, None) if name else None
     if make is not None:
         return Elementwise(make(**options))
-    return Elementwise(slopes.smooth(function, width=KINK_WIDTH)) if not name and is_elementwise(function) else None
+    return Elementwise(slopes.quotient(function)) if not name and is_elementwise(function) else None
 
 
-def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor], units: int = 64) -> bool:
-    """Whether each unit of the output depends on the same unit of the input alone, tried on random numbers.
+def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> bool:
+    """Whether each unit of the output depends on the same unit of the input alone, by the operations it is made of.
 
-    Half of the units are given other values: the other half has to stay as it was, and the same the other way round.
+    Tries on numbers would not tell: units may meet beyond a limit only.
     """
-    rng = np.random.default_rng(0)
-    first, second = rng.normal(0, 3, (2, 3, units)).astype("float32")
-    half = np.arange(units) < units // 2
+    spec = tf.TensorSpec([None, units], tf.float32)
     try:
-        y, mixed, z = (np.asarray(function(tf.constant(x))) for x in (first, np.where(half, first, second), second))
-    except Exception:  # a user's function may raise anything on numbers that it was not made for
+        made = tf.function(function, autograph=False).get_concrete_function(spec)
+        definition = made.graph.as_graph_def()
+    except DeepLiftError:
+        raise
+    except Exception:  # a user's function may raise anything on tensors that it was not made for
         return False
-    return y.shape == first.shape and np.array_equal(mixed, np.where(half, y, z))
+    nodes = [*definition.node, *(node for each in definition.library.function for node in each.node_def)]
+    if not {node.op for node in nodes} <= UNIT_BY_UNIT | WITHOUT_EFFECT:
+        return False
+    sizes = [math.prod(d.size for d in n.attr["value"].tensor.tensor_shape.dim) for n in nodes if n.op == "Const"]
+    return max(sizes, default=1) == 1 and [output.shape.as_list() for output in made.outputs] == [[None, units]]

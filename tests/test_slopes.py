@@ -141,6 +141,7 @@ ROWS = {
     "power/1.5": Row(slopes.power(1.5), lambda x: x ** mp.mpf(1.5), tolerance=CLOSED, positive=True),
     "power/-0.25": Row(slopes.power(-0.25), lambda x: x ** mp.mpf(-0.25), tolerance=CLOSED, positive=True),
     "smooth": Row(slopes.smooth(tf.math.atan), mp.atan, tolerance=CLOSED),
+    "quotient": Row(slopes.quotient(tf.math.atan), mp.atan, tolerance=CLOSED),
     "piecewise_constant": Row(slopes.piecewise_constant(tf.sign), mp.sign, {0: (0, 0)}),
     "compose": Row(slopes.compose(slopes.relu(), slopes.scale(2.0)), lambda x: max(2 * x, 0), {0: (0, 2)}, limit=HUGE),
     "scaled": Row(slopes.scaled(slopes.relu(), -2.0), lambda x: -2 * max(x, 0), {0: (0, -2)}, limit=HUGE),

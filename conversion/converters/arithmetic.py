@@ -153,4 +153,4 @@ def of_one_tensor(operation: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     u, v = operands(scope)
     if (isinstance(u, Edge) and isinstance(v, Edge)) or scope.shape != scope.use.output_shapes[0]:
         return scope.path()
-    return elementwise(scope, slopes.smooth(function_of(scope), width=0.02))
+    return elementwise(scope, slopes.quotient(function_of(scope)))

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import slopes
-from deeplift_tf.conversion.activations import KINK_WIDTH, VECTOR_FUNCTIONS
+from deeplift_tf.conversion.activations import VECTOR_FUNCTIONS
 from deeplift_tf.conversion.arguments import is_symbol
 from deeplift_tf.conversion.converters.arithmetic import elementwise
 from deeplift_tf.conversion.converters.normalization import scaled
@@ -105,7 +105,7 @@ def scalar(operation: Any, scope: Scope) -> Edge:
 @converts(*(f"ops.{name}" for name in GENERAL))
 def general(operation: Any, scope: Scope) -> Edge:
     """A function of each unit whose slope is a quotient, or a mean of derivatives where the ends are close."""
-    return elementwise(scope, slopes.smooth(function_of(scope), width=KINK_WIDTH))
+    return elementwise(scope, slopes.quotient(function_of(scope)))
 
 
 @converts("ops.Clip")
@@ -118,7 +118,7 @@ def clip(operation: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     if is_symbol(low) or is_symbol(high) or np.ndim(low) or np.ndim(high):
         return scope.path()
     if math.inf in (-low, high):
-        return elementwise(scope, slopes.smooth(function_of(scope), width=KINK_WIDTH))
+        return elementwise(scope, slopes.quotient(function_of(scope)))
     return elementwise(scope, slopes.clip(float(low), float(high)))
 
 

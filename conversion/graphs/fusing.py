@@ -17,9 +17,11 @@ import tensorflow as tf
 from deeplift_tf import slopes
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.piece import Piece, leaves_of, operations_between
+from deeplift_tf.conversion.graphs.points import points_of
 from deeplift_tf.conversion.graphs.scratch import Scratch
 from deeplift_tf.conversion.graphs.views import plain_view
 from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.norms import Norm, UnitNorm
@@ -43,7 +45,24 @@ FARTHEST = 24  # steps that a region may reach back
 MOST_AXES = 5  # of TensorFlow's softmax on a processor with oneDNN
 OPEN_SIZE = 5  # at which open axes are tried
 TOLERANCE = 2e-5  # of float32; a wrong candidate misses by far more
-SIZES_OF_X = (0.01, 1.0, 8.0)  # at which vector functions are tried: a wrong epsilon shows at the first
+CANCELLED = 1e-6  # of x: half of x(1 + erf(x/√2)) is zero for x < −6, and rounded before
+SIZES_OF_X = (1e-12, 1e-7, 1e-4, 0.01, 1.0, 8.0, 100.0, 1e4, 1e8)
+"""At which vector functions are tried: a wrong epsilon or floor shows at small ones, a limit at large ones."""
+
+COMPARING = frozenset(["Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "NotEqual"])
+COUNTING = frozenset(
+    ["Bitcast", "Ceil", "Floor", "FloorDiv", "FloorMod", "IsFinite", "IsInf", "IsNan", "Rint", "Round", "Sign"]
+)
+JUMPING = COMPARING | COUNTING
+"""Operations by which a function may jump."""
+
+WRITTEN = "Add AddV2 Div ExpandDims Identity Inv Mul Neg RealDiv Reciprocal Reshape Squeeze Shape StopGradient Sub Sum"
+COMMON = frozenset(WRITTEN.split())
+OF_SOFTMAX = COMMON | frozenset(["Exp", "Log", "LogSoftmax", "Max", "Softmax"])
+OF_NORMS = COMMON | frozenset(["Maximum", "Mean", "Minimum", "Pow", "Rsqrt", "Sqrt", "Square", "SquaredDifference"])
+"""What they are written with. A region with any other operation, such as a limit for scores, is another function."""
+
+TAKING_THE_LARGEST_OFF = frozenset(["IsFinite", "Select", "SelectV2", "ZerosLike"])
 
 
 class Fused(NamedTuple):
@@ -124,25 +143,32 @@ class Fusing:
         if leaves_of([each for each in read if each.depends == Depends.SIZES], {root}):
             return None
         scalar = all(each.spec.shape.num_elements() == 1 for each in constants)
-        known = self.named(root, value) if scalar else None
-        if known is None:
-            piece = Piece(self.scratch, [value], [(root, plain_view(value.spec.shape.rank))], {})
-            known = slopes.smooth(piece, name="", width=0.02)
-        return Fused(root, (Elementwise(known),), known.name or "elementwise", scalar)
+        known = self.named(root, value, operations) if scalar else None
+        if known is not None:
+            return Fused(root, (Elementwise(known),), known.name or "elementwise", scalar)
+        piece = Piece(self.scratch, [value], [(root, plain_view(value.spec.shape.rank))], {})
+        kind = Steps if any(operation.type in JUMPING for operation in operations) else Elementwise
+        return Fused(root, (kind(slopes.quotient(piece)),), "elementwise", scalar)
 
-    def named(self, root: Value, value: Value) -> slopes.Function | None:
-        """Return the function of this package that a region of scalar constants is."""
-        grid = np.concatenate([[-1.0], np.linspace(-9, 9, 181), np.geomspace(10, 1e4, 20), -np.geomspace(10, 1e4, 20)])
+    def named(self, root: Value, value: Value, operations: Sequence[Operation]) -> slopes.Function | None:
+        """Return the function of this package that a region of scalar constants is, at all points that tell them apart.
+
+        Where a region jumps at numbers that it computes, no points tell: it stays what it is.
+        """
+        if any(operation.type in JUMPING and not at_constants(operation, root) for operation in operations):
+            return None
+        dtype = self.scratch.dtype.as_numpy_dtype
+        points = points_of([float(c) for array in self.constants_of(operations) for c in array.ravel()], dtype)
         shape = [size or 1 for size in root.spec.shape]
-        shape[0] = -(-len(grid) // max(1, int(np.prod(shape[1:]))))
-        x = np.resize(grid, shape).astype(self.scratch.dtype.as_numpy_dtype)
+        shape[0] = -(-len(points) // max(1, int(np.prod(shape[1:]))))
+        x = np.resize(points, shape)
         try:
             (y,) = self.scratch.evaluate([value], {root: x})
         except (tf.errors.OpError, ValueError):
             return None
-        at = dict(zip(x.ravel()[: len(grid)].tolist(), y.ravel()[: len(grid)].tolist(), strict=True))
+        at = dict(zip(points.tolist(), y.ravel()[: len(points)].tolist(), strict=True))
         for function in candidates(at):
-            if np.allclose(function.value(tf.constant(x)).numpy(), y, rtol=TOLERANCE, atol=1e-6):
+            if same_values(np.asarray(function.value(tf.constant(x))), y, x):
                 return function
         return None
 
@@ -152,6 +178,8 @@ class Fusing:
             if not root.is_float or root.spec.shape.rank is None or root.spec.shape.rank > MOST_AXES:
                 continue
             operations = list(operations_between([value], {root}))
+            if not written_as_known(operations):
+                continue
             axes = {reduced_axes(self.scratch, each) for each in operations if each.type in ("Max", "Mean", "Sum")}
             for each in axes - {None}:
                 layers = self.matching(root, value, each, operations)  # type: ignore[arg-type]
@@ -207,6 +235,26 @@ class Fusing:
         return None
 
 
+def at_constants(operation: Operation, root: Value) -> bool:
+    """Whether an operation compares what a region is a function of with a constant, and does nothing else."""
+    fixed = [value for value in operation.inputs if value != root]
+    return operation.type in COMPARING and len(fixed) < 2 and all(v.depends == Depends.NOTHING for v in fixed)
+
+
+def same_values(found: np.ndarray, expected: np.ndarray, x: np.ndarray) -> bool:
+    """Whether two functions are the same at x, up to what rounding leaves of terms as large as x that cancel."""
+    with np.errstate(all="ignore"):
+        close = np.abs(found - expected) <= TOLERANCE * np.abs(expected) + CANCELLED * np.abs(x)
+    return bool(np.all(close | (found == expected) | (np.isnan(found) & np.isnan(expected))))
+
+
+def written_as_known(operations: Sequence[Operation]) -> bool:
+    """Whether a region is written with the operations of softmax, or with those of norms, alone."""
+    kinds = {operation.type for operation in operations}
+    finite = "IsFinite" in kinds
+    return kinds <= OF_NORMS or kinds <= (OF_SOFTMAX | TAKING_THE_LARGEST_OFF if finite else OF_SOFTMAX)
+
+
 def broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     """Whether an array of one shape fits another."""
     return len(shape) <= len(wanted) and all(
@@ -225,8 +273,10 @@ def shortest(array: np.ndarray) -> np.ndarray:
 
 
 def close(found: np.ndarray, expected: np.ndarray) -> bool:
-    """Equal up to rounding, relative to the largest."""
-    return bool(np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max())
+    """Equal up to rounding, relative to the largest, in rows in which the region does not overflow."""
+    rows = np.isfinite(expected).reshape(len(expected), -1).all(-1)
+    gaps = np.abs(found[rows] - expected[rows])
+    return bool(gaps.max(initial=0) <= TOLERANCE * np.abs(expected[rows]).max(initial=0))
 
 
 def reduced_axes(scratch: Scratch, operation: Operation) -> tuple[int, ...] | None:
@@ -262,3 +312,6 @@ def vector_candidates(axes: tuple[int, ...], numbers: Sequence[float]) -> Iterat
         yield Norm(axes, epsilon, centred=True)
         yield Norm(axes, epsilon, centred=False)
     yield UnitNorm(axes=axes)
+    for floor in sorted({number for number in numbers if 0 < number < 0.1}):
+        yield UnitNorm(axes=axes, epsilon=floor)
+        yield UnitNorm(axes=axes, epsilon=floor * floor)

@@ -129,7 +129,7 @@ class Norm(Secant):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class UnitNorm(Norm):
-    """y = x/max(|x|, 1e-12): vectors of unit length, with ε = 1e-24 in place of the maximum on the way."""
+    """y = x/max(|x|, √ε): vectors of unit length, with ε under the root in place of the maximum on the way."""
 
     epsilon: float = 1e-24
     centred: bool = False
@@ -137,7 +137,7 @@ class UnitNorm(Norm):
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return x/|x|."""
         (x,) = inputs
-        return x * tf.minimum(tf.math.rsqrt(tf.reduce_sum(x * x, self.axes, keepdims=True)), 1e12)
+        return x * tf.minimum(tf.math.rsqrt(tf.reduce_sum(x * x, self.axes, keepdims=True)), self.epsilon**-0.5)
 
     def mean(self, x: tf.Tensor) -> tf.Tensor:
         """Return the sum over each group: here n = 1."""

@@ -48,6 +48,7 @@ from deeplift_tf.slopes.function import (
     compose,
     differentiable,
     piecewise_constant,
+    quotient,
     scaled,
     smooth,
 )
@@ -131,6 +132,7 @@ __all__ = [
     "piecewise_constant",
     "power",
     "prelu",
+    "quotient",
     "reciprocal",
     "relu",
     "relu6",

@@ -145,6 +145,29 @@ def piecewise_constant(value: Value, name: str = "", rising: bool = False) -> Fu
     return Function(value, secant, name, rising=rising, levels=True)
 
 
+def quotient(value: Value, name: str = "") -> Function:
+    """Return any function, with kinks and jumps or without: S·(b − a) is f(b) − f(a) wherever the ends differ.
+
+    Where the ends are close, the difference of the values is mostly rounding. If the mean of f' between them says the
+    same to within that, it is the better number; at a jump, at a kink, or where f' is no number, it does not. Where
+    the ends are the same, S is f', and 0 where that is no number.
+    """
+    near = smooth(value, name, width=float("inf"), nodes=(4, 8)).secant
+
+    def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
+        y_a, y_b, distance = value(a), value(b), b - a
+        apart = tf.abs(distance) >= tiny(a)
+        plain = (y_b - y_a) / tf.where(apart, distance, tf.ones_like(distance))
+        mean = near(a, b)
+        mean = tf.where(tf.math.is_finite(mean), mean, tf.zeros_like(mean))
+        eps = float(np.finfo(a.dtype.as_numpy_dtype).eps)
+        rounding = 4 * eps * (tf.maximum(tf.abs(y_a), tf.abs(y_b)) + tf.abs(mean * distance))
+        agree = (tf.abs(mean * distance - (y_b - y_a)) <= rounding) & (tf.abs(distance) < 1.0)
+        return tf.where(agree | ~apart, mean, plain)
+
+    return Function(value, secant, name)
+
+
 def smooth(value: Value, name: str = "", width: float = 1.0, nodes: tuple[int, int] = (6, 12)) -> Function:
     """Return any differentiable function: the slow and general way, for one without a closed form.
 
@@ -174,6 +197,8 @@ def smooth(value: Value, name: str = "", width: float = 1.0, nodes: tuple[int, i
 
     def secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
         distance = upper - lower
+        if width == float("inf"):
+            return mean_derivative(lower, distance)
         near = mean_derivative(lower, tf.minimum(distance, width))
         far = (value(upper) - value(lower)) / tf.maximum(distance, width)
         return tf.where(distance < width, near, far)

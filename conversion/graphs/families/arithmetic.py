@@ -8,7 +8,7 @@ import numpy as np
 
 from deeplift_tf import slopes
 from deeplift_tf.conversion.graphs.families.moving import rearranged
-from deeplift_tf.conversion.graphs.families.scalars import KINK_WIDTH, apply, edge_in
+from deeplift_tf.conversion.graphs.families.scalars import apply, edge_in
 from deeplift_tf.conversion.graphs.site import Site, converts
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
@@ -216,4 +216,4 @@ def of_one_value(site: Site) -> Edge:
     piece, edges, _ = site.piece()
     if len(edges) > 1 or site.shape not in (site.shape_of(0), site.shape_of(1)):
         return site.walk.path(site)
-    return apply(site, slopes.smooth(piece, width=KINK_WIDTH), edges[0])
+    return apply(site, slopes.quotient(piece), edges[0])

@@ -51,8 +51,6 @@ PARTIAL = "Acosh Acos Asin Atanh Digamma Erfinv Inv Lgamma Log Log1p Ndtri Recip
 STEPS = "Ceil Floor Rint Round Sign"
 """They jump."""
 
-KINK_WIDTH = 0.02
-
 
 @converts(*FUNCTIONS, along_last=True)
 def scalar(site: Site) -> Edge:
@@ -67,7 +65,7 @@ def scalar(site: Site) -> Edge:
 def general(site: Site) -> Edge:
     """A function whose slope is a quotient."""
     piece, (edge,), _ = site.piece()
-    return apply(site, slopes.smooth(piece, width=KINK_WIDTH), edge, partial=site.operation.type in PARTIAL.split())
+    return apply(site, slopes.quotient(piece), edge, partial=site.operation.type in PARTIAL.split())
 
 
 def apply(site: Site, function: Function, edge: Edge, partial: bool = False, word: str = "") -> Edge:

@@ -1,0 +1,55 @@
+"""Numbers at which a scalar function is compared with one that it may be."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+
+DECADES = range(-37, 39)  # of float32
+IN_EACH = 4
+COMBINED = 12  # so many constants of a region are combined with one another: a limit may be one over another
+
+
+def points_of(constants: Iterable[float], dtype: type) -> np.ndarray:
+    """Return numbers of a dtype: near zero, in every decade, and around all limits that constants may make.
+
+    Parameters
+    ----------
+    constants : iterable of float
+        Those that a function is computed with.
+    dtype : type
+        float32 or float64.
+    """
+    rng = np.random.default_rng(0)
+    powers = np.repeat(10.0 ** np.array(DECADES), IN_EACH) * rng.uniform(1, 10, len(DECADES) * IN_EACH)
+    plain = np.concatenate([[0.0, -0.0], np.linspace(-10, 10, 401), rng.normal(0, 3, 100)])
+    limits = around(limits_of(constants), dtype)
+    found = np.concatenate([[-1.0], plain, powers, -powers, limits])
+    with np.errstate(over="ignore"):
+        found = found.astype(dtype)
+    return found[np.isfinite(found)]
+
+
+def limits_of(constants: Iterable[float]) -> np.ndarray:
+    """Return constants, and sums, products and quotients of two of them, of both signs."""
+    known = sorted({abs(float(c)) for c in constants if np.isfinite(c) and c != 0})
+    found = set(known)
+    with np.errstate(all="ignore"):
+        for c in known:
+            found |= {float(v) for v in (np.sqrt(c), np.square(c), 1 / np.float64(c), np.log(c), np.exp(c))}
+        for a, b in itertools.permutations(known, 2) if len(known) <= COMBINED else ():
+            found |= {a + b, abs(a - b), a * b, a / b}
+    sizes = np.array(sorted({abs(v) for v in found if np.isfinite(v)}))
+    return np.concatenate([-sizes[::-1], sizes])
+
+
+def around(limits: np.ndarray, dtype: type) -> np.ndarray:
+    """Return limits, their neighbours on both sides, near and farther, and what lies between two and beyond them."""
+    with np.errstate(over="ignore"):
+        exact: np.ndarray = limits.astype(dtype)
+    neighbours = [np.nextafter(exact, dtype(end)) for end in (-np.inf, np.inf)]
+    farther = [limits * factor for factor in (0.5, 0.9, 0.999, 1.001, 1.1, 2.0)]
+    between = (limits[1:] + limits[:-1]) / 2
+    return np.concatenate([exact, *neighbours, *farther, between])
