@@ -10,7 +10,7 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.errors import TargetError
 from deeplift_tf.graph import Edge, Graph, Node
-from deeplift_tf.held import held_at_x
+from deeplift_tf.held import described, dtypes_in, held_at_x, of_x, with_given_of_x
 from deeplift_tf.letters import from_the_end
 from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
 from deeplift_tf.rewriting.ties import settle_ties
@@ -69,6 +69,7 @@ def compile_plan(
     dtype: tf.DType,
     known: Sequence[tf.Tensor] = (),
     values: Sequence[tf.Tensor] = (),
+    notes: list[str] | None = None,
 ) -> Any:
     """Return the function (x, references, weights) -> results as a `tf.function` with one signature.
 
@@ -81,6 +82,8 @@ def compile_plan(
         What `compile_references` makes, for shapes and dtypes, with `known_references`.
     values : sequence of tf.Tensor
         What `compile_values` makes, for shapes and dtypes, with `known_values`.
+    notes : list of str, optional
+        Gets what the reference takes over from x when the function is traced.
 
     Returns
     -------
@@ -105,7 +108,11 @@ def compile_plan(
     def attribute(x: Any, references: Any, weights: Any, *further: Any) -> dict[str, Any]:
         left = list(further)
         known = left.pop(0) if plan.known_references else ()
-        return Attribution(graph, plan, known=known, values=left.pop() if left else ()).run(x, references, weights)
+        attribution = Attribution(graph, plan, known=known, values=left.pop() if left else ())
+        results = attribution.run(x, references, weights)
+        if notes is not None:
+            notes[:] = attribution.notes
+        return results
 
     specs = (tuple(tf.TensorSpec(y.shape, y.dtype) for y in each) for each in further)
     return tf.function(attribute, input_signature=(*signature, *specs), autograph=False)
@@ -150,12 +157,18 @@ class Attribution:
         What `compile_references` makes, where the references are not to be run here.
     values : sequence of tf.Tensor
         What `compile_values` makes, where x is not to be run here.
+
+    Attributes
+    ----------
+    notes : list of str
+        What the reference takes over from x, once a batch has been traced.
     """
 
     def __init__(
         self, graph: Graph, plan: Plan, *, known: Sequence[tf.Tensor] = (), values: Sequence[tf.Tensor] = ()
     ) -> None:
         self.graph, self.plan, self.known, self.values = graph, plan, known, values
+        self.notes: list[str] = []
         self.nodes = settle_ties(graph.ancestors([plan.target, *plan.scored]))
         self.inputs = tuple(value.edge for value in graph.inputs)
 
@@ -187,12 +200,7 @@ class Attribution:
                 f"target: expected an output of floats; {plan.target.node!r} is of {kind.name}. Name what it is made "
                 "of: output=..."
             )
-        held = held_at_x(self.inputs, self.nodes, plan.scored, plan.target, values)
-        given = self._reference_rows(values, held, references, rows)
-        if self.known and not held:
-            reference_values = given | dict(zip(self.made, self.known, strict=True))
-        else:
-            reference_values = walk.forward(self.nodes, given)
+        reference_values = self._reference_values(values, references, rows)
         views = walk.differences(self.nodes, values, reference_values, rows)
 
         weights = self._weights(weights, values[plan.target])
@@ -213,15 +221,27 @@ class Attribution:
                 results["hypothetical"].append(self._over_references(parts))
         return results | self._completeness(weights, views[plan.target], contributions)
 
+    def _reference_values(self, values: walk.Values, references: Sequence[tf.Tensor], rows: Rows) -> walk.Values:
+        """Return what the network makes of the references, with what is held at x taken from there."""
+        dtypes = dtypes_in(values)
+        held = held_at_x(self.inputs, self.nodes, self.plan.scored, dtypes)
+        masks = held.given(self.nodes, dtypes)
+        self.notes[:] = described(held, self.graph, self.nodes, dtypes)
+        of_rows = {edge: values[edge] for edge in held.edges} | {of_x(edge): values[edge] for edge in masks}
+        given = self._reference_rows(values, of_rows, references, rows)
+        if self.known and not of_rows:
+            return given | dict(zip(self.made, self.known, strict=True))
+        return walk.forward(with_given_of_x(self.nodes, masks, dtypes), given)
+
     def _reference_rows(
-        self, values: walk.Values, held: set[Edge], references: Sequence[tf.Tensor], rows: Rows
+        self, values: walk.Values, held: walk.Values, references: Sequence[tf.Tensor], rows: Rows
     ) -> dict[Edge, tf.Tensor]:
         """Return the references as rows; where values are held at x, one row for each pair."""
         given = dict(zip(self.inputs, references, strict=True))
         if not held:
             return {edge: rows.merge_pairs(value) for edge, value in given.items()}
         lead = [tf.shape(next(iter(values.values())))[0], *([] if rows.references is None else [rows.references])]
-        sources = given | {edge: rows.example(values[edge]) for edge in held}
+        sources = given | {edge: rows.example(value) for edge, value in held.items()}
         sizes = {edge: [*lead, *shape_of(source)[len(lead) :]] for edge, source in sources.items()}
         return {edge: rows.merge_pairs(tf.broadcast_to(source, sizes[edge])) for edge, source in sources.items()}
 

@@ -217,12 +217,11 @@ def far_from_neutral(network: Network, x: Batch, label: str, references: Any, op
 
 
 def reference_rows(x: Batch, references: Sequence[np.ndarray]) -> Any:
-    """Return references, shape (1 or N, 1 or R, ...), as rows in the structure of x; integers stay those of x."""
+    """Return references, shape (1 or N, 1 or R, ...), as rows in the structure of x."""
     lead = np.broadcast_shapes(*(array.shape[:2] for array in references), (len(x), 1))
     rows = []
-    for array, own in zip(references, x.arrays, strict=True):
-        source = array if own.dtype.kind == "f" else own[:, None]
-        rows.append(np.broadcast_to(source, (*lead, *source.shape[2:])).reshape(-1, *source.shape[2:]))
+    for array in references:
+        rows.append(np.broadcast_to(array, (*lead, *array.shape[2:])).reshape(-1, *array.shape[2:]))
     return x.restore(rows)
 
 

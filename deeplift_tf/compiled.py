@@ -42,6 +42,7 @@ class Compiled:
         self.graph, self.dtype = graph, dtype
         self._made: dict[Any, Any] = {}
         self._kept: dict[Any, Kept] = {}
+        self._notes: dict[Plan, list[str]] = {}
         self._lock = threading.RLock()
 
     def __call__(self, plan: Plan) -> Any:
@@ -50,9 +51,15 @@ class Compiled:
         def make() -> Any:
             known = self.reference_pass(plan).structured_outputs if plan.known_references else ()
             values = self.value_pass(plan).structured_outputs if plan.known_values else ()
-            return compile_plan(self.simplified(plan), plan, self.dtype, known, values).get_concrete_function()
+            notes = self._notes.setdefault(plan, [])
+            graph = self.simplified(plan)
+            return compile_plan(graph, plan, self.dtype, known, values, notes).get_concrete_function()
 
         return self._once(plan, make)
+
+    def notes(self, plan: Plan) -> Sequence[str]:
+        """Return what the reference takes over from x, once the function of a plan is compiled."""
+        return self._notes.get(plan, [])
 
     def reference_pass(self, plan: Plan) -> Any:
         """Return the compiled forward pass of the references of a plan; see `compile_references`."""

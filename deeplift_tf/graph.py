@@ -78,7 +78,7 @@ class Input:
     shape : tf.TensorShape
         The axis of rows included.
     dtype : tf.DType
-        A dtype that is no float has no difference; its values are held at x for the reference too.
+        A dtype that is no float has no difference: the first floats that are made of such values have.
     """
 
     name: str

@@ -16,6 +16,7 @@ from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
+from deeplift_tf.held import dtypes_of
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
 
@@ -78,6 +79,11 @@ class Network:
     def float_inputs(self) -> tuple[Edge, ...]:
         """The inputs that can differ from a reference."""
         return tuple(value.edge for value in self.graph.inputs if value.dtype.is_floating)
+
+    @functools.cached_property
+    def value_dtypes(self) -> Mapping[Edge, tf.DType]:
+        """Dtype of every value of the graph."""
+        return dtypes_of(self.graph)
 
     def edge(self, name: str) -> Edge:
         """Return the value of a layer, of an input or of a nested model; see `Graph.value`.

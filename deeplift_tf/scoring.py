@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,12 +17,14 @@ from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.attribution import Plan
 from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.compiled import Compiled
-from deeplift_tf.errors import InputError, TargetError
+from deeplift_tf.errors import DeepLiftWarning, InputError, TargetError
 from deeplift_tf.graph import Edge
+from deeplift_tf.held import first_floats, followed, held_at_x
 from deeplift_tf.letters import refuse_other_axis
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
+from deeplift_tf.references.forms import defaults_used
 from deeplift_tf.target_layer import TargetValue, resolve_target
 from deeplift_tf.targets import as_target, predicted, stacked
 
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("deeplift_tf")
+
+LISTED = 5  # notes in a warning
 
 
 class Scores(NamedTuple):
@@ -39,8 +45,9 @@ class Scores(NamedTuple):
     Attributes
     ----------
     contributions : array, or list or dict of arrays, shape of x
-        C, which sums to the difference of the target from its reference.
-    multipliers : array, or list or dict of arrays, shape of x
+        C, which sums to the difference of the target from its reference. In the place of an input of integers or texts
+        stands that of the floats made of it, an embedding's, shape (N, ..., width); None where none are.
+    multipliers : array, or list or dict of arrays, shape of `contributions`
         m = C/Δx.
     outputs : np.ndarray, shape (N,)
         The target's value for x.
@@ -63,30 +70,45 @@ class Scores(NamedTuple):
     def per_token(self) -> Any:
         """Return the contributions summed over their last axis: one for each token, position or pixel."""
         if isinstance(self.contributions, dict):
-            return {name: part.sum(-1) for name, part in self.contributions.items()}
+            return {name: None if part is None else part.sum(-1) for name, part in self.contributions.items()}
         if isinstance(self.contributions, list):
-            return [part.sum(-1) for part in self.contributions]
+            return [None if part is None else part.sum(-1) for part in self.contributions]
         return self.contributions.sum(-1)
 
 
-def embeddings(network: Network) -> str | list[str] | None:
-    """Return the layers to be scored where no input holds floats: those that turn tokens into floats.
+def default_values(network: Network) -> dict[Edge, tuple[Edge, ...]]:
+    """Return for each input what is scored by default: itself, or the first floats that are made of it.
 
     Raises
     ------
     InputError
-        When there are none.
+        When nothing can be scored, or what is made of one input has no shape in common.
     """
-    if network.float_inputs:
-        return None
-    names = [node.name for node in network.graph.nodes if node.layer.kind == "Embedding"]
-    if not names:
+    graph = network.graph
+    if all(value.dtype.is_floating for value in graph.inputs):
+        return {value.edge: (value.edge,) for value in graph.inputs}
+    found = first_floats(graph, network.value_dtypes)
+    if not any(found.values()):
         raise InputError(
-            "no input of the model holds floats, so none has a difference; score the output of the layer that "
-            "reads them: compile(layers=...)"
+            "no input of the model holds floats, so none has a difference, and no floats are made of one alone; score "
+            "a layer's output: compile(layers=...)"
         )
-    logger.warning("no input holds floats, so none has a difference: scored are the outputs of %s", ", ".join(names))
-    return names[0] if len(names) == 1 else names
+    for value in graph.inputs:
+        names = [edge.node for edge in found[value.edge]]
+        if value.dtype.is_floating or not names:
+            continue
+        if len({tuple(graph.shape(edge)[:-1]) for edge in found[value.edge]}) > 1:
+            raise InputError(
+                f"input {value.name!r}: the first floats made of it, {', '.join(names)}, have different shapes; name "
+                "what is to be scored: compile([...])"
+            )
+        logger.warning(
+            "input %r (%s) has no difference of its own: scored are the outputs of %s",
+            value.name,
+            value.dtype.name,
+            ", ".join(names),
+        )
+    return found
 
 
 class Score:
@@ -103,11 +125,12 @@ class Score:
     """
 
     def __init__(self, network: Network, layers: str | Sequence[str] | None = None, xla: bool = False) -> None:
-        layers = layers or embeddings(network)
         self.network, self.layers, self.xla = network, layers, xla
         names = [layers] if isinstance(layers, str) else list(layers or ())
-        self.scored = tuple(network.edge(name) for name in names) or network.float_inputs
+        self.values = {} if names else default_values(network)
+        self.scored = tuple(network.edge(name) for name in names) or tuple(chain(*self.values.values()))
         self.compiled = Compiled(network.graph, network.dtype)
+        self.said: set[str] = set()
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
 
     def __call__(
@@ -160,6 +183,9 @@ class Score:
         InputError, ReferencesError, TargetError, LayerNameError
         """
         question = self.ask(x, references, target, targets, output, pre_activation)
+        reference = any(node.rule.reference for node in self.network.graph.nodes)
+        if reference:
+            self.note(defaults_used(references, self.network.graph.inputs))
         if hypothetical:
             self.check_letters(question.x, letters_axis)
         plan = Plan(
@@ -171,7 +197,7 @@ class Score:
             mean_normalised=mean_normalised,
             hypothetical=hypothetical,
             letters_axis=letters_axis if hypothetical else -1,
-            complete=any(node.rule.reference for node in self.network.graph.nodes),
+            complete=reference,
             xla=self.xla,
         )
         require_room(self.network.graph, question.x.row_shapes, question.largest_batch(batch_size))
@@ -201,7 +227,26 @@ class Score:
                 if plan.known_references:
                     known = known or (self.compiled.known(plan, part.references, arguments[1]),)
                 totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
+        self.warn_of_held(self.compiled.notes(plan))
         return self._scores(plan, question.x, totals)
+
+    def note(self, remark: str | None) -> None:
+        """Say once, in the log, what is taken for granted."""
+        if remark is not None and remark not in self.said:
+            self.said.add(remark)
+            logger.warning(remark)
+
+    def warn_of_held(self, notes: Sequence[str]) -> None:
+        """Warn once of what the reference takes over from x."""
+        new = [note for note in notes if note not in self.said]
+        self.said.update(new)
+        if new:
+            warnings.warn(
+                f"taken from x in the pass of the reference: {listed(new)}. Reference outputs are the model's with "
+                "these values",
+                DeepLiftWarning,
+                stacklevel=3,
+            )
 
     def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
         """Write this function as a SavedModel that runs without this package; see `deeplift_tf.serving.export`."""
@@ -267,10 +312,17 @@ class Score:
         """Return the values of the scored layers: one alone for a name, a dict for names, x's structure for inputs."""
         if isinstance(self.layers, str):
             return values[0]
+        found = self.named(values, np.concatenate)
+        return found if self.layers else x.restore([found.get(value.name) for value in self.network.graph.inputs])
+
+    def named(self, values: Sequence[Any], concatenate: Callable[..., Any]) -> dict[str, Any]:
+        """Return the values of what is scored by the names of layers, or of inputs, those of one input side by side."""
         if self.layers:
-            return dict(zip(self.layers, values, strict=True))
-        found = dict(zip(self.scored, values, strict=True))
-        return x.restore([found.get(value.edge) for value in self.network.graph.inputs])
+            names = [self.layers] if isinstance(self.layers, str) else self.layers
+            return dict(zip(names, values, strict=True))
+        left = iter(values)
+        each = {edge.node: [next(left) for _ in made] for edge, made in self.values.items()}
+        return {name: parts[0] if len(parts) == 1 else concatenate(parts, -1) for name, parts in each.items() if parts}
 
     def check_letters(self, x: Batch, letters_axis: int) -> None:
         """Refuse hypothetical contributions of inputs whose letters stand on another axis; hidden layers have none.
@@ -286,13 +338,24 @@ class Score:
 
     def cuts(self, target: Edge) -> bool:
         """Whether the scored values cut every path from the inputs to the target, each path once."""
-        graph, reached = self.network.graph, {*self.network.float_inputs} - {*self.scored}
+        graph, inputs = self.network.graph, [value.edge for value in self.network.graph.inputs]
         if graph.descendants(self.scored) & {edge.node for edge in self.scored}:
             return False
+        reached = {*self.network.float_inputs} - {*self.scored}
+        if len(self.network.float_inputs) < len(inputs):
+            dtypes = self.network.value_dtypes
+            for edge in held_at_x(inputs, graph.nodes, self.scored, dtypes).free.intersection(inputs):
+                reached |= {*followed(edge, graph.nodes, dtypes)[1]} - {*self.scored}
         for node in graph.nodes:
             if reached.intersection(node.inputs):
                 reached |= {*node.outputs} - {*self.scored}
         return target not in reached
+
+
+def listed(notes: Sequence[str]) -> str:
+    """Return the first few of some notes as one text."""
+    further = len(notes) - LISTED
+    return "; ".join([*notes[:LISTED], *([f"and {further} more"] if further > 0 else [])])
 
 
 def in_value(value: TargetValue, weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,7 +10,6 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.attribution import Attribution, Plan
 from deeplift_tf.graph import Edge, Graph
-from deeplift_tf.held import held_at_x
 from deeplift_tf.multipliers import Difference, Rows
 from deeplift_tf.rewriting import differentiable
 from deeplift_tf.tensors import merge_leading, shape_of
@@ -48,8 +47,7 @@ class Sampled(Attribution):
         """Run x and the references forward."""
         values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
         rows = Rows(tf.shape(references[0])[1])
-        held = held_at_x(self.inputs, self.nodes, self.plan.scored, self.plan.target, values)
-        reference_values = walk.forward(self.nodes, self._reference_rows(values, held, references, rows))
+        reference_values = self._reference_values(values, references, rows)
         views = {
             edge: Difference(rows.example(values[edge]), rows.pair(reference_values[edge]))
             for edge in (*self.inputs, *self.plan.scored, self.plan.target)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf.arrays import Batch, arrange, require_finite
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph import Input
 from deeplift_tf.references.makers import Maker
-
-logger = logging.getLogger("deeplift_tf")
 
 HELD = 2**25  # bytes of references that are made together
 
@@ -59,8 +57,6 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
     ReferencesError
         When a shape does not fit, or a value is NaN or infinite.
     """
-    if references is None:
-        logger.warning("no references given: zeros are used")
     if callable(references):
         return _called(references, x, inputs)
     parts = [references] * len(inputs) if _is_scalar(references) else _arranged(references, inputs)
@@ -94,8 +90,9 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     value : Input
     """
     where = f"references for input {value.name!r}"
-    nothing = "" if value.dtype.name == "string" else 0
-    array = _as_array(nothing if part is None else part, value, where)
+    array = _as_array(0 if part is None else part, value, where)
+    if value.dtype.name == "string" and array.dtype.kind in "fiub":
+        array = np.asarray("")  # a number for all inputs
     if array.ndim == 0:
         array = np.broadcast_to(array, shape[1:])
     lead = array.ndim - len(shape)
@@ -113,6 +110,29 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     except InputError as error:
         raise ReferencesError(str(error)) from error
     return pairs
+
+
+def defaults_used(references: Any, inputs: Sequence[Input]) -> str | None:
+    """Return what to say of references that were not given, or as one number for all inputs; None where all are."""
+    if callable(references):
+        return None
+    names = [value.name for value in inputs]
+    parts = [references] * len(inputs) if _is_scalar(references) else None
+    if parts is None and isinstance(references, Mapping) and set(references) == set(names):
+        parts = [references[name] for name in names]
+    elif parts is None and isinstance(references, (list, tuple)) and len(inputs) > 1 and len(references) == len(inputs):
+        parts = list(references)
+    if parts is None:
+        return None
+    used = [
+        f"for input {value.name!r} ({value.dtype.name}) " + ("empty texts" if value.dtype == tf.string else f"{number}")
+        for part, value in zip(parts, inputs, strict=True)
+        if not value.dtype.is_floating and not callable(part) and _is_scalar(part)
+        for number in [part if isinstance(part, str) else int(part or 0)]
+    ]
+    missing = any(part is None for part in parts)
+    head = "no references given: zeros are used" if missing else "references: one number stands for all"
+    return "; ".join([head, *used]) if missing or used else None
 
 
 def _as_array(part: Any, value: Input, where: str) -> np.ndarray:

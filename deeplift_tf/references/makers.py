@@ -17,15 +17,18 @@ from deeplift_tf.errors import ReferencesError
 class Maker:
     """Makes the references of rows of x, input by input; can be pickled, and says what it is.
 
-    Inputs of integers or strings have no difference from a reference: theirs are the rows themselves.
+    Of several inputs, those of integers or strings are their own references, unless it makes those of any kind.
 
     Attributes
     ----------
     make : functools.partial
         Takes rows of one input, shape (N, ...), and returns their references, shape (N, ...) or (N, R, ...).
+    any_kind : bool
+        Whether it makes references of integers and strings, too.
     """
 
     make: functools.partial[np.ndarray]
+    any_kind: bool = False
 
     def __call__(self, x: Any) -> Any:
         """Return the references of rows of x in the structure of x."""
@@ -37,7 +40,7 @@ class Maker:
 
     def _made(self, part: Any) -> np.ndarray:
         array = np.asarray(part)
-        return self.make(array) if array.dtype.kind == "f" else array
+        return self.make(array) if self.any_kind or array.dtype.kind == "f" else array
 
     def __str__(self) -> str:
         numbers = {name: value for name, value in self.make.keywords.items() if not hasattr(value, "shape")}

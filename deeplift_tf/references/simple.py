@@ -31,12 +31,12 @@ def _constant(x: np.ndarray, value: float) -> np.ndarray:
 
 
 def zeros() -> Maker:
-    """Return the reference that is zero everywhere."""
-    return Maker(functools.partial(_zeros))
+    """Return the reference that is zero everywhere, of texts the empty one."""
+    return Maker(functools.partial(_zeros), any_kind=True)
 
 
 def _zeros(x: np.ndarray) -> np.ndarray:
-    return np.zeros_like(x)
+    return np.full(x.shape, "", object) if x.dtype.kind in "OSU" else np.zeros_like(x)
 
 
 def mean(data: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:

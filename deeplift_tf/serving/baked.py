@@ -63,7 +63,8 @@ def _function(references: Any, inputs: Sequence[Input]) -> Callable[[Sequence[tf
     if isinstance(references, Maker):
         make = _in_graph(references)
         only = len(inputs) == 1  # of several inputs, those that are no floats are their own references
-        return lambda x: [make(part) if only or part.dtype.is_floating else part for part in x]
+        every = only or references.any_kind
+        return lambda x: [make(part) if every or part.dtype.is_floating else part for part in x]
     if callable(references):
         names = [value.name for value in inputs]
         return lambda x: _arranged(references(x[0] if len(x) == 1 else dict(zip(names, x, strict=True))), inputs)
@@ -84,6 +85,8 @@ def _constant(part: Any, value: Input) -> Make:
     """Return what makes the references of one input from a number or an array."""
     where = f"references for input {value.name!r}"
     array, shape = np.asarray(0 if part is None else part), value.shape[1:]
+    if value.dtype == tf.string:
+        return _constant_text(array, value, where)
     if array.dtype.kind not in "fiub":
         raise ReferencesError(f"{where}: expected numbers; received dtype {array.dtype}")
     try:
@@ -106,8 +109,19 @@ def _constant(part: Any, value: Input) -> Make:
     return lambda x: tf.constant(pairs)
 
 
+def _constant_text(array: np.ndarray, value: Input, where: str) -> Make:
+    """Return what makes the references of an input of texts: one for all rows, empty where a number is given."""
+    text = np.asarray("") if array.dtype.kind in "fiub" else array
+    if text.ndim not in (0, value.shape.rank - 1):
+        raise ReferencesError(f"{where}: expected one text, or shape {value.shape[1:]}; received {array.shape}")
+    pairs = tf.constant(text, tf.string)[None, None] if text.ndim else None
+    return lambda x: _filled(x, tf.constant(text, tf.string)) if pairs is None else pairs
+
+
 def _filled(x: tf.Tensor, number: Any) -> tf.Tensor:
-    return tf.fill([1, 1, *shape_of(x)[1:]], tf.constant(number, x.dtype))
+    if x.dtype == tf.string and not tf.is_tensor(number):
+        number = ""
+    return tf.fill([1, 1, *shape_of(x)[1:]], tf.cast(number, x.dtype) if x.dtype != tf.string else number)
 
 
 def _uniform_frequencies(x: tf.Tensor) -> tf.Tensor:

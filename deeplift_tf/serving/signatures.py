@@ -12,8 +12,8 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.attribution import Plan
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Input
-from deeplift_tf.held import held_at_x
+from deeplift_tf.graph import Edge, Input
+from deeplift_tf.held import dtypes_in, held_at_x
 from deeplift_tf.scoring import Score
 from deeplift_tf.serving.asked import Asked, asked_of_value
 from deeplift_tf.serving.baked import baked_in
@@ -107,14 +107,14 @@ def _traced(run: Any, specs: Sequence[tf.TensorSpec]) -> Any:
 
 def _meets_references(score: Score, plan: Plan) -> list[bool]:
     """Return which inputs take references: floats, and tokens whose embeddings are scored."""
-    graph, found = score.network.graph, set()
+    graph, found = score.network.graph, set[Edge]()
     if all(value.dtype.is_floating for value in graph.inputs):
         return [True] * len(graph.inputs)
     edges, nodes = tuple(value.edge for value in graph.inputs), graph.ancestors([plan.target, *plan.scored])
 
     def look(*x: tf.Tensor) -> tf.Tensor:
         values = walk.forward(nodes, dict(zip(edges, x, strict=True)))
-        found.update(held_at_x(edges, nodes, plan.scored, plan.target, values))
+        found.update(held_at_x(edges, nodes, plan.scored, dtypes_in(values)).edges)
         return tf.zeros([])
 
     specs = [tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs]
@@ -157,9 +157,10 @@ def _named_results(score: Score, plan: Plan, results: dict[str, Any], count: Any
         return value if count is None else value / tf.cast(count, value.dtype)
 
     found: dict[str, tf.Tensor] = {"outputs": results["outputs"]}
-    suffixes = [f"_{tensor_name(edge.node)}" if len(plan.scored) > 1 else "" for edge in plan.scored]
     for part in ("contributions", "multipliers", *(["hypothetical"] if plan.hypothetical else [])):
-        found |= {part + suffix: mean(value) for suffix, value in zip(suffixes, results[part], strict=True)}
+        values = score.named([mean(value) for value in results[part]], tf.concat)
+        for name, value in values.items():
+            found[f"{part}_{tensor_name(name)}" if len(values) > 1 else part] = value
     if plan.complete:
         found["reference_outputs"] = mean(results["reference_outputs"])
         if score.cuts(plan.target):

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 import deeplift_tf as dl
-from deeplift_tf.errors import InputError
+from deeplift_tf.errors import DeepLiftWarning, InputError
 from tests.sequences import head, randomised, token_model_of
 
 
@@ -26,14 +26,15 @@ def test_tokens_are_scored_at_the_embedding_by_default_and_said_so(caplog: pytes
         score = network.compile()
     assert "scored are the outputs of embedding" in caplog.text
     x = np.array([[3, 4, 5, 0, 0], [1, 2, 3, 4, 5]])
-    scores = score(x, np.full((1, 5), 7))
+    with pytest.warns(DeepLiftWarning, match="a mask"):
+        scores = score(x, np.full((1, 5), 7))
     assert scores.contributions.shape == (2, 5, 4)
     assert scores.delta is not None
     assert np.abs(scores.delta).max() <= 1e-9
     assert np.all(scores.per_token()[0, 3:] == 0)  # masked in x, and so in the reference
 
 
-def test_integers_that_are_not_scored_are_held_at_x() -> None:
+def test_integers_beside_floats_take_their_reference() -> None:
     tokens, facts = keras.Input((5,), dtype="int32", name="tokens"), keras.Input((3,), name="facts")
     y = averaged(layers.Embedding(11, 4, name="embedding")(tokens))
     model = randomised(keras.Model([tokens, facts], head(layers.Concatenate()([y, layers.Dense(3)(facts)]))))
@@ -42,8 +43,8 @@ def test_integers_that_are_not_scored_are_held_at_x() -> None:
     scores = dl.convert(model, dtype="float64").compile()(x, [np.zeros((1, 5), int), np.zeros((1, 3))])
     assert scores.delta is not None and scores.reference_outputs is not None
     assert np.abs(scores.delta).max() <= 1e-9
-    frozen = np.asarray(model([x[0], np.zeros((2, 3))]))[:, 0]
-    np.testing.assert_allclose(scores.reference_outputs, frozen, rtol=1e-5)
+    own = np.asarray(model([np.zeros((2, 5), int), np.zeros((2, 3))]))[:, 0]
+    np.testing.assert_allclose(scores.reference_outputs, own, rtol=1e-5)
 
 
 def test_an_input_of_floats_that_only_an_embedding_reads_holds_tokens() -> None:
