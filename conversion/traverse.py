@@ -12,6 +12,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
 from deeplift_tf.conversion.casts import merged_dtype
 from deeplift_tf.conversion.heads import nested_names
+from deeplift_tf.conversion.scalars import scalar_values, without_scalars
 from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import as_scored
 from deeplift_tf.conversion.use import Use
@@ -165,6 +166,7 @@ class Visit:
         self.nested, self.around = nested, around
         self.uses: Counter[int] = Counter()
         self.dtypes: dict[int, tf.DType] = {}  # of tensors for which Keras declares another
+        self.scalars: dict[int, Any] = {}  # values of tensors without rows
 
     def spec(self, tensor: Any) -> tf.TensorSpec:
         """Return shape and dtype of a tensor, as the model computes it."""
@@ -176,14 +178,19 @@ class Visit:
         if id(tensor) not in self.known:
             operation, node_index, _ = tensor._keras_history
             self.node(operation._inbound_nodes[node_index])
+        if id(tensor) in self.scalars:
+            raise UnsupportedLayerError(
+                f"output {tensor.name!r} of layer {tensor._keras_history.operation.name!r} is one value for all rows: "
+                "expected a value for each row. Leave it out of the model's outputs"
+            )
         return self.known[id(tensor)]
 
     def node(self, node: Any) -> None:
         """Emit one use of an operation, or all that a nested model holds."""
-        if all(id(tensor) in self.known for tensor in node.output_tensors):
+        if all(id(tensor) in self.known or id(tensor) in self.scalars for tensor in node.output_tensors):
             return
         operation = node.operation
-        args, kwargs = node.arguments.args, node.arguments.kwargs
+        args, kwargs = self.with_scalars((node.arguments.args, node.arguments.kwargs))
         arguments = (args, {**kwargs, **mask_arguments(operation, args, kwargs)})
         symbols = symbols_in(arguments)
         inputs = [self.edge(tensor) for tensor in symbols]
@@ -197,16 +204,44 @@ class Visit:
                 self.dtypes[id(node.output_tensors[0])] = merged
             made = tuple(self.spec(tensor).dtype for tensor in node.output_tensors)
             use = use_of(node, arguments, symbols, inputs, self.dtype)
-            outputs = self.emit(name, use._replace(uses=uses, specs=specs, output_dtypes=made))
-        else:
-            whole = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
-            entering = [
-                self.as_declared(f"{name}/{inner_input.name}", tensor, edge, inner_input, whole)
-                for tensor, edge, inner_input in zip(symbols, inputs, whole.inputs, strict=True)
-            ]
-            outputs = traverse(whole, entering, self.emit, self.dtype, f"{name}/", None, self.nested, uses)
-            self.nested |= nested_names(name, inner, outputs)
+            self.leaf(name, node, use._replace(uses=uses, specs=specs, output_dtypes=made))
+            return
+        whole = inner if len(symbols) == len(inner.inputs) else with_masks(inner, arguments)
+        entering = [
+            self.as_declared(f"{name}/{inner_input.name}", tensor, edge, inner_input, whole)
+            for tensor, edge, inner_input in zip(symbols, inputs, whole.inputs, strict=True)
+        ]
+        outputs = traverse(whole, entering, self.emit, self.dtype, f"{name}/", None, self.nested, uses)
+        self.nested |= nested_names(name, inner, outputs)
         self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
+
+    def leaf(self, name: str, node: Any, use: Use) -> None:
+        """Emit one use of a layer; what it returns without rows is a constant for those who read it."""
+        tensors = list(node.output_tensors)
+        ranks = [len(tensor.shape) for tensor in tensors]
+        if not all(ranks) and any(ranks):
+            try:
+                values = scalar_values(use, ranks, self.dtype)
+            except UnsupportedLayerError as error:
+                raise UnsupportedLayerError(f"layer {name!r} ({type(use.operation).__name__}) {error}") from error
+            self.scalars |= {id(tensors[index]): value for index, value in values.items()}
+            use = without_scalars(use, ranks)
+        outputs = self.emit(name, use)
+        if len(outputs) < len(tensors):
+            tensors = [tensor for tensor, rank in zip(tensors, ranks, strict=True) if rank]
+        self.known |= zip(map(id, tensors), outputs, strict=True)
+
+    def with_scalars(self, arguments: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Return what an operation is called with, constants in the place of values without rows."""
+        for tensor in symbols_in(arguments):
+            if not len(tensor.shape) and id(tensor) not in self.known and tensor._keras_history.operation is not None:
+                self.node(tensor._keras_history.operation._inbound_nodes[tensor._keras_history.node_index])
+
+        def constant(leaf: Any) -> Any:
+            value = self.scalars.get(id(leaf))
+            return leaf if value is None else tf.constant(value)
+
+        return keras.tree.map_structure(constant, arguments) if self.scalars else arguments
 
     def as_declared(self, name: str, tensor: Any, edge: Edge, declared: Any, model: Any) -> Edge:
         """Return what enters a nested model: integers become floats where its input is declared as floats."""

@@ -65,8 +65,9 @@ def flatten(layer: Any, scope: Scope) -> Edge:
 
 @converts("Reshape")
 def reshape(layer: Any, scope: Scope) -> Edge:
-    """The layer's target shape."""
-    return scope.add(Reshape(tuple(layer.target_shape)))
+    """The layer's target shape, with what Keras finds for a size of -1."""
+    sizes = known(scope.use.output_shapes[0][1:])
+    return scope.add(Reshape(tuple(layer.target_shape) if sizes is None else sizes))
 
 
 @converts("Permute")

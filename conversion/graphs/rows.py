@@ -9,13 +9,20 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.operation import Value
 from deeplift_tf.conversion.graphs.scratch import Scratch
+from deeplift_tf.errors import UnsupportedLayerError
 
 OPEN_SIZES = (24, 96, 400, 2000)  # tried in turn for axes whose size is open
 GAP = 1e-3  # relative; rounding stays far below
 
 
 def mixes_rows(scratch: Scratch, outputs: Sequence[Value]) -> bool:
-    """Whether an output of one row changes when another is beside it; False where the graph runs at no size tried."""
+    """Whether an output of one row changes when another is beside it; False where the graph runs at no size tried.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        When an output has no axis of rows.
+    """
     rng = np.random.default_rng(0)
     for size in OPEN_SIZES:
         both = {value: sample(value, size, rng) for value in scratch.inputs}
@@ -26,6 +33,8 @@ def mixes_rows(scratch: Scratch, outputs: Sequence[Value]) -> bool:
             ]
         except (tf.errors.OpError, ValueError):
             continue
+        if not all(map(np.ndim, together)):
+            raise UnsupportedLayerError("an output is one value for all rows: expected a value for each row")
         return any(differs(y, np.concatenate(parts)) for y, *parts in zip(together, *alone, strict=True))
     return False
 
