@@ -92,7 +92,7 @@ KINDS = {  # by annotation; an argument of another type cannot be given as text
     "np.ndarray | Sequence[float] | None": Kind("a file", lambda text: File(Path(text), False)),
     "np.ndarray | float": Kind("a number or a file", number_or_file),
 }
-ONLY_IN_PYTHON = frozenset({"progress", "output_rank_order"})
+ONLY_IN_PYTHON = frozenset({"progress", "output_rank_order", "letters_axis"})  # the last is an option of its own
 
 
 def name_in(given: str) -> str:

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 )
 @target_options
 @click.option("--hypothetical", is_flag=True, help="Return hypothetical contributions too.")
+@click.option(
+    "--letters-axis",
+    type=int,
+    default=-1,
+    show_default=True,
+    help="One-hot sequences: the axis of the model's input that holds the letters; that of rows is 0.",
+)
 @model_options
 def export(
     model: Path, out: Path, references: str | None, seed: int, target: Any, output: str | None, **others: Any
@@ -55,15 +62,15 @@ def export(
     network = opened(saved_model(model, others))
     if target is not None:
         _, target, output = task(target, output, network.output_shapes)
-    given = None if references is None else read_references(references, seed, network)
-    flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical")}
+    given = None if references is None else read_references(references, seed, network, others["letters_axis"])
+    flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical", "letters_axis")}
     score = network.compile(layers=list(others["layers"]) or None)
     click.echo(str(score.export(out, given, target, output=output, **flags)))
 
 
-def read_references(given: str, seed: int, network: Network) -> Any:
+def read_references(given: str, seed: int, network: Network, letters_axis: int = -1) -> Any:
     """Return references that are a number, a maker, or arrays read from a file whole."""
-    with open_references(given, seed) as found:
+    with open_references(given, seed, letters_axis) as found:
         made = ready(found, network)
         if not isinstance(made, Mapping):
             return made

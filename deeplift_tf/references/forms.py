@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,9 +58,12 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
     ReferencesError
         When a shape does not fit, or a value is NaN or infinite.
     """
+    if isinstance(references, References):
+        return references
+    references = made_without_arguments(references)
     if callable(references):
         return _called(references, x, inputs)
-    parts = [references] * len(inputs) if _is_scalar(references) else _arranged(references, inputs)
+    parts = [references] * len(inputs) if _is_scalar(references) else _arranged(references, x, inputs)
     each = [_of_input(part, array, value) for part, array, value in zip(parts, x.arrays, inputs, strict=True)]
 
     def take(start: int, stop: int) -> tuple[np.ndarray, ...]:
@@ -72,6 +76,7 @@ def as_references(references: Any, x: Batch, inputs: Sequence[Input]) -> Referen
 
 def _of_input(part: Any, array: np.ndarray, value: Input) -> References:
     """Return the references of one input."""
+    part = made_without_arguments(part)
     if callable(part):
         return _called(part, Batch((array,), (value.name,), np.ndarray), [value])
     pairs = as_pairs(part, array.shape, value)
@@ -149,7 +154,10 @@ def _is_scalar(references: Any) -> bool:
     return not isinstance(references, (Mapping, Sequence)) and (references is None or np.ndim(references) == 0)
 
 
-def _arranged(references: Any, inputs: Sequence[Input]) -> list[Any]:
+def _arranged(references: Any, x: Batch, inputs: Sequence[Input]) -> list[Any]:
+    of_one = isinstance(references, list | tuple) and len(references) == len(inputs) == 1
+    if of_one and (x.structure is list or callable(references[0])):  # whatever the form of the one part
+        return list(references)
     try:
         return arrange(references, inputs, "references")[0]
     except InputError as error:
@@ -166,6 +174,24 @@ def _common_count(each: Sequence[int], inputs: Sequence[Input]) -> int:
 
 def _rows(array: np.ndarray, start: int, stop: int) -> np.ndarray:
     return array if len(array) == 1 else array[start:stop]
+
+
+def made_without_arguments(references: Any) -> Any:
+    """Return what a function of this package makes that was given uncalled, as `blurred` for ``blurred()``.
+
+    Raises
+    ------
+    ReferencesError
+        If it needs arguments.
+    """
+    if not inspect.isfunction(references) or not references.__module__.startswith("deeplift_tf.references."):
+        return references
+    parameters = inspect.signature(references).parameters.values()
+    needed = [each.name for each in parameters if each.default is each.empty]
+    if needed:
+        name = references.__name__
+        raise ReferencesError(f"references: {name} makes them when it is called: {name}({', '.join(needed)}, ...)")
+    return references()
 
 
 def _called(function: Callable[..., Any], x: Batch, inputs: Sequence[Input]) -> References:

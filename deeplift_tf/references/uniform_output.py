@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
+import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
-from deeplift_tf.errors import ReferencesError
+from deeplift_tf.errors import DeepLiftWarning, ReferencesError
 from deeplift_tf.graph import Edge, Graph, Input
 from deeplift_tf.progress import Progress, as_progress
-from deeplift_tf.references.makers import checked
+from deeplift_tf.references.makers import checked, generator
 from deeplift_tf.rewriting import differentiable
 from deeplift_tf.target_layer import log_probabilities, resolve_target, value_before_activation
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("deeplift_tf")
 
+NOISE = 0.1  # standard deviation of what is added to the start, in first steps
+GROWTHS = 3  # times that noise which lets no gradient through is made ten times larger
+ALIKE = 1e-3  # deviation of a probability from the one wanted below which there is no reason to move
 DECAY = (0.9, 0.999)  # Adam's, of the means of gradients and of their squares
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (log p, shape (N, units, C), wanted, shape (C,)) -> shape (N,)
@@ -47,8 +52,9 @@ def cross_entropy(log_p: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
 LOSSES: dict[str, Loss] = {loss.__name__: loss for loss in (max_deviation, mean_squared_error, cross_entropy)}
 
 
-class UniformOutput(NamedTuple):
-    """A reference, and what it took to find it.
+@dataclasses.dataclass(frozen=True, eq=False)
+class UniformOutput:
+    """A reference, and what it took to find it; it can be given as references itself, as an array could.
 
     Attributes
     ----------
@@ -65,6 +71,16 @@ class UniformOutput(NamedTuple):
     deviation_at_start: np.ndarray
     change: np.ndarray
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the reference."""
+        return np.array(self.reference, dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return (
+            f"UniformOutput(reference of shape {self.reference.shape}, largest deviation of a probability "
+            f"{self.deviation.max():.2g}, at the start {self.deviation_at_start.max():.2g})"
+        )
+
 
 def uniform_output(
     network: Network,
@@ -77,12 +93,17 @@ def uniform_output(
     learning_rate: float = 0.05,
     output: str | None = None,
     progress: bool | Progress = False,
+    seed: int = 0,
 ) -> UniformOutput:
     """Change an input until the classes are equally likely: the perturbed baseline of Lerma and Lucas.
 
     Minimised by Adam is share·L_out + (1 − share)·mean((x − start)²), for each row on its own, and the best x of all
     steps is kept. Where a class is certain, the gradients of a softmax vanish, but for that of the cross-entropy: the
     first half of the steps follows it, whatever L_out is. In both halves the step shrinks to zero in half a cosine.
+
+    The search begins at the start plus a little noise: at zeros, say, the units of a ReLU network without biases stand
+    on their kinks, and let no gradient through. Where none comes through either, the noise grows tenfold, up to three
+    times. A warning names rows that have not moved.
 
     Parameters
     ----------
@@ -104,6 +125,8 @@ def uniform_output(
         The head, where there are several.
     progress : bool or callable
         As for `Score.__call__`.
+    seed : int
+        Of the noise, which depends on nothing else but the row.
 
     Returns
     -------
@@ -132,10 +155,21 @@ def uniform_output(
     before = classes(network.graph, edge, at)
     wanted = wanted_of(distribution, int(before.shape[-1]), value.dtype)
     search = Search(differentiable(network.graph), edge, LOSSES[loss], wanted, share, at)
-    found = search.run(checked("uniform_output: steps", steps), learning_rate, as_progress(progress, "searching"))
+    checked("uniform_output: steps", steps)
+    begun = search.begun(np.asarray(x), NOISE * learning_rate, seed)
+    found = search.run(begun, steps, learning_rate, as_progress(progress, "searching"))
     after = classes(network.graph, edge, found)
     deviations = [max_deviation(log_p, wanted).numpy() for log_p in (before, after)]
     change = np.square((found - at).numpy()).reshape(len(x), -1).mean(1)
+    still = (change == 0) & (deviations[0] > ALIKE)
+    if still.any() and share:
+        warnings.warn(
+            f"uniform_output: {still.sum()} of {len(x)} rows did not move from their start, up to "
+            f"{deviations[0][still].max():.2g} away from the distribution: the first is row {int(still.argmax())}. No "
+            "gradient reaches them, or no step was better; give another start, or more steps",
+            DeepLiftWarning,
+            stacklevel=2,
+        )
     logger.info(
         "uniform_output: largest deviation of a probability %.2g, from %.2g; mean squared change %.2g",
         deviations[1].max(),
@@ -221,10 +255,41 @@ class Search:
         change = tf.reduce_mean((x - self.start) ** 2, list(range(1, x.shape.rank)))
         return self.share * loss(log_p, self.wanted) + (1 - self.share) * change
 
-    def run(self, steps: int, rate: float, progress: Progress) -> tf.Tensor:
-        """Return the best x of all steps."""
-        x = best = self.start
-        least = tf.fill([x.shape[0]], tf.constant(np.inf, x.dtype))
+    def begun(self, start: np.ndarray, size: float, seed: int) -> tf.Tensor:
+        """Return the start with as much noise as lets a gradient through, of a standard deviation from `size` up."""
+        noise = np.stack([generator(seed, row.astype(np.float64)).normal(size=row.shape) for row in start])
+        sizes = np.full(len(start), float(size))
+        for _ in range(GROWTHS):
+            blocked = ~self._lets_through(self._with_noise(noise, sizes))
+            sizes[blocked] *= 10
+        return self._with_noise(noise, sizes)
+
+    def _with_noise(self, noise: np.ndarray, sizes: np.ndarray) -> tf.Tensor:
+        scaled = noise * sizes.reshape(-1, *[1] * (noise.ndim - 1))
+        return self.start + tf.constant(scaled, self.start.dtype)
+
+    def _lets_through(self, x: tf.Tensor) -> np.ndarray:
+        """Whether any gradient of the output reaches a row, shape (N,)."""
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = cross_entropy(classes(self.graph, self.edge, x), self.wanted)
+        gradient = np.asarray(tf.convert_to_tensor(tape.gradient(value, x)))
+        return gradient.reshape(len(gradient), -1).any(1)
+
+    def run(self, x: tf.Tensor, steps: int, rate: float, progress: Progress) -> tf.Tensor:
+        """Return the best x of all steps, the start included.
+
+        Parameters
+        ----------
+        x : tf.Tensor, shape (N, ...)
+            Where the descent begins.
+        steps : int
+        rate : float
+            Size of the first step.
+        progress : callable
+        """
+        best = self.start
+        least = self.objective(self.loss, best, classes(self.graph, self.edge, best))
         done = 0
         for guide, some in ((cross_entropy, steps // 2), (self.loss, steps - steps // 2)):
             step = tf.function(functools.partial(self.step, guide), autograph=False)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from deeplift_tf.arrays import arrange, require_finite
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph import Input
+from deeplift_tf.letters import CLOSE
 from deeplift_tf.references import Maker
 from deeplift_tf.serving.shuffles import dinucleotide_shuffle, shuffle
 from deeplift_tf.tensors import shape_of
@@ -124,13 +125,22 @@ def _filled(x: tf.Tensor, number: Any) -> tf.Tensor:
     return tf.fill([1, 1, *shape_of(x)[1:]], tf.cast(number, x.dtype) if x.dtype != tf.string else number)
 
 
+def _checked(x: tf.Tensor, what: str) -> tf.Tensor:
+    """Return x, which fails when it is run if it is not one-hot on its last axis."""
+    sums = tf.reduce_sum(x, -1)
+    fine = tf.reduce_all((tf.abs(sums - 1) <= CLOSE) | (sums == 0)) & tf.reduce_all(x >= 0)
+    with tf.control_dependencies([tf.debugging.Assert(fine, [f"{what}: expected one-hot letters on the last axis"])]):
+        return tf.identity(x)
+
+
 def _uniform_frequencies(x: tf.Tensor) -> tf.Tensor:
-    return _filled(x, 1 / x.shape[-1])
+    return _filled(_checked(x, "uniform_frequencies"), 1 / x.shape[-1])
 
 
 def _gc_content(x: tf.Tensor, gc: float | None) -> tf.Tensor:
     if x.shape[-1] != 4:
         raise ReferencesError(f"gc_content: expected 4 letters, A, C, G, T, on the last axis; received {x.shape}")
+    x = _checked(x, "gc_content")
     counts = tf.reduce_sum(x, list(range(1, x.shape.rank - 1)), keepdims=True)  # (N, 1, ..., 4)
     own = tf.reduce_sum(counts[..., 1:3], -1, keepdims=True) / tf.maximum(tf.reduce_sum(counts, -1, keepdims=True), 1)
     half = (own if gc is None else tf.fill(tf.shape(own), tf.constant(gc, x.dtype))) / 2
@@ -142,7 +152,7 @@ IN_GRAPH: dict[str, Callable[..., tf.Tensor]] = {
     "constant": lambda x, value: _filled(x, value),
     "uniform_frequencies": _uniform_frequencies,
     "gc_content": _gc_content,
-    "shuffle": shuffle,
+    "shuffle": lambda x, count, seed: shuffle(_checked(x, "shuffle"), count, seed),
     "dinucleotide_shuffle": dinucleotide_shuffle,
 }
 

@@ -144,6 +144,15 @@ def test_exported_functions(tmp_path: Path) -> None:
     served = tf.saved_model.load(str(tmp_path / "s")).signatures["score"](sequence=tf.constant(x))
     expected = score(x, references, 1, hypothetical=True, letters_axis=1)
     np.testing.assert_allclose(served["hypothetical"], expected.hypothetical, rtol=1e-4, atol=1e-6)
+    model(row).save(tmp_path / "m.keras")
+    common = ("export", "-m", tmp_path / "m.keras", "--references", "uniform-frequencies", "--target", 1)
+    assert run(*common, "-o", tmp_path / "right", "--letters-axis", 1).exit_code == 0
+    assert run(*common, "-o", tmp_path / "wrong").exit_code == 0
+    right, wrong = (tf.saved_model.load(str(tmp_path / name)).signatures["score"] for name in ("right", "wrong"))
+    expected = score(x, 0.25, 1)
+    np.testing.assert_allclose(right(sequence=tf.constant(x))["contributions"], expected.contributions, atol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected one-hot letters on the last axis"):
+        wrong(sequence=tf.constant(x))
 
 
 def test_on_the_command_line(layout: tuple[tuple[int, ...], int, np.ndarray], tmp_path: Path) -> None:
