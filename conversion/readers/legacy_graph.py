@@ -17,6 +17,7 @@ from deeplift_tf.conversion.readers.vocabulary import (
     CustomObjects,
     find,
     layer_names,
+    module_of,
     operation_module,
     takes_name,
 )
@@ -75,17 +76,17 @@ class _Upgrader:
         self.retired: list[str] = []
         self.known = layer_names() | set(RENAMED_CLASSES) | set(RETIRED_CLASSES) | {"Merge"}
 
-    def value(self, value: Any) -> Any:
-        """Any JSON value; what describes a layer is upgraded, wherever it stands."""
+    def value(self, value: Any, argument: str = "layers") -> Any:
+        """Any JSON value, given as an argument of this name; what describes a layer is upgraded, wherever it stands."""
         if isinstance(value, list):
-            return [self.value(item) for item in value]
+            return [self.value(item, argument) for item in value]
         if not isinstance(value, dict):
             return value
         if isinstance(value.get("class_name"), str) and "config" in value:
-            return self.instance(value)
-        return {key: self.value(item) for key, item in value.items()}
+            return self.instance(value, argument)
+        return {key: self.value(item, key) for key, item in value.items()}
 
-    def instance(self, layer: Config) -> Config:
+    def instance(self, layer: Config, argument: str) -> Config:
         """One serialised object; objects that are no layers pass as they are."""
         class_name, inner = layer["class_name"], layer["config"]
         if find(self.custom, layer.get("registered_name"), class_name) is not None:
@@ -98,7 +99,7 @@ class _Upgrader:
         if class_name in ("Functional", "Model") and _is_functional(inner):
             return self.model(layer, "Functional", self.functional(inner))
         if class_name not in self.known or not isinstance(inner, dict):
-            return self.operation(layer)
+            return self.part(layer, argument)
         return self.layer(layer, class_name, inner)
 
     def model(self, layer: Config, class_name: str, inner: Config) -> Config:
@@ -116,10 +117,15 @@ class _Upgrader:
             self.retired.append(f"{name!r} (Merge: {error})")
             return layer
 
-    def operation(self, layer: Config) -> Config:
-        """Name the module of a keras.ops function; what is unknown is left to the safety check."""
-        module = layer.get("module") or operation_module(layer["class_name"])
-        return {"module": module, **layer, "config": self.value(layer["config"])} if module else layer
+    def part(self, layer: Config, argument: str) -> Config:
+        """Name the module of an operation or of a part of a layer; what is unknown is left to the safety check."""
+        module = layer.get("module") or module_of(layer["class_name"], argument)
+        if not module:
+            return layer
+        inner = self.value(layer["config"], argument)
+        if self.is_old and module == "keras.initializers" and isinstance(inner, dict):
+            inner = {key: item for key, item in inner.items() if key != "dtype"}  # of the weight, since Keras 3
+        return {"module": module, **layer, "config": inner}
 
     def layer(self, layer: Config, class_name: str, inner: Config) -> Config:
         if not self.is_old and not layer.get("module") and not {"dtype", "trainable"} & set(inner):
@@ -132,7 +138,7 @@ class _Upgrader:
                 class_name, inner = upgrade_layer(class_name, inner)
             except LayerRetiredError as error:
                 self.retired.append(f"{inner.get('name', class_name)!r} ({class_name}: {error})")
-        inner = {key: self.activation(key, self.value(item)) for key, item in inner.items()}
+        inner = {key: self.activation(key, self.value(item, key)) for key, item in inner.items()}
         own = {"class_name": class_name, "config": inner}
         ours = {"registered_name": class_name} if class_name in LEGACY_LAYERS else {}
         return {"module": "keras.layers", "registered_name": None, **layer, **own, **ours}

@@ -26,6 +26,7 @@ from deeplift_tf.conversion.readers.limits import MAX_DIMENSION
 from deeplift_tf.conversion.readers.vocabulary import (
     RUNS_FOREIGN_CODE,
     CustomObjects,
+    canonical,
     find_function_key,
     find_key,
     is_activation,
@@ -211,6 +212,8 @@ class _Judge:
         kind = self.custom.get(key) if key is not None else known_class(module, name)
         if key is None and kind is None:
             self.found(place, f"{name} of {value.get('module') or 'no module'}, a class")
+        elif key is None:
+            module, name = canonical(kind, module, name)
         place = place._replace(owner=name)
         own = {"module": module, "class_name": name, "registered_name": key}
         rest = {key: item for key, item in value.items() if key not in (*own, *NOT_FOR_INFERENCE, "inbound_nodes")}

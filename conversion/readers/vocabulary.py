@@ -85,11 +85,21 @@ def module_of(name: str, argument: str = "") -> str | None:
     name : str
         The class.
     argument : str, default=""
-        The argument that holds it, such as ``kernel_initializer``: some names stand for two things.
+        The argument that holds it, such as ``kernel_initializer`` or ``layers``: some names stand for two things.
     """
     hint = PLACES.get(argument.rpartition("_")[2])
-    modules = (hint, *MODULES) if hint else MODULES
-    return next((module for module in modules if known_class(module, name) is not None), operation_module(name))
+    first = hint if hint and known_class(hint, name) is not None else None
+    if first is None and argument == "layers":
+        first = operation_module(name)
+    found = (module for module in MODULES if known_class(module, name) is not None)
+    return first or next(found, None) or operation_module(name)
+
+
+def canonical(kind: Any, module: object, name: str) -> tuple[str, str]:
+    """Give the module and the name by which every version of Keras finds one of its classes."""
+    if _attribute(module, name) is kind:
+        return str(module), name
+    return kind.__module__, kind.__name__
 
 
 def known_function(module: object, name: object) -> tuple[str, str] | None:
