@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -36,6 +38,9 @@ class Traced:
     owner: Any = None
     rows: int | None = None
 
+    def __reduce__(self) -> Any:
+        return restored, (as_saved(self), self.rows)
+
     def __call__(self, *inputs: tf.Tensor) -> Any:
         """Return what the function gives for tensors of shape (rows, ...)."""
         return self.function(*inputs) if self.rows is None else self.in_parts(self.rows, *inputs)
@@ -62,6 +67,32 @@ class Traced:
         outputs = tf.nest.map_structure(whole, made)
         expected = self.function.structured_outputs
         return tf.nest.map_structure(lambda y, spec: tf.ensure_shape(y, [None, *spec.shape[1:]]), outputs, expected)
+
+
+def as_saved(traced: Traced) -> dict[str, bytes]:
+    """Return the files of a SavedModel of a traced function, by their paths: what TensorFlow keeps of one."""
+    module, function = tf.Module(), traced.function
+    specs = [tf.TensorSpec(spec.shape, spec.dtype) for spec in tf.nest.flatten(function.structured_input_signature)]
+    module.function = tf.function(lambda *x: function(*x), input_signature=specs, autograph=False)
+    module.variables_read, module.owner = list(traced.variables), traced.owner
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, options=tf.saved_model.SaveOptions(experimental_custom_gradients=True))
+        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def restored(files: Mapping[str, bytes], rows: int | None) -> Traced:
+    """Return a traced function from what `as_saved` gives."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        module = tf.saved_model.load(folder)
+    function = module.function.concrete_functions[0]
+    specs = tf.nest.flatten(function.structured_input_signature)
+    made = tf.function(lambda *x: module.function(*x), input_signature=specs, autograph=False).get_concrete_function()
+    return Traced(made, tuple(made.variables), module, rows)
 
 
 def traced(

@@ -80,14 +80,32 @@ def _rank(part: Any) -> int | None:
         return None
 
 
+def outside_of_traces(what: str) -> None:
+    """Refuse to go on where TensorFlow traces a function: rows are scored batch by batch, by functions of their own.
+
+    Raises
+    ------
+    InputError
+        Inside of tf.function, or of the function of tf.data.Dataset.map.
+    """
+    if tf.inside_function():
+        raise InputError(
+            f"{what}: expected arrays; received tensors inside of tf.function or tf.data.Dataset.map, where they have "
+            "no values. Export the scoring function, score.export(folder), and call the signature of what "
+            "tf.saved_model.load(folder) returns there"
+        )
+
+
 def as_batch(x: Any, inputs: Sequence[Input]) -> Batch:
     """Check x against the inputs of a network.
 
     Raises
     ------
     InputError
-        When a shape does not fit, parts differ in their number of rows or have none, or a value is NaN or infinite.
+        When a shape does not fit, parts differ in their number of rows or have none, a value is NaN or infinite, or
+        TensorFlow traces a function.
     """
+    outside_of_traces("x")
     parts, structure = arrange(x, inputs)
     arrays = tuple(_checked(part, value) for part, value in zip(parts, inputs, strict=True))
     rows = {len(array) for array in arrays}

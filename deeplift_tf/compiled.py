@@ -45,6 +45,13 @@ class Compiled:
         self._notes: dict[Plan, list[str]] = {}
         self._lock = threading.RLock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is compiled: a copy compiles its own."""
+        return {"graph": self.graph, "dtype": self.dtype}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["graph"], state["dtype"])  # type: ignore[misc] # what Compiled(graph, dtype) does
+
     def __call__(self, plan: Plan) -> Any:
         """Return the compiled function of a plan; see `compile_plan`."""
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.errors import DeepLiftError, LayerNameError
 from deeplift_tf.layers.base import Layer
+from deeplift_tf.pickling import Portable
 from deeplift_tf.rules import RESCALE, Rule
 from deeplift_tf.spelled import closest, ending_in
 
@@ -29,7 +30,7 @@ class LayerUse(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Node:
+class Node(Portable):
     """A layer at its place in the graph.
 
     Attributes
@@ -92,7 +93,7 @@ class Input:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(Portable):
     """Nodes in an order in which each follows its inputs.
 
     Attributes

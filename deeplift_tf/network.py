@@ -17,6 +17,7 @@ from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import dtypes_of
+from deeplift_tf.pickling import Portable
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
 
@@ -32,7 +33,7 @@ class LayerRow(NamedTuple):
     exact: bool
 
 
-class Network:
+class Network(Portable):
     """DeepLIFT layers in the order of the model that they were made from. `dl.convert` makes one.
 
     Parameters
@@ -44,6 +45,10 @@ class Network:
 
     def __init__(self, graph: Graph, dtype: tf.DType = tf.float32) -> None:
         self.graph, self.dtype = graph, dtype
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is compiled: a copy compiles its own."""
+        return {"graph": self.graph, "dtype": self.dtype}
 
     @property
     def layers(self) -> Mapping[str, Node]:

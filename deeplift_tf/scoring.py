@@ -21,6 +21,7 @@ from deeplift_tf.errors import DeepLiftWarning, InputError, TargetError
 from deeplift_tf.graph import Edge
 from deeplift_tf.held import first_floats, followed, held_at_x
 from deeplift_tf.letters import refuse_other_axis
+from deeplift_tf.pickling import Portable
 from deeplift_tf.progress import Progress, as_progress
 from deeplift_tf.question import Question, as_tensor
 from deeplift_tf.references import as_references
@@ -111,7 +112,7 @@ def default_values(network: Network) -> dict[Edge, tuple[Edge, ...]]:
     return found
 
 
-class Score:
+class Score(Portable):
     """A scoring function of a network; see `Network.compile`.
 
     Safe to be called from several threads. What the network makes of a reference that all rows share is kept for the

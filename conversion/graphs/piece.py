@@ -61,6 +61,14 @@ class Piece:
                 for value, array in found.items()
             }
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the traced function: a copy traces its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "function"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.function = tf.function(self.made, autograph=False)
+
     def __call__(self, *tensors: tf.Tensor) -> Any:
         """Return what the operations make: as a function of its own, since a tape does not see imported operations."""
         return self.function(*tensors)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from deeplift_tf.multipliers import Difference, Multipliers, Rows
+from deeplift_tf.pickling import Portable
 from deeplift_tf.rules import Rule
 
 
@@ -25,7 +26,7 @@ class Step(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Layer(ABC):
+class Layer(Portable, ABC):
     """One function of the network. Layers are values: they hold weights and settings, and no state."""
 
     kind: ClassVar[str]
