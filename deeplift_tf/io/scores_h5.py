@@ -6,9 +6,10 @@ that is killed leaves a readable file, whole but for the rows that were not writ
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,6 +19,12 @@ import numpy as np
 
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.h5 import DAMAGED
+
+CHECKSUM = "checksum"
+"""Attribute of a file of scores: the SHA-256 of all its bytes, with zeros in the place of the digits."""
+
+UNKNOWN = b"sha256:" + b"0" * 64
+"""What the attribute holds while scores are written."""
 
 HEADERS = 2**20  # bytes, more than attributes and the names of datasets take
 
@@ -54,6 +61,7 @@ def lay_out(path: Path, rows: int, arrays: Mapping[str, np.ndarray], metadata: M
             make_room(path, size)
             for name, value in metadata.items():
                 file.attrs[name] = json.dumps(value)
+            file.attrs[CHECKSUM] = np.bytes_(UNKNOWN)
             for name, array in arrays.items():
                 file.create_dataset(name, (rows, *array.shape[1:]), array.dtype, dcpl=_laid_out_at_once())
     except OSError as error:
@@ -109,6 +117,59 @@ def places_in(path: Path) -> dict[str, Place]:
     except DAMAGED as error:
         raise OutputFileError(f"{path}: expected scores that were being written; {error}") from error
     return places
+
+
+def seal(path: Path) -> None:
+    """Write the checksum of a file of scores into it, over the zeros that stand there; HDF5 has no part in it.
+
+    Raises
+    ------
+    OutputFileError
+        It is not a file that `lay_out` has made.
+    """
+    place, found = checksum_of(path)
+    with path.open("rb+") as file:
+        file.seek(place)
+        file.write(found)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file of scores is, to the bit, what was written."""
+    try:
+        place, expected = checksum_of(path)
+    except (OSError, OutputFileError):
+        return False
+    with path.open("rb") as file:
+        file.seek(place)
+        return file.read(len(expected)) == expected
+
+
+def checksum_of(path: Path) -> tuple[int, bytes]:
+    """Return where the checksum of a file stands, and what it is."""
+    with path.open("rb") as file:
+        head = file.read(HEADERS)
+        prefix = UNKNOWN[: UNKNOWN.index(b"0")]
+        places = [place for place in _all(head, prefix) if _is_digits(head[place + len(prefix) :][:64])]
+        if len(places) != 1:
+            raise OutputFileError(f"{path}: expected scores with a checksum; found {len(places)} of them")
+        digest, at = hashlib.sha256(head[: places[0]] + UNKNOWN + head[places[0] + len(UNKNOWN) :]), places[0]
+        while block := file.read(HEADERS):
+            digest.update(block)
+    return at, prefix + digest.hexdigest().encode()
+
+
+def _all(text: bytes, part: bytes) -> Iterator[int]:
+    """Yield where a part begins in a text."""
+    place = text.find(part)
+    while place >= 0:
+        yield place
+        place = text.find(part, place + 1)
+
+
+def _is_digits(text: bytes) -> bool:
+    return len(text) == 64 and not text.strip(b"0123456789abcdef")
 
 
 class ScoresWriter:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deeplift_tf.runs import own_code
+
+if TYPE_CHECKING:
+    from deeplift_tf.runs.model import SavedModel
 
 # Scores depend on every argument of a command but on these, so that one that is new counts until it is named here.
 HOW = (
@@ -43,13 +46,7 @@ def identity(path: Path) -> dict[str, Any]:
     size = sum(each.stat().st_size for each in files)
     if size > HASHED:
         return {"bytes": size, "modified": max(each.stat().st_mtime_ns for each in files)}
-    digest = hashlib.sha256()
-    for each in files:
-        digest.update(str(each.relative_to(path) if path in (each, *each.parents) else each.name).encode() + b"\0")
-        with each.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+    return {"bytes": size, "sha256": _digest(path, files).hexdigest()}
 
 
 def contents(path: Path) -> list[Path]:
@@ -105,6 +102,43 @@ def files_in(arguments: Mapping[str, Any]) -> dict[str, list[Path]]:
 def pieces(path: Path) -> list[Path]:
     """Return the files and folders in NAME:FIRST,KEY=VALUE or in FIRST,SECOND."""
     return [Path(piece) for piece in re.split("[:,=]", str(path)) if piece and Path(piece).exists()]
+
+
+def of_model(model: SavedModel) -> dict[str, Any]:
+    """Return what scores depend on in the process that makes them: the model's bytes, and the versions at work.
+
+    Unlike `identity` it reads large files too: the times of files differ from machine to machine.
+    """
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from deeplift_tf import __version__
+
+    places = [model.path] if model.weights is None else [model.path, model.weights]
+    own = {each: identity_of_code(each) for each in model.custom_objects}
+    versions = {"deeplift_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+    return {
+        **{str(place): digest_of(place) for place in places},
+        **{each: json.dumps(found, sort_keys=True) for each, found in own.items()},
+        **versions,
+        "numpy": np.__version__,
+    }
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of all files that a path leads to."""
+    return _digest(path, contents(path)).hexdigest()
+
+
+def _digest(path: Path, files: Sequence[Path]) -> Any:
+    digest = hashlib.sha256()
+    for each in files:
+        digest.update(str(each.relative_to(path) if path in (each, *each.parents) else each.name).encode() + b"\0")
+        with each.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
+    return digest
 
 
 def essential(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import SLICE_BYTES, open_arrays
 from deeplift_tf.io.scores_file import metadata_of
+from deeplift_tf.io.scores_h5 import is_sealed
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import BESIDE, differences, identities
 from deeplift_tf.runs.inputs import Sequences, input_of
@@ -122,6 +123,12 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
         if out.resolve() in (part.path.resolve(), *part.path.resolve().parents):
             raise InputError(f"the output would replace a shard: {part.path}")
     check_parts(parts)
+    for part in parts:
+        if not is_sealed(part.scores):
+            raise InputError(
+                f"{part.path}: its bytes are not those that were written, or it is of an earlier version; get a fresh "
+                "copy, or score this shard again"
+            )
     whole, *others = (part.about for part in parts)
     skip = {"on_error": "skip"} if any(each["arguments"].get("on_error") == "skip" for each in others) else {}
     arguments = whole["arguments"] | skip | {"shard": str(Shard(1, 1)), "out": str(out)}

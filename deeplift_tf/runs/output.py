@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.io.scores_h5 import seal
 from deeplift_tf.runs.journal import Journal, State
 from deeplift_tf.runs.kept import Kept, check_same, scores_kept
 
 SCORES = "scores.h5"  # the file of scores in a folder
+BESIDE_SCORES = (".json", ".skipped.tsv")  # endings of what stands beside a file of scores
 
 
 class Output(NamedTuple):
@@ -61,6 +63,7 @@ class Output(NamedTuple):
             of other things.
         """
         check_folder_name(self.path) if self.folder else check_file_name(self.path)
+        self._finish_interrupted()
         there = any(self.path.iterdir()) if self.path.is_dir() else self.path.exists()
         if there and not self.overwrite:
             raise OutputFileError(f"{self.path}: exists already; choose another name, or --overwrite to replace it")
@@ -114,6 +117,7 @@ class Output(NamedTuple):
                 with scores_kept(self.data, journal, rows, metadata) as kept:
                     yield kept
                 state = kept.state
+                seal(self.data)
                 if not keep:
                     journal.forget()  # from here on it can be killed, and then there is nothing to go on with
                 if self.folder:
@@ -150,6 +154,8 @@ class Output(NamedTuple):
 
     def _remove(self) -> None:
         """Remove what an earlier run has left, the files of other tools included."""
+        for ending in BESIDE_SCORES:
+            partial_of(self.path.with_name(self.path.name + ending)).unlink(missing_ok=True)
         if self.folder:
             shutil.rmtree(self.partial, ignore_errors=True)
         else:
@@ -164,9 +170,24 @@ class Output(NamedTuple):
     def _finish(self, metadata: Mapping[str, Any], state: State) -> None:
         """Write what stands beside the scores, and give the whole its name."""
         beside = self.data if self.folder else self.path
-        about = {".json": json.dumps(dict(metadata), indent=2) + "\n", ".skipped.tsv": listed(state)}
-        write_texts({beside.with_name(beside.name + ending): text for ending, text in about.items()})
-        replace(self.partial, self.path)  # last: whoever finds the scores finds all that belongs to them
+        about = dict(zip(BESIDE_SCORES, (json.dumps(dict(metadata), indent=2) + "\n", listed(state)), strict=True))
+        with texts_written({beside.with_name(beside.name + ending): text for ending, text in about.items()}):
+            if not self.folder:
+                replace(self.partial, self.path)
+        if self.folder:  # with all that is in it
+            replace(self.partial, self.path)
+
+    def _finish_interrupted(self) -> None:
+        """Give names to what stands beside the scores of a run that was killed just after they had got theirs."""
+        if self.folder or not self.journal.exists() or self.partial.exists() or not self.path.exists():
+            return
+        with Journal(self.journal) as journal:
+            for ending in BESIDE_SCORES:
+                path = self.path.with_name(self.path.name + ending)
+                new = partial_of(path)
+                if new.exists():
+                    new.replace(path)
+            journal.path.unlink()
 
 
 def followed(path: Path) -> Path:
@@ -180,14 +201,27 @@ def listed(state: State) -> str:
     return "row\treason\n" + lines if lines else ""
 
 
-def write_texts(texts: Mapping[Path, str]) -> None:
-    """Write files, each of which takes its name when all are whole; those without a text are removed."""
-    partial = {path: path.with_name(path.name + ".partial") for path, text in texts.items() if text}
+def partial_of(path: Path) -> Path:
+    """Return what a text is called until it has its name."""
+    return path.with_name(path.name + ".partial")
+
+
+@contextmanager
+def texts_written(texts: Mapping[Path, str]) -> Iterator[None]:
+    """Write files beside scores, which take their names when all are whole and the scores have theirs.
+
+    What stood there goes before the scores are replaced, so that a process killed in between leaves no scores beside
+    the arguments of another run; those without a text are removed.
+    """
+    partial = {path: partial_of(path) for path, text in texts.items() if text}
     try:
         for path, new in partial.items():
             new.write_text(texts[path], encoding="utf-8")
         for path in texts:
-            partial[path].replace(path) if path in partial else path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        yield
+        for path, new in partial.items():
+            new.replace(path)
     finally:
         for new in partial.values():
             new.unlink(missing_ok=True)

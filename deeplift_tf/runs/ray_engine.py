@@ -7,13 +7,14 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
 from deeplift_tf.errors import WorkerError
 from deeplift_tf.extras import require
 from deeplift_tf.runs.engine import Engine
+from deeplift_tf.runs.identity import of_model
 from deeplift_tf.runs.request import Arrays, Request, Scorer
 from deeplift_tf.runs.source import Batch
 
@@ -48,11 +49,26 @@ class Workers(NamedTuple):
 
 
 class Worker:
-    """What runs in a process of its own: the model is read once."""
+    """What runs in a process of its own: the model is read once.
 
-    def __init__(self, request: Request, made: Any, threads: int) -> None:
+    Parameters
+    ----------
+    request : Request
+    made : float or Maker, optional
+    threads : int
+    identity : dict
+        That of the model and of the versions where the run was started; see `identity.of_model`.
+
+    Raises
+    ------
+    WorkerError
+        When the model, or a version, is another one here.
+    """
+
+    def __init__(self, request: Request, made: Any, threads: int, identity: Mapping[str, Any]) -> None:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # another worker may share the GPU
+        check_identity(identity, of_model(request.model))
         self._score, self._made = Scorer(request), made
 
     def score(self, x: Any, references: Any) -> Arrays:
@@ -88,10 +104,34 @@ def on_ray(request: Request, workers: Workers, made: Any = None) -> Iterator[Eng
             cpus = 0 if workers.address is None else workers.threads
             actor = ray.remote(num_cpus=cpus, num_gpus=workers.gpus, max_restarts=-1, max_task_retries=RETRIES)(Worker)
             shared = ray.put(made)
-            pool = [actor.remote(absolute(request), shared, workers.threads) for _ in range(workers.number)]
+            request = absolute(request)
+            identity = of_model(request.model)
+            pool = [actor.remote(request, shared, workers.threads, identity) for _ in range(workers.number)]
             yield lambda batches: scored(ray, pool, batches, made is not None)
         finally:
             ray.shutdown()
+
+
+def check_identity(expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Refuse to score with another model, or other versions, than the run was started with.
+
+    Raises
+    ------
+    WorkerError
+        Names the machine and what differs.
+    """
+    other = [name for name in expected if found.get(name) != expected[name]]
+    if other:
+        said = [
+            f"{name} is not the file that it is there"
+            if "/" in name or len(str(expected[name])) == 64
+            else f"{name} is {found.get(name)}, there {expected[name]}"
+            for name in other
+        ]
+        raise WorkerError(
+            f"worker on {socket.gethostname()}: expected the model and the versions of the machine that started the "
+            f"run; {'; '.join(said)}. Copy the model to the same path on every machine, and install the same versions"
+        )
 
 
 def start(address: str | None) -> Any:
@@ -181,5 +221,8 @@ def reason(error: Exception) -> str:
     """Return why there is no worker: what it has raised at its start, or that it has died."""
     lines = str(error).strip().splitlines()
     if getattr(error, "actor_init_failed", False):
+        said = next((line for line in reversed(lines) if "WorkerError: " in line), "")
+        if said:
+            return said.partition("WorkerError: ")[2]
         return f"a worker could not start; is the package there, and the model under the same path? {lines[-1]}"
     return f"a worker died {RETRIES + 1} times; is there memory for all of them? {lines[0]}"

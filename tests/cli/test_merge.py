@@ -167,3 +167,20 @@ def test_a_shard_is_drawn_with_its_own_rows(files: Path, tmp_path: Path, shards:
         assert file.x is not None
         np.testing.assert_array_equal(file.x[slice(0, 16)], np.load(files / "x.npy")[16:32])
         np.testing.assert_array_equal(file.x[slice(3, 5)], np.load(files / "x.npy")[19:21])
+
+
+def test_a_shard_with_one_bit_changed_is_refused(tmp_path: Path, shards: list[Path]) -> None:
+    """Anywhere: in the scores, in what describes them, in the arguments, in the checksum itself."""
+    out, changed, rng = tmp_path / "merged.h5", tmp_path / "s2.h5", np.random.default_rng(0)
+    whole = shards[1].read_bytes()
+    with h5py.File(shards[1]) as file:
+        values = [file[name].id.get_offset() for name in ("contributions", "outputs", "delta")]
+    for place in [*values, *rng.integers(0, len(whole), 30).tolist()]:
+        content = bytearray(whole)
+        content[place] ^= 1 << int(rng.integers(8))
+        changed.write_bytes(content)
+        refused(out, shards[0], changed, shards[2])
+    content = bytearray(whole)
+    content[values[0]] ^= 1
+    changed.write_bytes(content)
+    assert "s2.h5: its bytes are not those that were written" in refused(out, shards[0], changed, shards[2])

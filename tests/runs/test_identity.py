@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from deeplift_tf.cli.score import score
-from deeplift_tf.runs.identity import BESIDE, HOW, differences, essential, identities
+from deeplift_tf.errors import WorkerError
+from deeplift_tf.runs.identity import BESIDE, HOW, differences, essential, identities, of_model
+from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.ray_engine import Worker
+from deeplift_tf.runs.request import Request
 
 
 def run(**arguments: str) -> dict[str, Any]:
@@ -61,3 +67,30 @@ def test_a_file_that_scores_do_not_depend_on_may_change() -> None:
     np.save("a.npy", np.zeros(3))
     assert differences(before, run(chrom_sizes="a.npy", input="b.npy")) == []
     assert list(essential(before)["files"]) == ["input"]
+
+
+def test_a_worker_with_another_model_refuses_to_score(tmp_path: Path) -> None:
+    """As on a machine of a cluster where a stale copy lies under the same path."""
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
+    request = Request(SavedModel(tmp_path / "model.keras"))
+    identity = of_model(request.model)
+    scores = Worker(request, 0.0, 1, identity).score(np.ones((2, 3), "float32"), None)
+    assert scores["contributions"].shape == (2, 3)
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
+    with pytest.raises(WorkerError, match=f"{socket.gethostname()}: .*model.keras is not the file that it is there"):
+        Worker(request, 0.0, 1, identity)
+    other = of_model(request.model) | {"keras": "3.0.1"}
+    with pytest.raises(WorkerError, match=f"keras is {keras.__version__}, there 3.0.1. Copy the model"):
+        Worker(request, 0.0, 1, other)
+
+
+@pytest.mark.parametrize("place", ["saved_model.pb", "variables/variables.index"])
+def test_every_file_of_a_folder_counts(tmp_path: Path, place: str) -> None:
+    for name in ("saved_model.pb", "variables/variables.index", "assets/words.txt"):
+        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "model" / name).write_text(name)
+    model = SavedModel(tmp_path / "model")
+    before = of_model(model)
+    assert of_model(model) == before
+    (tmp_path / "model" / place).write_text("other")
+    assert of_model(model) != before

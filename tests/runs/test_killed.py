@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from deeplift_tf.errors import WorkerError
+from deeplift_tf.runs.identity import of_model
 from deeplift_tf.runs.model import SavedModel
 from deeplift_tf.runs.ray_engine import Workers, on_ray
 from deeplift_tf.runs.request import Request
@@ -164,6 +165,20 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     batch = Batch(slice(0, 3), np.zeros((3, 2), "float32"), 0.0, {}, {})
     with (
         pytest.raises(WorkerError, match=r"rows 0 to 3: a worker could not start; .*none.keras: expected a model file"),
+        on_ray(request, Workers(1), 0.0) as engine,
+    ):
+        list(engine(iter([batch])))
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_model_ends_the_run(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    request = Request(SavedModel(files / "one.keras"))
+    other = of_model(request.model) | {str(files / "one.keras"): "0" * 64}
+    monkeypatch.setattr("deeplift_tf.runs.ray_engine.of_model", lambda model: other)
+    batch = Batch(slice(0, 3), np.zeros((3, 12, 4), "float32"), 0.0, {}, {})
+    with (
+        pytest.raises(WorkerError, match=r"rows 0 to 3: worker on .*one.keras is not the file that it is there"),
         on_ray(request, Workers(1), 0.0) as engine,
     ):
         list(engine(iter([batch])))

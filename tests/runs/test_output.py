@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.io.scores_h5 import CHECKSUM, is_sealed
 from deeplift_tf.runs.identity import essential
 from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output
@@ -57,7 +58,7 @@ def check(output: Output) -> None:
     scores = output.path / NAMES[0] if output.folder else output.path
     with h5py.File(scores) as file:
         np.testing.assert_array_equal(file["delta"][:], ROWS)
-        kept = {name: json.loads(value) for name, value in file.attrs.items()}
+        kept = {name: json.loads(value) for name, value in file.attrs.items() if name != CHECKSUM}
     assert kept == essential(json.loads(scores.with_name(scores.name + ".json").read_text()))
     assert scores.with_name(scores.name + ".skipped.tsv").read_text() == "row\treason\n3\tbad\n"
     wanted = {"out"} if output.folder else {"s.h5", "s.h5.json", "s.h5.skipped.tsv"}
@@ -376,3 +377,83 @@ def test_a_damaged_journal_is_refused_until_the_run_starts_over(output: Output) 
         write(output)
     assert write(output, resume=False) == [0, 3, 6, 9]
     check(output)
+
+
+STEPS = ("replace", "rename", "unlink")
+
+
+def killed_at(step: int, output: Output, run: dict[str, Any]) -> bool:
+    """Write in a process that ends, as if killed, before the step-th change of a name; whether it got so far."""
+    child = os.fork()
+    if not child:
+        left = iter(range(step))
+        for name in STEPS:
+            change = getattr(Path, name)
+
+            def stopping(path: Path, *arguments: Any, change: Any = change, **options: Any) -> Any:
+                if next(left, None) is None:
+                    os._exit(9)
+                return change(path, *arguments, **options)
+
+            setattr(Path, name, stopping)
+        write(output, run=run)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def scores_and_arguments(output: Output) -> tuple[Any, Any] | None:
+    """Return what the scores say of their run, and what stands beside them says; None where there are no scores."""
+    scores = output.path / NAMES[0] if output.folder else output.path
+    if not scores.exists():
+        return None
+    with h5py.File(scores) as file:
+        inside = json.loads(file.attrs["arguments"])
+    beside = scores.with_name(scores.name + ".json")
+    return inside, essential(json.loads(beside.read_text()))["arguments"] if beside.exists() else inside
+
+
+def test_a_run_killed_at_any_step_leaves_no_scores_beside_the_arguments_of_another(output: Output) -> None:
+    output = output._replace(overwrite=True)
+    other = {**RUN, "arguments": {**RUN["arguments"], "seed": 7}}
+    steps = 0
+    while True:
+        write(output)
+        if not killed_at(steps, output, other):
+            break
+        found = scores_and_arguments(output)
+        assert found is None or found[0] == found[1], f"step {steps}"
+        write(output, run=other)
+        assert scores_and_arguments(output) == 2 * (essential(json.loads(json.dumps(other)))["arguments"],)
+        steps += 1
+    assert steps >= 4
+    check(output)
+
+
+def test_what_was_whole_but_for_names_gets_them_from_the_next_run(tmp_path: Path) -> None:
+    output = Output(tmp_path / "s.h5")
+    steps = 0
+    while killed_at(steps, output, RUN):
+        if output.path.exists():
+            with pytest.raises(OutputFileError, match="exists already"):
+                output.check()
+            check(output)
+        for path in tmp_path.iterdir():
+            path.unlink()
+        steps += 1
+    check(output)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bit_that_has_changed_is_found(output: Output, seed: int) -> None:
+    write(output)
+    scores = output.path / NAMES[0] if output.folder else output.path
+    whole, rng = scores.read_bytes(), np.random.default_rng(seed)
+    assert is_sealed(scores)
+    places = rng.choice(len(whole), 100, replace=False).tolist()
+    with h5py.File(scores) as file:
+        places += range(file["delta"].id.get_offset(), file["delta"].id.get_offset() + 80, 7)
+    for place in places:
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        scores.write_bytes(changed)
+        assert not is_sealed(scores), place
