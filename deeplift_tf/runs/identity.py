@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from importlib import metadata as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,6 @@ def of_model(model: SavedModel) -> dict[str, Any]:
 
     Unlike `identity` it reads large files too: the times of files differ from machine to machine.
     """
-    import keras
     import numpy as np
     import tensorflow as tf
 
@@ -117,7 +117,7 @@ def of_model(model: SavedModel) -> dict[str, Any]:
 
     places = [model.path] if model.weights is None else [model.path, model.weights]
     own = {each: identity_of_code(each) for each in model.custom_objects}
-    versions = {"deeplift_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+    versions = {"deeplift_tf": __version__, "tensorflow": tf.__version__, "keras": installed.version("keras")}
     return {
         **{str(place): digest_of(place) for place in places},
         **{each: json.dumps(found, sort_keys=True) for each, found in own.items()},
