@@ -21,7 +21,7 @@ from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.images import is_images
-from deeplift_tf.io.reference_rows import match_references, open_references, ready
+from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
 from deeplift_tf.runs.engine import engine_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import HOW, files_in, identities
@@ -226,6 +226,8 @@ def score(
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
         made = ready(found, network, given["preprocess"])
+        if name_in(given["method"]) == "deep_shap":  # which compares every row to the whole background
+            made = as_background(made, rows)
         matched = match_references(made, Path(references), rows)
         skip = given["on_error"] == "skip" and not is_dna(given)  # the tools that read scores of DNA take no NaN
         source = Source(rows, matched, skip)

@@ -166,6 +166,22 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     return ReferenceRows(None, arrays | shared, frozenset(per_row), rows, path)
 
 
+def as_background(given: float | Maker | Mapping[str, RowArray], rows: Rows) -> float | Maker | Mapping[str, RowArray]:
+    """Return arrays with rows, shape (R, ...), as a background for all rows of the input, shape (1, R, ...)."""
+    if not isinstance(given, Mapping):
+        return given
+    ranks = {len(array.shape) for array in rows.arrays.values()}
+    return {
+        name: np.asarray(array[:])[None] if len(array.shape) == rank_of(name, rows, ranks) else array
+        for name, array in given.items()
+    }
+
+
+def rank_of(name: str, rows: Rows, ranks: set[int]) -> int:
+    """Return the rank of an input's rows; an array of another name, the only one of its file, is for the only input."""
+    return len(rows.arrays[name].shape) if name in rows.arrays else max(ranks)
+
+
 def where(path: Path, name: str) -> str:
     """Return what the references of an input are called in messages."""
     return f"{path}: references of input {name!r}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from deeplift_tf.arrays import arrange
 from deeplift_tf.errors import DeepLiftError, InputError, ReferencesError
+from deeplift_tf.graph import Input
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import under_rule
 from deeplift_tf.scoring import Scores
@@ -39,8 +41,11 @@ def deep_shap(
 
     Parameters
     ----------
+    references : array, or list or dict of arrays, shape (R, ...)
+        The background: rows that every row of x is compared to, also where they are as many. Shape (N, R, ...) gives
+        each row of x its own.
     data : array, or list or dict of arrays, shape (R, ...)
-        The background: rows that every row of x is compared to.
+        The same, by SHAP's name.
     ranked_outputs : int, optional
         Scores as many outputs for each row, the first of them in `output_rank_order`, in place of a target.
     output_rank_order : {"max", "min", "max_abs"}
@@ -57,14 +62,34 @@ def deep_shap(
         if references is not None:
             raise ReferencesError("deep_shap: expected references or data; received both")
         parts, _ = arrange(data, network.graph.inputs, "data")
-        references = [np.asarray(part)[None] for part in parts]
-        references = references if len(references) > 1 else references[0]
+        references = list(parts) if len(parts) > 1 else parts[0]
+    references = as_background(references, network.graph.inputs)
     if ranked_outputs is not None:
         options = {**options, "targets": ranks(network, x, ranked_outputs, output_rank_order, options)}
     scores = under_rule(network, None, x, references, target, options, multiply_by_inputs)
     if check_additivity and scores.delta is not None:
         require_additivity(scores)
     return scores
+
+
+def as_background(references: Any, inputs: Sequence[Input]) -> Any:
+    """Return references with rows, shape (R, ...), as a background for all examples, shape (1, R, ...).
+
+    However many examples there are: Deep SHAP compares each to the whole background. Other forms stay what they are.
+    """
+    if references is None or callable(references) or (np.isscalar(references) and len(inputs) > 1):
+        return references
+    parts, structure = arrange(references, inputs, "references")
+    found = [_with_rows_as_background(part, value) for part, value in zip(parts, inputs, strict=True)]
+    if structure is dict:
+        return dict(zip((value.name for value in inputs), found, strict=True))
+    return found if structure is list else found[0]
+
+
+def _with_rows_as_background(part: Any, value: Input) -> Any:
+    if part is None or callable(part) or np.ndim(part) != value.shape.rank:
+        return part
+    return np.asarray(part)[None]
 
 
 def ranks(network: Network, x: Any, count: int, order: str, options: Options) -> list[np.ndarray]:
@@ -110,7 +135,7 @@ class Explanation(NamedTuple):
     Attributes
     ----------
     values : np.ndarray, shape (N, ...), or (N, ..., K) for several targets
-        The contributions.
+        The contributions; of tokens (N, length, width).
     base_values : np.ndarray, shape (N,) or (N, K)
         Mean outputs of the background.
     data : np.ndarray, shape (N, ...)
@@ -147,6 +172,6 @@ def explanation(
     if scores.reference_outputs is None:
         raise ReferencesError("explanation: expected scores against references; these come from a method without any")
     values, base, data = np.asarray(scores.contributions), scores.reference_outputs, np.asarray(x)
-    if values.ndim > data.ndim:
+    if scores.outputs.ndim > 1:  # several targets
         values, base = np.moveaxis(values, 0, -1), base.T
     return Explanation(values, base, data, feature_names, output_names)

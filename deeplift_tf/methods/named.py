@@ -50,6 +50,6 @@ def scoring_function(
 
 
 def parameters_of(method: Callable[..., Scores]) -> dict[str, inspect.Parameter]:
-    """Return the parameters that a method has of its own."""
-    parameters = inspect.signature(method).parameters.values()
-    return spellable(each for each in parameters if each.kind is each.KEYWORD_ONLY)
+    """Return the parameters that a method has of its own, without those that its name stands for."""
+    parameters, bound = inspect.signature(method).parameters.values(), getattr(method, "keywords", {})
+    return spellable(each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in bound)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from deeplift_tf.errors import InputError
+from deeplift_tf.errors import InputError, MethodError
 from deeplift_tf.methods.cam import grad_cam, rsi_grad_cam
 from deeplift_tf.methods.deep_shap import deep_shap
 from deeplift_tf.methods.gradients import deconvnet, deeplift, gradient, gradient_times_input, guided_backprop
@@ -15,10 +16,31 @@ from deeplift_tf.scoring import Scores
 
 Method = Callable[..., Scores]
 
+
+class Bound(partial[Scores]):
+    """A method under a name that stands for some of its arguments: those are closed."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Scores:
+        """Call the method.
+
+        Raises
+        ------
+        MethodError
+            When an argument is given that the name stands for.
+        """
+        if closed := sorted(self.keywords.keys() & keywords.keys()):
+            fixed = ", ".join(f"{name}={self.keywords[name]!r}" for name in closed)
+            raise MethodError(
+                f"method: this one is {self.func.__name__} with {fixed}; received "
+                + ", ".join(f"{name}={keywords[name]!r}" for name in closed)
+            )
+        return super().__call__(*arguments, **keywords)
+
+
 METHODS: dict[str, Method] = {
     "deeplift": deeplift,
-    "rescale": partial(deeplift, rule="rescale"),
-    "reveal_cancel": partial(deeplift, rule="reveal_cancel"),
+    "rescale": Bound(deeplift, rule="rescale"),
+    "reveal_cancel": Bound(deeplift, rule="reveal_cancel"),
     "gradient": gradient,
     "gradient_times_input": gradient_times_input,
     "guided_backprop": guided_backprop,

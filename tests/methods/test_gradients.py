@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf import methods
 from deeplift_tf.methods.deep_shap import require_additivity
+from deeplift_tf.methods.named import scoring_function
 from tests.methods.models import dense_model, image_model, plain_gradient, set_weights
 
 RNG = np.random.default_rng(0)
@@ -118,6 +120,53 @@ def test_deep_shap_takes_the_arguments_of_shap() -> None:
             methods.deep_shap(network, x, data=data, **wrong)
     with pytest.raises(dl.errors.InputError, match="ranked are outputs of the model"):
         methods.deep_shap(network, x, data=data, ranked_outputs=1, output="dense")
+
+
+def test_deep_shap_averages_over_a_background_however_many_rows_it_has() -> None:
+    network = dl.convert(dense_model([6, 5, 3]), dtype="float64")
+    x = RNG.normal(size=(5, 6))
+    for rows in (5, 1, 7):  # five, as x has: not one for each row
+        background = RNG.normal(size=(rows, 6))
+        found: Any = methods.deep_shap(network, x, background)
+        named = methods.deep_shap(network, x, data=background)
+        each = [methods.deeplift(network, x, reference).contributions for reference in background]
+        np.testing.assert_allclose(found.contributions, np.mean(each, 0), atol=1e-12)
+        np.testing.assert_array_equal(found.contributions, named.contributions)
+        np.testing.assert_allclose(found.reference_outputs, np.repeat(network.predict(background)[:, 0].mean(), 5))
+    own = RNG.normal(size=(5, 2, 6))
+    found, expected = (method(network, x, own) for method in (methods.deep_shap, methods.deeplift))
+    np.testing.assert_array_equal(found.contributions, expected.contributions)
+    single, filled = methods.deep_shap(network, x, own[0, 0]), methods.deep_shap(network, x, 0.5)
+    np.testing.assert_allclose(single.contributions, methods.deeplift(network, x, own[0, 0]).contributions)
+    np.testing.assert_allclose(filled.contributions, methods.deeplift(network, x, 0.5).contributions)
+
+
+@pytest.mark.parametrize("method", ["rescale", "reveal_cancel"])
+def test_what_a_name_stands_for_is_closed(method: str) -> None:
+    network, x = dl.convert(dense_model([6, 5, 3]), dtype="float64"), RNG.normal(size=(5, 6))
+    with pytest.raises(dl.errors.MethodError, match=rf"deeplift with rule='{method}'; received rule='gradient'"):
+        methods.METHODS[method](network, x, 0.0, rule="gradient")
+    with pytest.raises(dl.errors.MethodError, match="received '.*:gradient'"):
+        scoring_function(network, f"{method}:gradient")
+    with pytest.raises(dl.errors.MethodError, match="no place for 'rule=gradient'"):
+        scoring_function(network, f"{method}:rule=gradient")
+    other = methods.METHODS[method](network, x, 0.0, multiply_by_inputs=False)
+    expected = methods.deeplift(network, x, 0.0, rule=method, multiply_by_inputs=False)
+    np.testing.assert_array_equal(other.contributions, expected.contributions)
+
+
+def test_explanations_of_tokens_keep_their_axes() -> None:
+    tokens = keras.Input((8,), dtype="int32")
+    y = keras.layers.Flatten()(keras.layers.Embedding(9, 10)(tokens))
+    network = dl.convert(keras.Model(tokens, keras.layers.Dense(2)(y)), dtype="float64")
+    x, background = RNG.integers(0, 9, (5, 8)), RNG.integers(0, 9, (4, 8))
+    single = methods.explanation(methods.deep_shap(network, x, background), x)
+    assert single.values.shape == (5, 8, 10) and single.base_values.shape == (5,)
+    np.testing.assert_allclose(single.base_values + single.values.sum((1, 2)), network.predict(x)[:, 0], atol=1e-9)
+    assert np.ptp(single.base_values) < 1e-12
+    several = methods.explanation(methods.deep_shap(network, x, background, targets=[0, 1]), x)
+    assert several.values.shape == (5, 8, 10, 2) and several.base_values.shape == (5, 2)
+    np.testing.assert_array_equal(several.values[..., 0], single.values)
 
 
 def test_sums_that_do_not_add_up_are_an_error() -> None:
