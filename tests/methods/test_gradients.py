@@ -146,7 +146,7 @@ def test_what_a_name_stands_for_is_closed(method: str) -> None:
     network, x = dl.convert(dense_model([6, 5, 3]), dtype="float64"), RNG.normal(size=(5, 6))
     with pytest.raises(dl.errors.MethodError, match=rf"deeplift with rule='{method}'; received rule='gradient'"):
         methods.METHODS[method](network, x, 0.0, rule="gradient")
-    with pytest.raises(dl.errors.MethodError, match="received '.*:gradient'"):
+    with pytest.raises(dl.errors.MethodError, match=r"received '.*:gradient'"):
         scoring_function(network, f"{method}:gradient")
     with pytest.raises(dl.errors.MethodError, match="no place for 'rule=gradient'"):
         scoring_function(network, f"{method}:rule=gradient")
