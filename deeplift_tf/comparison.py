@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.errors import DeepLiftError, InputError
-from deeplift_tf.evaluate.ranks import flat_rows, per_position, rank_correlation
+from deeplift_tf.evaluate.ranks import flat_rows, mean_over_ordered, per_position, rank_correlation
 from deeplift_tf.graph import Edge
 from deeplift_tf.methods import WITHOUT_REFERENCES, method_named, name_of
+from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.table import Method
 from deeplift_tf.plots import heatmap
 from deeplift_tf.plots.figure import panels, titled
@@ -42,9 +43,9 @@ class Comparison(NamedTuple):
         By method, and by reference where there are several.
     agreement : np.ndarray, shape (M, M)
         Rank correlation between every two of the scores, in their order: of each row over its positions, then
-        averaged over rows.
+        averaged over the rows of which both have an order. NaN where there is no such row.
     notes : tuple of str
-        What the references' own outputs say against them.
+        What the references' own outputs say against them, and which scores have rows without an order.
     x : np.ndarray or None
         What was scored, where it is one array.
     """
@@ -106,7 +107,7 @@ def drawn_as_images(
 def compare(
     network: Network,
     x: Any,
-    methods: Sequence[str | Method] | Mapping[str, Method] = ("deeplift", "integrated_gradients", "gradient"),
+    methods: Sequence[str | Method] | Mapping[str, str | Method] = ("deeplift", "integrated_gradients", "gradient"),
     references: Sequence[Any] | Mapping[str, Any] = (None,),
     target: Any = 0,
     **options: Any,
@@ -117,7 +118,7 @@ def compare(
     ----------
     network : Network
     x : array, or list or dict of arrays, shape (N, ...)
-    methods : sequence of str or callable, or mapping of str to callable
+    methods : sequence of str or callable, or mapping of str to them
         Names from `dl.methods.METHODS`, or functions with their arguments, as ``partial(grad_cam, layer="conv")``.
     references : sequence, or mapping of str to references
         Each in any form that `Score.__call__` takes. Methods that read none are run once.
@@ -136,25 +137,81 @@ def compare(
     ------
     InputError
         When two methods, or two references, have the same name.
+    DeepLiftError
+        When an argument does not fit a method; all are tried on the first row before any is run on all.
     """
     if options.get("targets") is not None:
         raise InputError("compare: expected one target; received targets=")
-    chosen = named(methods, name_of, "methods")
-    against = named(references, reference_name, "references")
-    scores: dict[str, Scores] = {}
-    for name, method in chosen.items():
-        for label, reference in against.items():
-            alone = len(against) == 1 or name in WITHOUT_REFERENCES
-            key = name if alone else f"{name}, {label}"
-            if key not in scores:
-                scores[key] = method_named(method)(network, x, reference, target, **options)
     batch = as_batch(x, network.graph.inputs)
+    against = named(references, reference_name, "references")
+    runs = runs_of(named(methods, name_of, "methods"), against)
+    check_first(network, batch, runs, target, options)
+    scores = {key: run.method(network, x, run.reference, target, **options) for key, run in runs.items()}
     notes = [
         note for label, each in against.items() if (note := far_from_neutral(network, batch, label, each, options))
     ]
+    notes += unordered(scores)
     for note in notes:
         logger.warning(note)
     return Comparison(scores, agreement_of(scores), tuple(notes), batch.arrays[0] if len(batch.arrays) == 1 else None)
+
+
+class Run(NamedTuple):
+    """One method against one reference."""
+
+    method: Method
+    reference: Any
+
+
+def runs_of(methods: Mapping[str, str | Method], references: Mapping[str, Any]) -> dict[str, Run]:
+    """Return what is run by its name: every method against every reference; those that read none once."""
+    found: dict[str, Run] = {}
+    for name, method in methods.items():
+        for label, reference in references.items():
+            alone = len(references) == 1 or name in WITHOUT_REFERENCES
+            found.setdefault(name if alone else f"{name}, {label}", Run(method_named(method), reference))
+    return found
+
+
+def check_first(network: Network, x: Batch, runs: Mapping[str, Run], target: Any, options: Mapping[str, Any]) -> None:
+    """Refuse arguments that do not fit, before minutes are spent on others that do.
+
+    References and target are checked against all rows of x; each method is then tried on the first row.
+
+    Raises
+    ------
+    DeepLiftError
+    """
+    if unknown := sorted(set(options) - set(Options.__annotations__)):
+        raise InputError(f"compare: expected arguments among {', '.join(Options.__annotations__)}; received {unknown}")
+    score = network.compile(layers=options.get("layers"))
+    whole = x.restore(x.arrays)
+    for run in {id(run.reference): run for run in runs.values()}.values():
+        reference = 0.0 if run.reference is None else run.reference
+        score.ask(whole, reference, target, None, options.get("output"), options.get("pre_activation", False))
+    if len(x) == 1:
+        return
+    row = Batch(tuple(array[:1] for array in x.arrays), x.names, x.structure)
+    alone = target[:1] if is_of_rows(target, len(x), network, options) else target
+    for run in runs.values():
+        reference = of_first_row(run.reference, x, network)
+        run.method(network, row.restore(row.arrays), reference, alone, **{**options, "progress": False})
+
+
+def is_of_rows(target: Any, rows: int, network: Network, options: Mapping[str, Any]) -> bool:
+    """Whether a target is an array with an entry for each row."""
+    if callable(target) or isinstance(target, str | tuple) or np.ndim(target) == 0 or len(target) != rows:
+        return False
+    graph = network.graph
+    shape = graph.shape(resolve_target(graph, options.get("output"), options.get("pre_activation", False)).output)
+    return np.asarray(target).dtype.kind in "iu" or np.ndim(target) == shape.rank
+
+
+def of_first_row(references: Any, x: Batch, network: Network) -> Any:
+    """Return the references of the first row: arrays cut to it, other forms as they are."""
+    if references is None or callable(references) or (np.ndim(references) == 0 and not isinstance(references, Mapping)):
+        return references
+    return x.restore(as_references(references, x, network.graph.inputs).take(0, 1))
 
 
 def named(given: Any, name: Any, what: str) -> dict[str, Any]:
@@ -181,7 +238,20 @@ def agreement_of(scores: Mapping[str, Scores]) -> np.ndarray:
     maps = [flat_rows(each.contributions) for each in scores.values()]
     if len({values.shape for values in maps}) > 1:  # maps of positions among them
         maps = [per_position(values) for values in maps]
-    return np.array([[float(np.mean(rank_correlation(a, b))) for b in maps] for a in maps])
+    return np.array([[float(mean_over_ordered(rank_correlation(a, b))) for b in maps] for a in maps])
+
+
+def unordered(scores: Mapping[str, Scores]) -> list[str]:
+    """Return which scores have rows in which all positions are alike, so that they have no order."""
+    found = []
+    for name, each in scores.items():
+        rows = flat_rows(each.contributions)
+        count = sum(not np.ptp(row) for row in rows.reshape(len(rows), -1))
+        if count:
+            found.append(
+                f"{name}: {count} of {len(rows)} rows are constant and have no order; agreement leaves them out"
+            )
+    return found
 
 
 def far_from_neutral(network: Network, x: Batch, label: str, references: Any, options: Mapping[str, Any]) -> str | None:
@@ -195,7 +265,7 @@ def far_from_neutral(network: Network, x: Batch, label: str, references: Any, op
     if not names:
         return None  # an inner layer, which has no neutral value
     few = Batch(tuple(array[:LOOKED_AT] for array in x.arrays), x.names, x.structure)
-    given = as_references(0.0 if references is None else references, few, network.graph.inputs)
+    given = as_references(0.0 if references is None else references, x, network.graph.inputs)
     of_references = output_of(network, reference_rows(few, given.take(0, len(few))), names[0])
     found = as_probabilities(network, edge, of_references)
     if found is not None:

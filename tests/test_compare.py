@@ -13,7 +13,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import methods
-from deeplift_tf.errors import InputError
+from deeplift_tf.errors import DeepLiftError, InputError
 from tests.keras_models import randomise
 
 matplotlib.use("Agg")
@@ -103,3 +103,74 @@ def test_mistakes_are_named(network: dl.Network) -> None:
         dl.compare(network, X, ["gradient", "gradient"])
     with pytest.raises(InputError, match="one target"):
         dl.compare(network, X, targets=[0, 1])
+
+
+def counted(calls: list[int], contributions: Any = None) -> Any:
+    """A method that notes how many rows it was called for, and that has given contributions."""
+
+    def method(network: Any, x: Any, references: Any = None, target: Any = 0, **options: Any) -> Any:
+        calls.append(len(x))
+        scores = methods.gradient_times_input(network, x, references, target, **options)
+        return scores if contributions is None else scores._replace(contributions=contributions[: len(x)])
+
+    return method
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"methods": ["slow", "lime"]}, "received 'lime'"),
+    ({"methods": ["slow", partial(methods.grad_cam, layer="no_such")]}, "no_such"),
+    ({"methods": ["slow", "occlusion"], "hypothetical": True}, "has no hypothetical contributions"),
+    ({"methods": ["slow", partial(methods.occlusion, window=(1, 2, 3, 4, 5))]}, "window"),
+    ({"target": 7}, "position"),
+    ({"target": np.array([0, 1])}, "target"),
+    ({"references": [None, np.zeros((8, 6))]}, "references"),
+    ({"references": {"a": 0.0, "b": np.zeros((2, 8, 6, 3))}}, "expected 1 or 3 rows"),
+    ({"output": "no_such"}, "no_such"),
+    ({"stepps": 3}, "received .'stepps'."),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_arguments_are_checked_before_anything_is_scored(
+    network: dl.Network, arguments: dict[str, Any], message: str
+) -> None:
+    calls: list[int] = []
+    chosen = arguments.get("methods", ["slow", "gradient"])
+    chosen = {str(index): counted(calls) if each == "slow" else each for index, each in enumerate(chosen)}
+    with pytest.raises(DeepLiftError, match=message):
+        dl.compare(network, X, **{**arguments, "methods": chosen})
+    assert set(calls) <= {1}  # one row, to try it
+
+
+def test_each_method_is_tried_on_one_row_and_run_on_all(network: dl.Network) -> None:
+    calls: list[int] = []
+    targets = np.array([2, 0, 1])
+    references = RNG.normal(size=X.shape)
+    found = dl.compare(network, X, {"a": counted(calls), "b": "rescale"}, [references], targets)
+    assert calls == [1, 3]
+    expected = methods.deeplift(network, X, references, targets, rule="rescale").contributions
+    np.testing.assert_array_equal(found.scores["b"].contributions, expected)
+
+
+def test_many_rows_with_references_of_their_own(network: dl.Network) -> None:
+    x = RNG.normal(size=(40, 8, 6, 3))
+    weights = RNG.normal(size=(40, 3))
+    found = dl.compare(network, x, ["rescale", "gradient"], [0.1 * x, np.zeros((1, 2, 8, 6, 3))], weights)
+    assert len(found.scores) == 3
+
+
+def test_constant_maps_are_left_out_of_the_agreement(network: dl.Network) -> None:
+    spearmanr = pytest.importorskip("scipy.stats").spearmanr
+    maps = RNG.normal(size=X.shape)
+    maps[1] = 0.5
+    found = dl.compare(
+        network, X, {"gi": "gradient_times_input", "holes": counted([], maps), "flat": counted([], 0 * X)}
+    )
+    gi = found.scores["gi"].contributions
+    expected = np.mean([spearmanr(gi[row].ravel(), maps[row].ravel()).statistic for row in (0, 2)])
+    np.testing.assert_allclose(found.agreement[0, 1], expected, rtol=1e-9)
+    np.testing.assert_allclose(found.agreement[[0, 1], [0, 1]], 1)
+    assert np.isnan(found.agreement[2]).all()  # none of its rows has an order
+    assert "holes: 1 of 3 rows are constant" in found.notes[0]
+    assert "flat: 3 of 3 rows are constant" in found.notes[1]
+    assert "nan" in str(found)

@@ -36,6 +36,20 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / size) if size else float("nan")
 
 
+def mean_over_ordered(correlations: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis of correlations, of rows that have an order: NaN, without a warning, of none.
+
+    Parameters
+    ----------
+    correlations : np.ndarray, shape (..., N)
+        NaN where a row has no order.
+    """
+    ordered = np.isfinite(correlations)
+    count = ordered.sum(-1)
+    total = np.where(ordered, correlations, 0.0).sum(-1)
+    return np.where(count, total / np.maximum(count, 1), np.nan)
+
+
 def flat_rows(contributions: Any) -> np.ndarray:
     """Return the contributions of all inputs side by side, shape (N, ...): one input's as it is, several in a row."""
     if isinstance(contributions, Mapping):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.evaluate.ranks import flat_rows, rank_correlation
+from deeplift_tf.evaluate.ranks import flat_rows, mean_over_ordered, rank_correlation
 from deeplift_tf.graph import Node
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
@@ -42,7 +42,7 @@ class SanityCheck(NamedTuple):
 
     def __str__(self) -> str:
         width = max(map(len, self.layers))
-        means = zip(self.layers, np.nanmean(self.correlations, 1), np.nanmean(self.magnitudes, 1), strict=True)
+        means = zip(self.layers, mean_over_ordered(self.correlations), mean_over_ordered(self.magnitudes), strict=True)
         lines = [f"{name:<{width}}  {signed:8.3f}  {size:10.3f}" for name, signed, size in means]
         return "\n".join([f"{'randomised':<{width}}  {'signed':>8}  {'magnitudes':>10}", *lines])
 
