@@ -142,7 +142,13 @@ def file_found(path: Path, start: bytes) -> str:
 
 def is_onnx(start: bytes) -> bool:
     """Whether a file starts as ONNX: the version of its format, then the name of what wrote it."""
-    return start[:1] == b"\x08" and 0 < start[1] < 32 and start[2:3] == b"\x12" and start[4 : 4 + start[3]].isascii()
+    return (
+        len(start) > 4
+        and start[0] == 8
+        and 0 < start[1] < 32
+        and start[2:3] == b"\x12"
+        and start[4 : 4 + start[3]].isascii()
+    )
 
 
 def _of_json(path: Path, start: bytes) -> str:

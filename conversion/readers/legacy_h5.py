@@ -48,7 +48,8 @@ def _not_a_model(file: h5py.File, path: Path) -> ModelFileError:
         )
     return ModelFileError(
         f"{path}: expected a Keras model in HDF5, with the attribute 'model_config' and the group 'model_weights'; "
-        f"found the groups {sorted(file)[:8]} and the attributes {sorted(file.attrs)[:8]}"
+        f"found the groups {sorted(file)[:8]} and the attributes {sorted(file.attrs)[:8]}. Save the model itself: "
+        "model.save('model.keras'), in R save_model_hdf5(model, 'model.h5')"
     )
 
 
