@@ -13,7 +13,7 @@ from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_model
 from deeplift_tf.conversion.graphs.road import operations_as_layers
 from deeplift_tf.conversion.heads import output_names
-from deeplift_tf.conversion.placing import place
+from deeplift_tf.conversion.placing import place, with_ranges
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel
@@ -121,6 +121,7 @@ class Conversion:
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
         outputs = dict(zip(output_names(inner, edges), edges, strict=True))
+        inputs = with_ranges(inputs, self.drafts)
         return Graph(inputs, place(inputs, self.drafts), outputs, nested)
 
     def graph_of_operations(self, model: GraphModel) -> Graph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -12,6 +13,17 @@ from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input, Node
 from deeplift_tf.layers.gates import Where
 from deeplift_tf.layers.kinds import Affine
+from deeplift_tf.layers.side import Embedding
+
+
+def with_ranges(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Input, ...]:
+    """Return inputs that say which tokens the embeddings that read them know."""
+    sizes: dict[str, int] = {}
+    for draft in drafts:
+        if isinstance(draft.layer, Embedding) and draft.layer.size is not None:
+            name = draft.inputs[0].node
+            sizes[name] = min(draft.layer.size, sizes.get(name, draft.layer.size))
+    return tuple(dataclasses.replace(value, size=sizes.get(value.name)) for value in inputs)
 
 
 def place(inputs: Sequence[Input], drafts: Sequence[Draft]) -> tuple[Node, ...]:

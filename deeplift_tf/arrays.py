@@ -123,11 +123,41 @@ def _checked(part: Any, value: Input) -> np.ndarray:
             raise InputError(f"x for input {value.name!r}: expected numbers; received dtype {array.dtype}")
     except ValueError as error:
         raise InputError(f"x for input {value.name!r}: expected an array of shape {value.shape}; {error}") from error
+    array = as_ranked(array, value.shape)
     if not value.shape.is_compatible_with(array.shape):
-        hint = " (a single example needs a leading axis: x[None])" if array.ndim == len(value.shape) - 1 else ""
-        raise InputError(f"x for input {value.name!r}: expected shape {value.shape}; received {array.shape}{hint}")
+        received = np.shape(part)
+        hint = " (a single example needs a leading axis: x[None])" if len(received) == len(value.shape) - 1 else ""
+        raise InputError(f"x for input {value.name!r}: expected shape {value.shape}; received {received}{hint}")
     require_finite(array, f"x for input {value.name!r}", value.dtype)
+    require_tokens(array, f"x for input {value.name!r}", value.size)
     return array
+
+
+def as_ranked(array: np.ndarray, shape: tf.TensorShape) -> np.ndarray:
+    """Return an array with a last axis of one unit added or left out where that gives it a shape, as Keras does."""
+    rank = len(shape)
+    if array.ndim == rank - 1 and array.ndim and shape[-1] == 1:
+        return array[..., None]
+    return array[..., 0] if array.ndim == rank + 1 and array.shape[-1] == 1 else array
+
+
+def require_tokens(array: np.ndarray, what: str, size: int | None) -> None:
+    """Raise InputError when an array holds a token that no table has a row for, naming the first.
+
+    Parameters
+    ----------
+    array : np.ndarray, shape (rows, ...)
+    what : str
+    size : int or None
+        How many rows the table has.
+    """
+    if size is None or array.dtype.kind not in "fiu" or not array.size:
+        return
+    bad = ((array <= -1) | (array >= size)).reshape(len(array), -1)
+    if bad.any():
+        row = int(bad.any(axis=1).argmax())
+        token = array.reshape(len(array), -1)[row, int(bad[row].argmax())]
+        raise InputError(f"{what}: expected tokens from 0 to {size - 1}; row {row} holds {token}")
 
 
 def require_finite(array: np.ndarray, what: str, dtype: tf.DType) -> None:

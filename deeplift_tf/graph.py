@@ -80,11 +80,14 @@ class Input:
         The axis of rows included.
     dtype : tf.DType
         A dtype that is no float has no difference: the first floats that are made of such values have.
+    size : int or None
+        Of an input of tokens that an embedding reads: they are from 0 to size - 1.
     """
 
     name: str
     shape: tf.TensorShape
     dtype: tf.DType
+    size: int | None = None
 
     @property
     def edge(self) -> Edge:

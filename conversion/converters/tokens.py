@@ -16,4 +16,4 @@ from deeplift_tf.layers.side import Embedding
 def embedding(layer: Any, scope: Scope) -> Edge:
     """A row of the table for each token."""
     table = scope.weight(layer.embeddings)
-    return scope.add(Embedding(lambda tokens: tf.gather(table, tf.cast(tokens, tf.int32))))
+    return scope.add(Embedding(lambda tokens: tf.gather(table, tf.cast(tokens, tf.int32)), int(table.shape[0])))

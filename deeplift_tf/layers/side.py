@@ -58,6 +58,9 @@ class Embedding(Side):
     ----------
     function : callable
         tokens -> rows of the table.
+    size : int or None
+        How many rows the table has, if there is one: tokens are from 0 to size - 1.
     """
 
     kind = "Embedding"
+    size: int | None = None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.arrays import Batch, arrange, require_finite
+from deeplift_tf.arrays import Batch, arrange, require_finite, require_tokens
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph import Input
 from deeplift_tf.references.makers import Maker
@@ -100,6 +100,8 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
         array = np.asarray("")  # a number for all inputs
     if array.ndim == 0:
         array = np.broadcast_to(array, shape[1:])
+    if array.shape != shape[1:] and array.shape == shape[:-1] and shape[-1] == 1:
+        array = array[..., None]  # one for each row, as Keras takes it
     lead = array.ndim - len(shape)
     if lead not in (-1, 0, 1) or array.shape[lead + 1 :] != shape[1:]:
         raise ReferencesError(
@@ -112,6 +114,7 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
         raise ReferencesError(f"{where}: expected {expected}, as x has; received {array.shape}")
     try:
         require_finite(pairs, where, value.dtype)
+        require_tokens(pairs, where, value.size)
     except InputError as error:
         raise ReferencesError(str(error)) from error
     return pairs

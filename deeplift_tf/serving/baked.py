@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.arrays import arrange, require_finite
+from deeplift_tf.arrays import arrange, require_finite, require_tokens
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph import Input
 from deeplift_tf.letters import CLOSE
@@ -92,6 +92,7 @@ def _constant(part: Any, value: Input) -> Make:
         raise ReferencesError(f"{where}: expected numbers; received dtype {array.dtype}")
     try:
         require_finite(array[None], where, value.dtype)
+        require_tokens(array[None], where, value.size)
     except InputError as error:
         raise ReferencesError(str(error)) from error
     array = array.astype(value.dtype.as_numpy_dtype)
