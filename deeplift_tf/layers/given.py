@@ -14,13 +14,13 @@ from typing import Any
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.layers.kinds import Affine, Diagonal, Elementwise, Linear, Maximum
+from deeplift_tf.layers.kinds import Affine, Diagonal, Elementwise, Linear, Maximum, Secant
 from deeplift_tf.layers.merging import Multilinear
 from deeplift_tf.layers.path import straight_line
 from deeplift_tf.layers.side import all_pairs, side_rows
 from deeplift_tf.multipliers import Multipliers
 from deeplift_tf.rules import RESCALE, Rule
-from deeplift_tf.tensors import vjp
+from deeplift_tf.tensors import shape_of, vjp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -177,3 +177,42 @@ class Product(Given, Multilinear):
         """Integrate the transposed Jacobian along the line: ⌈degree/2⌉ nodes are exact."""
         degree = len(step.inputs) - len(self.sides) if self.degree is None else self.degree
         return straight_line(self.function, step.inputs, multipliers, max(1, (degree + 1) // 2), step.rows)
+
+
+class OfTwo(Given, Secant):
+    """A function of two values, unit by unit, whatever it does between: guarded quotients, which jump where 0/0 is 0.
+
+    Of Δy each value gets the mean of what it does before and after the other one moves, over how far it moves: exact,
+    and for a product the half of the other's sum. Where one of the corners is no number, as x·log(0) is, both get
+    their share of |Δx|.
+    """
+
+    def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return Mᵀm̂ for both values."""
+        rows, zeros = step.rows, tf.zeros_like(multipliers)
+        own = [rows.repeat(tf.broadcast_to(value.x, shape_of(value.delta))) for value in step.inputs]
+        u, v = (each + zeros for each in own)
+        by_unit = [tf.where(tf.math.is_finite(d), d, 0.0) for d in vjp(self.function, [u, v], tf.ones_like(zeros))]
+        if any(value.x is not value.reference for value in step.inputs):
+            before = [rows.repeat(tf.broadcast_to(value.reference, shape_of(value.delta))) for value in step.inputs]
+            u0, v0 = (each + zeros for each in before)
+            by_unit = self.slopes(u, v, u0, v0, by_unit)
+        return [
+            vjp(lambda x: x + zeros, [value], slope * multipliers)[0] for value, slope in zip(own, by_unit, strict=True)
+        ]
+
+    def slopes(
+        self, u: tf.Tensor, v: tf.Tensor, u0: tf.Tensor, v0: tf.Tensor, derivatives: list[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Return the slope of each value, its derivative where it stands still."""
+        after, before = self.function(u, v), self.function(u0, v0)
+        u_alone, v_alone = self.function(u, v0), self.function(u0, v)
+        steps, whole = (u - u0, v - v0), after - before
+        effects = [(u_alone - before + after - v_alone) / 2, (v_alone - before + after - u_alone) / 2]
+        known = tf.math.is_finite(effects[0]) & tf.math.is_finite(effects[1])
+        length = tf.abs(steps[0]) + tf.abs(steps[1])
+        shares = [whole * tf.math.divide_no_nan(tf.abs(each), length) for each in steps]
+        return [
+            tf.where(each == 0, slope, tf.where(known, effect, share) / tf.where(each == 0, tf.ones_like(each), each))
+            for each, slope, effect, share in zip(steps, derivatives, effects, shares, strict=True)
+        ]

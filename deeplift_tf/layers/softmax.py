@@ -10,7 +10,7 @@ from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Secant
 from deeplift_tf.slopes import relu
 from deeplift_tf.slopes.exponentials import decay
-from deeplift_tf.tensors import vjp
+from deeplift_tf.tensors import shape_of, vjp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,7 +35,8 @@ class Softmax(Secant):
         if value.x is value.reference:
             return y, y
         before = tf.nn.softmax(value.reference, self.axis)
-        distance = tf.abs(self.logarithm(value.reference, before) - self.logarithm(value.x, y))
+        u0, u1 = self.logarithm(value.reference, before), self.logarithm(value.x, y)
+        distance = tf.where(u0 == u1, tf.zeros_like(u0), tf.abs(u0 - u1))  # a masked unit is −∞ at both ends
         slope = tf.maximum(before, y) * decay(-distance)
         return slope, slope / tf.reduce_sum(slope, self.axis, keepdims=True)
 
@@ -52,7 +53,17 @@ class Softmax(Secant):
         """M = diag(L) − LLᵀ/ΣL, which is symmetric."""
         slope, share = self.weights(step)
         m = step.rows.target(multipliers)
+        m -= self.at_largest(share, m)
         return [step.rows.merge_targets(slope * (m - tf.reduce_sum(share * m, self.axis, keepdims=True)))]
+
+    def at_largest(self, share: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+        """Return m of the unit with the largest share, axis kept.
+
+        What all units have in common has no effect. Where one share is almost one, m − Σ share·m would cancel there.
+        """
+        size = shape_of(share)[self.axis]
+        largest = tf.one_hot(tf.argmax(share, self.axis), size, axis=self.axis, dtype=m.dtype)
+        return tf.reduce_sum(largest * m, self.axis, keepdims=True)
 
 
 class LogSoftmax(Softmax):

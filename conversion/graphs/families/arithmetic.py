@@ -12,7 +12,7 @@ from deeplift_tf.conversion.graphs.families.scalars import apply, edge_in
 from deeplift_tf.conversion.graphs.site import Site, converts
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import Edge
-from deeplift_tf.layers.given import Product, Rearrangement
+from deeplift_tf.layers.given import OfTwo, Product, Rearrangement
 from deeplift_tf.layers.merging import Add, Largest, Multiply, Smallest, Subtract
 from deeplift_tf.layers.normalization import Scale
 
@@ -204,16 +204,16 @@ def clip(site: Site) -> Edge:
     return apply(site, slopes.clip(float(low.ravel()[0]), float(high.ravel()[0])), edge_in(site))
 
 
-@converts("DivNoNan", "MulNoNan", "Xlogy", "Xdivy", "Atan2", "Igamma", "Zeta")
-def of_one_value(site: Site) -> Edge:
-    """A scalar function where one operand is a constant.
+DEFINED_AT_ZERO = frozenset(["DivNoNan", "MulNoNan", "Xdivy", "Xlog1py", "Xlogy", "Atan2"])
 
-    Raises
-    ------
-    UnsupportedLayerError
-        Where both vary.
-    """
-    piece, edges, _ = site.piece()
+
+@converts(*DEFINED_AT_ZERO, "Igamma", "Zeta")
+def of_one_value(site: Site) -> Edge:
+    """A scalar function where one operand is a constant; of two values by its corners, where zeros have a value."""
+    piece, edges, sides = site.piece()
+    same_rank = len(site.shape_of(0)) == len(site.shape_of(1))
+    if len(edges) == 2 and not sides and same_rank and site.operation.type in DEFINED_AT_ZERO:
+        return site.add(OfTwo(piece), *edges)
     if len(edges) > 1 or site.shape not in (site.shape_of(0), site.shape_of(1)):
         return site.walk.path(site)
     return apply(site, slopes.quotient(piece), edges[0])
