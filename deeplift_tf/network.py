@@ -85,6 +85,11 @@ class Network(Portable):
         """The inputs that can differ from a reference."""
         return tuple(value.edge for value in self.graph.inputs if value.dtype.is_floating)
 
+    @property
+    def approximate_layers(self) -> tuple[str, ...]:
+        """Names of the layers whose rule is not exact."""
+        return tuple(node.name for node in self.graph.nodes if not node.layer.exact)
+
     @functools.cached_property
     def value_dtypes(self) -> Mapping[Edge, tf.DType]:
         """Dtype of every value of the graph."""

@@ -17,6 +17,7 @@ from deeplift_tf.arrays import Batch, as_batch
 from deeplift_tf.attribution import Plan
 from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.compiled import Compiled
+from deeplift_tf.completeness import Completeness
 from deeplift_tf.errors import DeepLiftWarning, InputError, TargetError
 from deeplift_tf.graph import Edge
 from deeplift_tf.held import first_floats, followed, held_at_x
@@ -229,7 +230,18 @@ class Score(Portable):
                     known = known or (self.compiled.known(plan, part.references, arguments[1]),)
                 totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
         self.warn_of_held(self.compiled.notes(plan))
-        return self._scores(plan, question.x, totals)
+        scores = self._scores(plan, question.x, totals)
+        self.warn_of_errors(scores, totals.means_of("contributions"))
+        return scores
+
+    def warn_of_errors(self, scores: Scores, contributions: Sequence[np.ndarray]) -> None:
+        """Warn where contributions miss the difference."""
+        if scores.delta is None or scores.reference_outputs is None:
+            return
+        found = Completeness()
+        found.add(0, scores.outputs, scores.reference_outputs, scores.delta, contributions)
+        if text := found.warning(self.network.approximate_layers):
+            warnings.warn(text, DeepLiftWarning, stacklevel=3)
 
     def note(self, remark: str | None) -> None:
         """Say once, in the log, what is taken for granted."""
@@ -414,6 +426,10 @@ class Totals:
         else:
             view += part
         return total
+
+    def means_of(self, name: str) -> Sequence[np.ndarray]:
+        """Return the arrays of a part of the scores, one for each scored value."""
+        return list(self.sums[name])
 
     def means(self) -> dict[str, Any]:
         """Return the means over references; outputs have none to be averaged over, and of delta the worst counts."""

@@ -21,7 +21,7 @@ ORDER = [
     {"rules"},
     {"layers"},
     {"graph"},
-    {"arrays", "walk", "held"},
+    {"arrays", "walk", "held", "completeness"},
     {"inner", "capacity"},
     {"folded", "recurrent"},
     {"targets", "target_layer", "references", "rewriting", "xla", "audit", "assignment"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,8 @@ from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_s
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.versions import versions
+from deeplift_tf.completeness import Completeness
+from deeplift_tf.errors import DeepLiftWarning
 from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
 from deeplift_tf.runs.engine import engine_of
@@ -140,6 +143,7 @@ class Summary(NamedTuple):
 )
 @click.option("--overwrite", is_flag=True, help="Replace an output file that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where contributions miss the difference by more than 1 %.")
 @click.option("-r", "--regions", type=click.Path(path_type=Path), help="DNA: regions to score, BED or narrowPeak.")
 @click.option("-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of the regions, FASTA.")
 @click.option(
@@ -200,6 +204,7 @@ def score(
     overwrite: bool,
     resume: bool,
     as_json: bool,
+    strict: bool,
     **given: Any,
 ) -> None:
     """Score the rows of INPUT and write contributions, outputs, reference outputs and delta to an .h5 file.
@@ -252,10 +257,21 @@ def score(
         kept: Kept = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
         resumed = kept.state.rows
         advance = stack.enter_context(progress(len(part), resumed))
-        run(source, engine, kept, part, request.batch_size, advance)
+        warnings.filterwarnings("ignore", "contributions miss the difference", DeepLiftWarning)  # of each batch
+        completeness = Completeness()
+        run(source, engine, kept, part, request.batch_size, advance, completeness)
     seconds = time.monotonic() - start
     summary = Summary(len(part), seconds, kept.state.largest, str(out), resumed, len(kept.state.skipped))
     click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
+    if text := completeness.warning(network.approximate_layers) if sums_up(request.method) else None:
+        click.echo(f"warning: {text}", err=True)
+        if strict:
+            raise click.exceptions.Exit(1)
+
+
+def sums_up(method: str) -> bool:
+    """Whether a method promises contributions that sum to the difference, but for its approximate layers."""
+    return name_in(method) in ("deeplift", "rescale", "reveal_cancel", "deep_shap")
 
 
 def is_dna(given: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOW = (
     "upper_case",
     "debug",
+    "strict",
     "as_json",
     "overwrite",
     "resume",

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import numpy as np
 
+from deeplift_tf.completeness import Completeness
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import not_finite
 from deeplift_tf.runs.engine import Engine
@@ -17,7 +18,13 @@ from deeplift_tf.runs.source import Batch, Source, batches
 
 
 def run(
-    source: Source, engine: Engine, kept: Kept, rows: range, batch_size: int, advance: Callable[[int], None]
+    source: Source,
+    engine: Engine,
+    kept: Kept,
+    rows: range,
+    batch_size: int,
+    advance: Callable[[int], None],
+    completeness: Completeness | None = None,
 ) -> None:
     """Score rows, from the first one on whose scores are not kept already.
 
@@ -31,10 +38,14 @@ def run(
     batch_size : int
     advance : callable
         Is told how many rows are done more.
+    completeness : Completeness, optional
+        Counts rows whose contributions miss the difference.
     """
     left = range(rows.start + kept.state.rows, rows.stop)
     with behind(kept.append, kept.flush) as write, closing(ahead(source.read, batches(left, batch_size))) as read:
         for batch, arrays in engine(read):
+            if completeness is not None and not batch.skipped:
+                completeness.add_arrays(batch.rows.start, arrays)
             skipped = dict(sorted({**overflowed(arrays, batch, source.skip), **batch.skipped}.items()))
             scores = without(arrays, [row - batch.rows.start for row in skipped])
             write({**scores, **batch.beside}, skipped)
