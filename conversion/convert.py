@@ -9,10 +9,11 @@ import tensorflow as tf
 
 import deeplift_tf.conversion.converters  # noqa: F401 - fills the registry
 from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.draft import Draft, declared
 from deeplift_tf.conversion.graphs.live import graph_of_model
 from deeplift_tf.conversion.graphs.road import operations_as_layers
 from deeplift_tf.conversion.heads import output_names
+from deeplift_tf.conversion.joint import Joint
 from deeplift_tf.conversion.placing import place, with_ranges
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.explain import reading
@@ -120,6 +121,8 @@ class Conversion:
         edges = traverse(inner, [value.edge for value in inputs], self.emit, self.dtype, nested=nested)
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
+        kinds = [tf.as_dtype(tensor.dtype) for tensor in inner.outputs]
+        edges = [declared(edge, kind, self.drafts) for edge, kind in zip(edges, kinds, strict=True)]
         outputs = dict(zip(output_names(inner, edges), edges, strict=True))
         inputs = with_ranges(inputs, self.drafts)
         return Graph(inputs, place(inputs, self.drafts), outputs, nested)
@@ -139,10 +142,10 @@ class Conversion:
         try:
             edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
         except UnsupportedLayerError as error:
-            self.problems.append(f"{name}: {error}")
+            self.problems.append(str(error) if isinstance(use.operation, Joint) else f"{name}: {error}")
             return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
-        if not self.approximate and not all(draft.layer.exact for draft in drafts):
-            self.problems.append(f"{name} ({type(use.operation).__name__})")
+        if not self.approximate:
+            self.problems += [f"{each.name} ({each.keras_class})" for each in drafts if not each.layer.exact]
         self.drafts.extend(drafts)
         return edges
 

@@ -13,10 +13,12 @@ import tensorflow as tf
 
 from deeplift_tf.capacity import check_row, row_elements
 from deeplift_tf.conversion.activations import layer_of
+from deeplift_tf.conversion.arguments import named_arguments
 from deeplift_tf.conversion.casts import cast_symbols, is_rounded
-from deeplift_tf.conversion.draft import Draft
+from deeplift_tf.conversion.draft import Counted, Draft
 from deeplift_tf.conversion.graphs.live import graph_of_function
 from deeplift_tf.conversion.graphs.road import MIXES, layers_within
+from deeplift_tf.conversion.joint import Joint, follow
 from deeplift_tf.conversion.tracing import Traced, assigning, traced
 from deeplift_tf.conversion.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.use import Use
@@ -50,6 +52,7 @@ class Scope:
         self.name, self.use, self.dtype, self.converter_of = name, use, dtype, converter_of
         self.inputs = use.inputs
         self.drafts: list[Draft] = []
+        self.ends: tuple[Edge, ...] = ()
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -60,6 +63,11 @@ class Scope:
     def shapes(self) -> tuple[tuple[int | None, ...], ...]:
         """Shape of each input, None for the axis of rows."""
         return tuple(tuple(spec.shape) for spec in self.use.specs)
+
+    @property
+    def named_arguments(self) -> dict[str, Any]:
+        """What the layer is called with, by the names of its parameters."""
+        return named_arguments(self.use.operation, *self.use.arguments)
 
     def add(self, layer: Layer, *inputs: Edge, name: str = "", outputs: int = 1) -> Edge:
         """Add a layer and return its first output.
@@ -134,10 +142,18 @@ class Scope:
         """Convert this use: by its converter, by the operations that it is written in, or along a path."""
         for shape in self.use.output_shapes:
             check_row(self.name, row_elements(shape), UnsupportedLayerError)
+        if isinstance(self.use.operation, Joint):
+            return self.joined(self.use.operation)
         floats = any(dtype.is_floating for dtype in self.use.output_dtypes)
         converter = self.converter_of(self.use.operation)
         if self.use.fixed_rows is not None:
             converter = None
+        if self.counts():
+            followed = unfolded(self) or self.walked()
+            if followed is not None:
+                return self.finish(followed)
+            self.inputs = tuple(map(self.held, self.inputs, self.use.specs))
+            self.use = self.use._replace(inputs=self.inputs)
         if not floats or is_rounded(self.use.operation, self.use.specs):
             return self.finish(self.side())
         self.cast_inputs(known=converter is not None)
@@ -171,6 +187,90 @@ class Scope:
             self.use = use._replace(inputs=tuple(inputs), specs=tuple(specs))
             self.inputs = self.use.inputs
 
+    def counts(self) -> bool:
+        """Whether truth values or integers that are made of floats go in, or come out of a layer's own code."""
+        if self.use.fixed_rows is not None or not isinstance(self.use.operation, keras.Layer):
+            return False
+        made = not any(dtype.is_floating for dtype in self.use.output_dtypes)
+        floats = any(spec.dtype.is_floating for spec in self.use.specs)
+        return any(isinstance(edge, Counted) for edge in self.inputs) or (made and floats)
+
+    def held(self, edge: Edge, spec: tf.TensorSpec) -> Edge:
+        """Return a value in the model's own dtype: one that counts is held at x where its reader cannot be followed."""
+        if not isinstance(edge, Counted):
+            return edge
+        return self.add(Side(lambda x: tf.cast(x, spec.dtype)), Edge(*edge), name=spec.dtype.name)
+
+    def joined(self, joint: Joint) -> tuple[tuple[Edge, ...], list[Draft]]:
+        """Add operations that stand side by side: all at once, or else one at a time.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where one of them mixes rows, asks for too much memory, or cannot be followed at all.
+        """
+        for member in joint.members:
+            for shape in member.use.output_shapes:
+                check_row(member.name, row_elements(shape), UnsupportedLayerError)
+        own = [self.converter_of(member.use.operation) for member in joint.members]
+        problem = "" if any(own) else self.together(joint)
+        if problem is None:
+            return self.ends, self.drafts
+        if len(joint.members) == 1 and own[0] is None:
+            return self.alone(joint, problem)
+        known = dict(zip(map(id, joint.inputs), self.inputs, strict=True))
+        for member, converter in zip(joint.members, own, strict=True):
+            edges = tuple(known[id(each)] for each in member.use.symbols)
+            use = member.use._replace(inputs=edges)
+            if converter is None:
+                inputs = {id(each): each for each in use.symbols}
+                specs = dict(zip(map(id, use.symbols), use.specs, strict=True))
+                single = Joint((member,), tuple(inputs.values()), member.outputs)
+                use = use._replace(
+                    operation=single,
+                    inputs=tuple(known[key] for key in inputs),
+                    specs=tuple(specs[key] for key in inputs),
+                    symbols=single.inputs,
+                )
+            ends, drafts = Scope(member.name, use, self.dtype, self.converter_of).converted()
+            self.drafts.extend(drafts)
+            known |= zip(map(id, member.outputs), ends, strict=True)
+        return tuple(known[id(each)] for each in joint.outputs), self.drafts
+
+    def together(self, joint: Joint) -> str | None:
+        """Walk through operations together; return what stands in the way, None where nothing does."""
+        try:
+            road = follow(joint, self.name, self.use, self.dtype)
+        except (UnsupportedLayerError, ModelFileError) as error:
+            return str(error)
+        if road.problems:
+            return "; ".join(road.problems)
+        self.drafts.extend(road.drafts)
+        self.ends = tuple(road.outputs.values())
+        return None
+
+    def alone(self, joint: Joint, problem: str) -> tuple[tuple[Edge, ...], list[Draft]]:
+        """Add one operation that cannot be walked through, along a path.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where rows look at one another.
+        """
+        (member,) = joint.members
+        _, mixes, detail = problem.partition("mixes rows")
+        if mixes or MIXES in problem:
+            raise UnsupportedLayerError(f"{member.name}: {member.kind} mixes rows{detail or f': {MIXES}'}")
+        edges = dict(zip(map(id, joint.inputs), self.inputs, strict=True))
+        use = member.use._replace(inputs=tuple(edges[id(each)] for each in member.use.symbols))
+        scope = Scope(member.name, use, self.dtype, self.converter_of)
+        scope.inputs = tuple(map(scope.held, use.inputs, use.specs))
+        floats = any(spec.dtype.is_floating for spec in use.specs) and any(y.is_floating for y in use.output_dtypes)
+        try:
+            return scope.finish(scope.path() if floats else scope.side())
+        except UnsupportedLayerError as error:
+            raise UnsupportedLayerError(f"{member.name}: {error}") from error
+
     @functools.cached_property
     def traced(self) -> tuple[Traced, int | None]:
         """The whole Keras layer as a traced function, and how many values it returns."""
@@ -179,8 +279,6 @@ class Scope:
 
     def walked(self) -> tuple[Edge, ...] | None:
         """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed.
-
-        A single operation of keras.ops that stays approximate is better followed as a whole.
 
         Raises
         ------
@@ -197,8 +295,7 @@ class Scope:
             return None
         if road.mixes_rows:
             raise UnsupportedLayerError(MIXES)
-        exact = all(draft.layer.exact for draft in road.drafts)
-        if road.problems or not (exact or isinstance(self.use.operation, keras.Layer)):
+        if road.problems:
             return None
         self.drafts.extend(map(self.owned, road.drafts))
         return tuple(road.outputs.values())

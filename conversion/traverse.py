@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, mask_arguments, symbols_in
 from deeplift_tf.conversion.casts import merged_dtype
+from deeplift_tf.conversion.draft import Counted
 from deeplift_tf.conversion.heads import nested_names
+from deeplift_tf.conversion.joint import Joint, Member
 from deeplift_tf.conversion.scalars import scalar_values, without_scalars
 from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import as_scored
@@ -136,8 +138,11 @@ def traverse(
     """
     known = dict(zip(map(id, model.inputs), edges, strict=True))
     visit = Visit(known, emit, dtype, prefix, name_of or own_name, {} if nested is None else nested, around)
+    visit.dtypes = {id(tensor): tf.int32 for tensor in model.inputs if holds_tokens(model, tensor)}
+    visit.count(model)
     for node in ordered(model):
         visit.node(node)
+    visit.together(model.outputs)
     return [visit.edge(tensor) for tensor in model.outputs]
 
 
@@ -165,25 +170,62 @@ class Visit:
         self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
         self.nested, self.around = nested, around
         self.uses: Counter[int] = Counter()
+        self.waiting: list[Member] = []
+        self.reads: Counter[int] = Counter()
         self.dtypes: dict[int, tf.DType] = {}  # of tensors for which Keras declares another
         self.scalars: dict[int, Any] = {}  # values of tensors without rows
 
-    def spec(self, tensor: Any) -> tf.TensorSpec:
-        """Return shape and dtype of a tensor, as the model computes it."""
-        spec = spec_of(tensor, self.dtype)
-        return tf.TensorSpec(spec.shape, self.dtypes.get(id(tensor), spec.dtype))
+    def count(self, model: Any) -> None:
+        """Count how often each tensor is read."""
+        for node in ordered(model):
+            self.reads.update(map(id, symbols_in(arguments_of(node))))
+        self.reads.update(map(id, model.outputs))
 
     def edge(self, tensor: Any) -> Edge:
         """Return the edge of a tensor; a mask that the model's own graph leaves out is made when it is asked for."""
-        if id(tensor) not in self.known:
-            operation, node_index, _ = tensor._keras_history
-            self.node(operation._inbound_nodes[node_index])
+        self.meet(tensor)
         if id(tensor) in self.scalars:
             raise UnsupportedLayerError(
                 f"output {tensor.name!r} of layer {tensor._keras_history.operation.name!r} is one value for all rows: "
                 "expected a value for each row. Leave it out of the model's outputs"
             )
+        if id(tensor) not in self.known:
+            self.together([tensor])
         return self.known[id(tensor)]
+
+    def meet(self, tensor: Any) -> None:
+        """See that a tensor is known, or that the operation that makes it waits."""
+        if id(tensor) not in self.known and not any(tensor is y for member in self.waiting for y in member.outputs):
+            operation, node_index, _ = tensor._keras_history
+            self.node(operation._inbound_nodes[node_index])
+
+    def together(self, wanted: Sequence[Any]) -> None:
+        """Emit the operations that wait as one group, whose outputs are those that others read."""
+        members, self.waiting = tuple(self.waiting), []
+        made = {id(tensor): tensor for member in members for tensor in member.outputs}
+        inside = Counter(id(each) for member in members for each in member.use.symbols)
+        read = {id(each) for each in wanted} | {key for key in made if self.reads[key] > inside[key]}
+        outputs = tuple(tensor for key, tensor in made.items() if key in read)
+        inputs = {id(each): each for member in members for each in member.use.symbols if id(each) not in made}
+        if not outputs:
+            return
+        use = Use(
+            Joint(members, tuple(inputs.values()), outputs),
+            tuple(self.edge(each) for each in inputs.values()),
+            tuple(self.spec(each) for each in inputs.values()),
+            lambda function, *tensors: function(*tensors),
+            tuple(map(with_open_rows, outputs)),
+            (tuple(inputs.values()), {}),
+            tuple(inputs.values()),
+            tuple(self.spec(each).dtype for each in outputs),
+            members[-1].use.uses,
+        )
+        self.known |= zip(map(id, outputs), self.emit(members[-1].name, use), strict=True)
+
+    def spec(self, tensor: Any) -> tf.TensorSpec:
+        """Return shape and dtype of a tensor, as the model computes it."""
+        spec = spec_of(tensor, self.dtype)
+        return tf.TensorSpec(spec.shape, self.dtypes.get(id(tensor), spec.dtype))
 
     def node(self, node: Any) -> None:
         """Emit one use of an operation, or all that a nested model holds."""
@@ -193,10 +235,18 @@ class Visit:
         args, kwargs = self.with_scalars((node.arguments.args, node.arguments.kwargs))
         arguments = (args, {**kwargs, **mask_arguments(operation, args, kwargs)})
         symbols = symbols_in(arguments)
-        inputs = [self.edge(tensor) for tensor in symbols]
+        joins = is_operation(operation) and fixed_rows(operation, arguments, symbols) is None
+        inputs = [] if joins else [self.edge(tensor) for tensor in symbols]
         here = LayerUse(self.name_of(operation), self.uses[id(operation)])
         name, uses = f"{self.prefix}{here.name}" + (f"/{here.use}" if here.use else ""), (*self.around, here)
         self.uses[id(operation)] += 1
+        if joins:
+            for tensor in symbols:
+                self.meet(tensor)
+            use = use_of(node, arguments, symbols, inputs, self.dtype)._replace(uses=uses)
+            use = use._replace(specs=tuple(map(self.spec, symbols)))
+            self.waiting.append(Member(name, use, tuple(node.output_tensors)))
+            return
         inner = opened(operation)
         if inner is None:
             specs = tuple(map(self.spec, symbols))
@@ -246,6 +296,8 @@ class Visit:
     def as_declared(self, name: str, tensor: Any, edge: Edge, declared: Any, model: Any) -> Edge:
         """Return what enters a nested model: integers become floats where its input is declared as floats."""
         spec = self.spec(tensor)
+        if isinstance(edge, Counted):
+            return Edge(*edge)
         if spec.dtype.is_floating or not spec_of(declared, self.dtype).dtype.is_floating:
             return edge
         if holds_tokens(model, declared):
@@ -262,6 +314,17 @@ def cast_to(dtype: str) -> Any:
     """Return Keras's operation of a cast."""
     value = keras.ops.cast(keras.KerasTensor((None,), "int32"), dtype)
     return value._keras_history.operation
+
+
+def arguments_of(node: Any) -> tuple[Any, Any]:
+    """Return what an operation is called with, masks included that Keras passes along."""
+    args, kwargs = node.arguments.args, node.arguments.kwargs
+    return args, {**kwargs, **mask_arguments(node.operation, args, kwargs)}
+
+
+def is_operation(operation: Any) -> bool:
+    """Whether this is an operation of keras.ops, rather than a layer."""
+    return isinstance(operation, keras.Operation) and not isinstance(operation, keras.Layer)
 
 
 def own_name(operation: Any) -> str:

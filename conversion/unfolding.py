@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from deeplift_tf.conversion.scope import Scope
 
 
-def unfolded(scope: Scope, **changes: Any) -> tuple[Edge, ...] | None:
+WITH_HEADS = ("GroupedQueryAttention", "MultiHeadAttention")
+
+
+def unfolded(scope: Scope) -> tuple[Edge, ...] | None:
     """Add what a layer does operation by operation; None where its code does not run on symbols.
 
     A layer whose `call` is written with keras.ops and further layers tells by itself what it is made of: given
@@ -30,10 +33,10 @@ def unfolded(scope: Scope, **changes: Any) -> tuple[Edge, ...] | None:
     Parameters
     ----------
     scope : Scope
-    **changes
-        Entries of the layer's config that are to be others.
     """
     use = scope.use
+    # dropout does nothing at inference, but makes Keras write out its masks
+    changes = {"dropout": 0.0} if type(use.operation).__name__ in WITH_HEADS else {}
     copied = copy_in(use.operation, scope.dtype, **changes)
     if copied is use.operation and getattr(copied, "_layers", None):
         return None  # a call would leave its traces on the layers that it holds

@@ -1,14 +1,11 @@
 """One file for each family of Keras layers; importing this package fills the registry."""
 
 from deeplift_tf.conversion.converters import activation as activation
-from deeplift_tf.conversion.converters import arithmetic as arithmetic
 from deeplift_tf.conversion.converters import attention as attention
 from deeplift_tf.conversion.converters import convolution as convolution
 from deeplift_tf.conversion.converters import dense as dense
-from deeplift_tf.conversion.converters import functions as functions
 from deeplift_tf.conversion.converters import merging as merging
 from deeplift_tf.conversion.converters import normalization as normalization
-from deeplift_tf.conversion.converters import operations as operations
 from deeplift_tf.conversion.converters import pooling as pooling
 from deeplift_tf.conversion.converters import recurrent as recurrent
 from deeplift_tf.conversion.converters import reshaping as reshaping

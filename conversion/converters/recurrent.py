@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.arguments import caller, is_symbol
-from deeplift_tf.conversion.converters.operations import constants_of
 from deeplift_tf.conversion.placing import place
 from deeplift_tf.conversion.registry import converts
 from deeplift_tf.conversion.scope import Scope
@@ -48,7 +47,7 @@ def graph_in(scope: Scope, graph: keras.Function) -> Graph:
 @converts("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN")
 def recurrent(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """The cell's own operations, in a loop over time."""
-    given, edges = constants_of(scope), edges_of(scope)
+    given, edges = scope.named_arguments, edges_of(scope)
     initial = keras.tree.flatten(given.get("initial_state"))
     initial = [] if initial == [None] else initial
     cell = None if not all(map(is_symbol, initial)) else cell_graph(layer, scope)
@@ -89,7 +88,7 @@ def cell_graph(layer: Any, scope: Scope) -> Graph | None:
 @converts("Bidirectional")
 def bidirectional(layer: Any, scope: Scope) -> Edge | tuple[Edge, ...]:
     """One layer forwards, one backwards, and both results merged."""
-    given, edges = constants_of(scope), edges_of(scope)
+    given, edges = scope.named_arguments, edges_of(scope)
     initial = keras.tree.flatten(given.get("initial_state"))
     half = 0 if initial == [None] else len(initial) // 2
     parts = []

@@ -32,7 +32,7 @@ ARITHMETIC = """
     Erf Erfc Exp Expm1 Floor FloorDiv FloorMod Greater GreaterEqual Inv IsFinite IsInf IsNan LeakyRelu Less LessEqual
     Log Log1p LogicalAnd LogicalNot LogicalOr Maximum Minimum Mul MulNoNan Neg NotEqual OnesLike Pow RealDiv
     Reciprocal Relu Relu6 Rint Round Rsqrt Select SelectV2 Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Square
-    Bitcast SquaredDifference Sub Tan Tanh Xdivy Xlog1py Xlogy ZerosLike
+    Bitcast BitwiseAnd SquaredDifference Sub Tan Tanh Xdivy Xlog1py Xlogy ZerosLike
 """
 UNIT_BY_UNIT = frozenset(ARITHMETIC.split())
 """Operations whose output depends, unit by unit, on the same unit of their inputs."""

@@ -66,7 +66,8 @@ class Walk:
     def run(self) -> None:
         """Convert all that the outputs need."""
         self.look(self.outputs)
-        order = list(self.needed(self.outputs))
+        read = leaves_of([value for value in self.outputs if value.depends == Depends.SIZES], set())
+        order = list(self.needed([*self.outputs, *read]))
         for operation in order:
             try:
                 self.convert(operation)
@@ -85,11 +86,20 @@ class Walk:
 
     def result(self, value: Value) -> Edge:
         """Return an output of the model."""
+        if value.depends == Depends.SIZES and row_axis(value.spec.shape) == 0:
+            return self.sized(value)
         if value.depends != Depends.INPUTS:
             self.problems.append(f"{value.operation.name}: an output that does not depend on the inputs")
             return Edge(value.operation.name)
         edge = self.plain(value, value.operation).edge
         return Counted(*edge) if self.discrete(value) else edge
+
+    def sized(self, value: Value) -> Edge:
+        """Add a value that depends on the sizes of the inputs alone, and so has no difference."""
+        leaves = leaves_of([value], set())
+        views = [(each, self.known[each].view) for each in leaves]
+        piece = Piece(self.scratch, [value], views, self.arrays)
+        return self.add(value.operation, Side(piece), [self.known[each].edge for each in leaves])
 
     def look(self, outputs: Sequence[Value]) -> None:
         """See every operation once, in order: its regions, its constants, and what depends on sizes."""

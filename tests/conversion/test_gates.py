@@ -117,13 +117,16 @@ def rows(seed: int, count: int = 24) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1.5, (count, WIDTH)).astype("float32")
 
 
-def check(model: Any, source: Any, **options: Any) -> None:
+RULES = ("rescale", "reveal_cancel")
+
+
+def check(model: Any, source: Any, rules: tuple[str, ...] = RULES, **options: Any) -> None:
     """Contributions sum to what the model itself says of x and of the reference, unit by unit of its output."""
     network = dl.convert(source, dtype="float64", **options)
     assert [row.name for row in network.table() if not row.exact] == []
     x, references = rows(1), rows(2)
     y, y0 = (np.asarray(model(each), "float64") for each in (x, references))
-    for rule in ("rescale", "reveal_cancel"):
+    for rule in rules:
         scores = network.with_rule(rule).compile()(x, references, targets=list(range(y.shape[1])))
         assert scores.reference_outputs is not None and scores.delta is not None
         np.testing.assert_allclose(scores.outputs.T, y, rtol=0, atol=1e-4)  # Keras computes in float32
@@ -136,10 +139,35 @@ def check(model: Any, source: Any, **options: Any) -> None:
 
 
 EVERY = tuple(GATES)
+QUICK = ("relu", "two_inputs", "mean", "log_of_another", "at_argmax")
 
 
-def test_in_a_model_of_a_users_own_class() -> None:
-    check(model := of_own_class(EVERY), model)
+def test_in_code_and_in_a_functional_model() -> None:
+    check(model := of_own_class(QUICK), model, rules=("rescale",))
+    check(model := functional(QUICK), model, rules=("rescale",))
+
+
+@pytest.mark.slow
+def test_all_at_once_in_a_functional_model_and_its_file(tmp_path: Path) -> None:
+    model = functional(EVERY)
+    check(model, model)
+    model.save(tmp_path / "model.keras")
+    check(model, tmp_path / "model.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY)
+def test_alone_in_a_functional_model(name: str) -> None:
+    check(model := functional((name,)), model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["model.keras", "model.h5"])
+def test_in_a_layer_of_a_users_own_and_its_file(file: str, tmp_path: Path) -> None:
+    model = with_layer(EVERY)
+    check(model, model)
+    model.save(tmp_path / file)
+    check(model, tmp_path / file, custom_objects={"Gates": Gates})
 
 
 @pytest.mark.slow

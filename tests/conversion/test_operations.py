@@ -190,9 +190,11 @@ def test_operations_that_mix_rows_are_refused() -> None:
 
 
 def test_an_unknown_operation_is_followed_along_a_path_and_says_so() -> None:
-    x = keras.Input((4,))
-    network = dl.convert(keras.Model(x, layers.Dense(1)(ops.sort(layers.Dense(4)(x)))))
-    assert [row.name for row in network.table() if not row.exact] == ["sort"]
+    x = keras.Input((3, 3))
+    network = dl.convert(keras.Model(x, layers.Dense(1)(ops.expand_dims(ops.det(layers.Dense(3)(x)), -1))))
+    assert [row.name for row in network.table() if not row.exact] == ["det"]
+    with pytest.raises(UnsupportedLayerError, match=r"det\w* \(Det\)"):
+        dl.convert(keras.Model(x, ops.det(x)[:, None]), approximate=False)
 
 
 def test_automatic_names_go_on_as_if_nothing_had_been_converted() -> None:

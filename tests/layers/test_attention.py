@@ -68,7 +68,8 @@ def test_grouped_attention_with_a_mask() -> None:
 @pytest.mark.parametrize("name", ["heads", "grouped"])
 def test_masks_are_kept_along_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heads find the mask of the queries on the tensor itself, not among their arguments."""
-    monkeypatch.setattr("deeplift_tf.conversion.converters.attention.unfolded", lambda scope, **_: None)
+    monkeypatch.setattr("deeplift_tf.conversion.scope.unfolded", lambda scope: None)
+    monkeypatch.setattr("deeplift_tf.conversion.scope.Scope.walked", lambda scope: None)
     model = token_model_of(MODELS[name])
     network = dl.convert(model)
     assert any(row.kind == "Path" for row in network.table())

@@ -142,10 +142,6 @@ def counted(site: Site) -> Edge:
     return site.add(Steps(slopes.piecewise_constant(piece, site.operation.type.lower())), edge)
 
 
-AT_ONE_PLACE = 1e-30
-"""Ends closer than this count as one: a function that jumps has no other slope than its quotient."""
-
-
 @converts("FloorDiv", "FloorMod", "Mod", along_last=True)
 def floored(site: Site) -> Edge:
     """⌊u/v⌋ and u − v·⌊u/v⌋: they jump, so their slope is the quotient of what lies between the ends."""
@@ -153,7 +149,7 @@ def floored(site: Site) -> Edge:
     if len(edges) > 1 or site.shape not in (site.shape_of(0), site.shape_of(1)):
         return jump(site)
     whole = site.operation.type == "FloorDiv"
-    function = slopes.piecewise_constant(piece, "floor") if whole else slopes.smooth(piece, width=AT_ONE_PLACE)
+    function = slopes.piecewise_constant(piece, "floor") if whole else slopes.quotient(piece)
     return site.add(Steps(function), edges[0])
 
 
