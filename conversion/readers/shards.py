@@ -67,7 +67,12 @@ def merged(listing: Path, target: Path) -> Path:
 
 
 def _add(source: h5py.Group, target: h5py.Group) -> None:
-    """Copy groups, their attributes and arrays; groups that are there already get what they lack."""
+    """Copy groups, their attributes and arrays; groups that are there already get what they lack.
+
+    Every object gets the group of its variables, which shards leave out where it has none and Keras 3.5 looks for.
+    """
+    if not target.name.endswith("/vars"):
+        target.require_group("vars")
     for name, value in source.attrs.items():
         target.attrs[name] = value
     for name, each in source.items():
