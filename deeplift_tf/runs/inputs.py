@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 SELECTION = ("chromosomes", "exclude", "first", "sample")
-FASTA = (".fa", ".fasta", ".fna")
+FASTA = (".fa", ".fasta", ".fna", ".faa", ".ffn", ".frn")
 
 
 class RunInput(Protocol):

@@ -105,7 +105,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for width in (4, 20):
         x = keras.Input((6, width), name="sequence")
         keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(x))).save(folder / f"{width}.keras")
-    (folder / "protein.fa").write_text(f">p\n{''.join(rng.choice(list(AMINO_ACIDS), 6))}\n>q\nWYVKEX\n")
+    (folder / "protein.faa").write_text(f">p\n{''.join(rng.choice(list(AMINO_ACIDS), 6))}\n>q\nWYVKEX\n")
     (folder / "rna.fa").write_text(">r\nACGUUG\n")
     return folder
 
@@ -114,8 +114,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("file", "width", "options", "message"),
     [
         ("protein", 4, [], "sequence p: expected the letters ACGT"),
-        ("protein", 4, ["--alphabet", "protein"], "an input of shape (None, length, 20), for the letters ACDEF"),
-        ("rna", 20, [], "an input of shape (None, length, 4), for the letters ACGT"),
+        (
+            "protein",
+            4,
+            ["--alphabet", "protein"],
+            "has the 20 letters ACDEFGHIKLMNPQRSTVWY on axis -1, such as shape (None, length, 20)",
+        ),
+        ("rna", 20, [], "has the 4 letters ACGT on axis -1, such as shape (None, length, 4)"),
         ("rna", 4, ["--alphabet", "AA"], "alphabet: expected dna, rna, protein"),
         ("rna", 4, ["--alphabet", "ATCG", "--reverse-complement"], "their own complements in reverse"),
         ("rna", 4, ["--alphabet", "ATCG", "--references", "gc-content"], "gc-content: expected bases as ACGT"),
@@ -126,14 +131,14 @@ def test_one_line_for_a_mistake(
     models: Path, tmp_path: Path, file: str, width: int, options: list[str], message: str
 ) -> None:
     out = tmp_path / "out"
-    result = run("score", "-m", models / f"{width}.keras", "-i", models / f"{file}.fa", "-o", out, *options)
+    result = run("score", "-m", models / f"{width}.keras", "-i", next(models.glob(f"{file}.fa*")), "-o", out, *options)
     assert (result.exit_code, message in result.stderr.splitlines()[-1]) == (2, True), result.stderr
     assert not list(tmp_path.iterdir()) or file == "protein"
 
 
 def test_proteins_on_the_command_line(models: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = ("score", "-m", models / "20.keras", "-i", models / "protein.fa", "-o", out, "--alphabet", "protein")
+    command = ("score", "-m", models / "20.keras", "-i", models / "protein.faa", "-o", out, "--alphabet", "protein")
     result = run(*command)
     assert result.exit_code == 0, result.stderr
     assert {path.suffix for path in out.iterdir()} == {".h5", ".json", ".bed", ".narrowPeak"}

@@ -61,6 +61,14 @@ def test_everything_can_be_given_as_references(network: dl.Network, name: str) -
     for others in (score([X], [made]), score({"x": X}, {"x": made})):
         found = others.contributions["x"] if isinstance(others.contributions, dict) else others.contributions[0]
         np.testing.assert_allclose(found, scores.contributions, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAKE)
+def test_methods_comparisons_and_strands_take_everything(network: dl.Network, name: str) -> None:
+    made = MAKE[name](REFERENCES[name], network)
+    score = network.compile()
+    scores = score(X, made)
     assert scores.reference_outputs is not None
     by_path = dl.methods.integrated_gradients(network, X, made, steps=8)
     assert by_path.reference_outputs is not None
@@ -70,12 +78,21 @@ def test_everything_can_be_given_as_references(network: dl.Network, name: str) -
     assert np.isfinite(dl.genomics.both_strands(score)(X, made).contributions).all()
 
 
-def test_one_reference_for_all_rows_of_a_search(network: dl.Network, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_search_is_baked_into_an_export(network: dl.Network, tmp_path: Path) -> None:
+    found = dl.references.uniform_output(network, np.zeros((LENGTH, 4)), steps=20)
+    network.compile().export(tmp_path / "s", found, 0)
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(tmp_path / "s")).signatures["score"](x=tf.constant(X))
+    np.testing.assert_allclose(served["contributions"], network.compile()(X, found).contributions, atol=1e-6)
+
+
+def test_one_reference_for_all_rows_of_a_search(network: dl.Network) -> None:
     found = dl.references.uniform_output(network, np.zeros((LENGTH, 4)), steps=20)
     score = network.compile()
     np.testing.assert_array_equal(score(X, found).contributions, score(X, found.reference).contributions)
     assert "UniformOutput(reference of shape (6, 4)" in repr(found)
-    score.export(tmp_path / "s", found, 0)  # baked in
 
 
 @pytest.mark.parametrize("name", ["zeros", "blurred", "uniform_frequencies", "gc_content", "dinucleotide_shuffle"])
@@ -108,12 +125,12 @@ def relu_network(bias: float, units: int = 8) -> Any:
 )
 def test_searches_leave_the_kinks_of_relu(bias: float) -> None:
     network = dl.convert(relu_network(bias))
-    found = dl.references.uniform_output(network, 0.0, steps=400, share=0.999)
+    found = dl.references.uniform_output(network, 0.0, steps=200, share=0.999)
     assert found.deviation_at_start.max() > 0.3
     assert found.deviation.max() < 0.02
-    again = dl.references.uniform_output(network, 0.0, steps=400, share=0.999)
+    again = dl.references.uniform_output(network, 0.0, steps=200, share=0.999)
     np.testing.assert_array_equal(found.reference, again.reference)
-    other = dl.references.uniform_output(network, 0.0, steps=400, share=0.999, seed=1)
+    other = dl.references.uniform_output(network, 0.0, steps=200, share=0.999, seed=1)
     assert not np.array_equal(found.reference, other.reference)
 
 
