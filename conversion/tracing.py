@@ -18,6 +18,8 @@ from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, is_policy
 from deeplift_tf.conversion.readers.quantized import dequantize, holds_quantized, states_of
 from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
 
+TABLES = (tf.lookup.StaticHashTable, tf.lookup.experimental.MutableHashTable, tf.lookup.experimental.DenseHashTable)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Traced:
@@ -40,6 +42,13 @@ class Traced:
 
     def __reduce__(self) -> Any:
         return restored, (as_saved(self), self.rows)
+
+    @property
+    def tables(self) -> tuple[Any, ...]:
+        """The tables of words that the function looks up, which an export has to hold."""
+        layers = self.owner._flatten_layers() if isinstance(self.owner, keras.Layer) else ()
+        held = [value for layer in layers for value in vars(layer).values()]
+        return tuple(value for value in held if isinstance(value, TABLES))
 
     def __call__(self, *inputs: tf.Tensor) -> Any:
         """Return what the function gives for tensors of shape (rows, ...)."""

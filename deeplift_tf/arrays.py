@@ -134,11 +134,9 @@ def _checked(part: Any, value: Input) -> np.ndarray:
 
 
 def as_ranked(array: np.ndarray, shape: tf.TensorShape) -> np.ndarray:
-    """Return an array with a last axis of one unit added or left out where that gives it a shape, as Keras does."""
-    rank = len(shape)
-    if array.ndim == rank - 1 and array.ndim and shape[-1] == 1:
-        return array[..., None]
-    return array[..., 0] if array.ndim == rank + 1 and array.shape[-1] == 1 else array
+    """Return an array with a last axis of one unit added where an input has one and the array has none, as in Keras."""
+    left_out = array.ndim and array.ndim == len(shape) - 1 and shape[-1] == 1
+    return array[..., None] if left_out else array
 
 
 def require_tokens(array: np.ndarray, what: str, size: int | None) -> None:

@@ -72,14 +72,16 @@ def export(
     _check_size(functions, path)
     with whole_folder(path) as partial:
         signatures = {"serving_default": scores, "score": scores, "predict": predict}
-        tf.saved_model.save(_holder(functions), str(partial), signatures=signatures)
+        tf.saved_model.save(_holder(functions, score), str(partial), signatures=signatures)
     logger.info("%s: takes %s", path, ", ".join(sorted(scores.structured_input_signature[0][0])))
     return path
 
 
-def _holder(functions: Sequence[Any]) -> tf.Module:
-    """Return a module that holds the variables of functions: those of layers that are followed along a path."""
+def _holder(functions: Sequence[Any], score: Score) -> tf.Module:
+    """Return a module that holds what functions read: variables of layers along a path, tables of words."""
     holder = tf.Module()
+    held = [getattr(node.layer, "function", None) for node in score.network.graph.nodes]
+    holder.tables_held = [table for function in held for table in getattr(function, "tables", ())]
     holder.variables_held = [*{id(v): v for function in functions for v in function.graph.variables}.values()]
     return holder
 
