@@ -15,6 +15,7 @@ from deeplift_tf.conversion.draft import Draft
 from deeplift_tf.conversion.graphs.live import graph_of_function
 from deeplift_tf.conversion.graphs.road import Road, layers_within
 from deeplift_tf.conversion.use import Use
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.reshaping import Identity
 
@@ -80,7 +81,12 @@ def follow(joint: Joint, name: str, use: Use, dtype: tf.DType) -> Road:
     UnsupportedLayerError, ModelFileError
         Where the graph cannot be laid open.
     """
-    function = tf.function(joint.call, input_signature=list(use.specs), autograph=False).get_concrete_function()
+    try:
+        function = tf.function(joint.call, input_signature=list(use.specs), autograph=False).get_concrete_function()
+    except DeepLiftError:
+        raise
+    except Exception as error:  # operations that Keras runs on tensors of known sizes alone
+        raise UnsupportedLayerError(f"cannot be traced: {error}") from error
     keys = {
         id(tensor): f"{number}:{place}"
         for number, member in enumerate(joint.members)

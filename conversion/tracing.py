@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.flattening import CHANGING
+from deeplift_tf.conversion.readers.explain import own_error
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, is_policy
 from deeplift_tf.conversion.readers.quantized import dequantize, holds_quantized, states_of
-from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, UnsupportedLayerError
 
 TABLES = (tf.lookup.StaticHashTable, tf.lookup.experimental.MutableHashTable, tf.lookup.experimental.DenseHashTable)
 
@@ -148,6 +149,8 @@ def traced(
         try:
             function = concrete(layer, call, specs, own, dtype, declared)
             break
+        except DeepLiftError:
+            raise
         except Exception as problem:  # any layer, with any code of a user's in it
             error = problem
     else:
@@ -199,7 +202,11 @@ def copy_in(operation: Any, dtype: tf.DType, **changes: Any) -> Any:
         if not holds_quantized(operation) and not is_stateful(operation):
             copied.set_weights(operation.get_weights())
             return copied
-    except Exception:  # a layer without a config that makes it again: trace the one that there is
+    except DeepLiftError:
+        raise
+    except Exception as error:  # a layer without a config that makes it again: trace the one that there is
+        if own_problem := own_error(error):  # Keras has put its own error around ours
+            raise own_problem from error
         return operation
     dequantize(operation, copied, f"layer {operation.name!r}")
     return copied

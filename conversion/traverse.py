@@ -18,7 +18,7 @@ from deeplift_tf.conversion.scalars import scalar_values, without_scalars
 from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import as_scored
 from deeplift_tf.conversion.use import Use
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge, Input, LayerUse
 
 Emit = Callable[[str, Use], Sequence[Edge]]
@@ -102,6 +102,8 @@ def fixed_rows(operation: Any, arguments: tuple[Any, Any], symbols: Sequence[Any
     with names_as_before():
         try:
             made = keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
+        except DeepLiftError:
+            raise
         except Exception:  # code that was written for one number of rows may raise anything
             return int(rows)
     return None if all(len(each.shape) and each.shape[0] is None for each in made) else int(rows)

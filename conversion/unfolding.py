@@ -13,7 +13,7 @@ from deeplift_tf.conversion.symbols import names_as_before, symbol
 from deeplift_tf.conversion.tracing import copy_in
 from deeplift_tf.conversion.traverse import traverse
 from deeplift_tf.conversion.use import Use
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def graph_of(make: Callable[[], Any], symbols: Sequence[Any]) -> keras.Function 
         try:
             outputs = keras.tree.flatten(make())
             return keras.Function(list(symbols), outputs) if all(map(is_made, outputs)) else None
+        except DeepLiftError:
+            raise
         except Exception:  # code that was written for tensors may raise anything on symbols
             return None
 

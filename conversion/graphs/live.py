@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.graphs.flattening import CHANGING
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 
 
 def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> GraphModel:
@@ -80,6 +80,8 @@ def graph_of_model(model: keras.Model) -> GraphModel:
 
     try:
         function = tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
+    except DeepLiftError:
+        raise
     except Exception as error:  # a user's code may raise anything
         raise UnsupportedLayerError(f"model {model.name!r} ({kind}) cannot be traced: {error}") from error
     return graph_of_function(f"model {model.name!r} ({kind})", function, names, ends)

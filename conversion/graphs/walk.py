@@ -21,7 +21,7 @@ from deeplift_tf.conversion.graphs.scratch import PROBES
 from deeplift_tf.conversion.graphs.site import GATES, TABLE, Seen, Site, jump, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, row_axis, rows_at
 from deeplift_tf.conversion.readers.explain import quoted
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.path import Path
@@ -73,6 +73,8 @@ class Walk:
                 self.convert(operation)
             except UnsupportedLayerError as error:
                 self.problem(operation, str(error))
+            except DeepLiftError:
+                raise
             except Exception as error:  # of TensorFlow or numpy, at settings that no converter expects
                 self.problem(operation, quoted(error))
         self.edges = [self.result(value) for value in self.outputs]

@@ -25,7 +25,7 @@ def reading(path: object, expected: str) -> Iterator[None]:
     except DeepLiftError:
         raise
     except Exception as error:
-        if own := _own_error(error):  # another library has put its own error around ours
+        if own := own_error(error):  # another library has put its own error around ours
             raise own from error
         raise ModelFileError(
             f"{path}: expected {expected}; found otherwise: {quoted(error)}. "
@@ -33,7 +33,7 @@ def reading(path: object, expected: str) -> Iterator[None]:
         ) from error
 
 
-def _own_error(error: BaseException) -> DeepLiftError | None:
+def own_error(error: BaseException) -> DeepLiftError | None:
     """Give an error of this package that led to another error."""
     cause: BaseException | None = error
     while cause is not None:

@@ -1,0 +1,79 @@
+"""Every layer of the table is made of the same nodes live, from its files, and predicts and scores the same."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import deeplift_tf as dl
+from deeplift_tf.network import Network
+from tests.checks import assert_close_to_largest
+from tests.installed import exported
+from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
+
+SAMPLE = {"multi_head_attention", "discretization"}
+
+
+def rows(ids: set[str]) -> list[Any]:
+    return [row if row.id in ids else pytest.param(row, marks=pytest.mark.slow) for row in LAYER_ROWS]
+
+
+def nodes(network: Network) -> Counter[tuple[str, bool]]:
+    return Counter((node.layer.kind, node.layer.exact) for node in network.graph.nodes)
+
+
+def results(network: Network, row: Row) -> tuple[Any, Any]:
+    x, references = random_inputs(row, 2), random_inputs(row, 3)
+    given, before = (dict(zip(network.input_names, each, strict=True)) for each in (x, references))
+    return network.predict(given), network.compile()(given, before, target=0).contributions
+
+
+@pytest.mark.parametrize("row", rows(SAMPLE), ids=lambda row: row.id)
+def test_the_same_from_files(row: Row, tmp_path: Path) -> None:
+    model = randomise(row.build(), 1)
+    live = dl.convert(model)
+    expected, scores = results(live, row)
+    assert_close_to_largest(keras.tree.flatten(expected), outputs_of(model, row, random_inputs(row, 2)), 1e-5, "live")
+    for name in ("model.keras", "model.h5"):
+        model.save(tmp_path / name)
+        network = dl.convert(tmp_path / name)
+        assert nodes(network) == nodes(live), name
+        found, contributions = results(network, row)
+        assert_close_to_largest(keras.tree.flatten(found), keras.tree.flatten(expected), 1e-5, name)
+        assert_close_to_largest(keras.tree.flatten(contributions), keras.tree.flatten(scores), 1e-5, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", LAYER_ROWS, ids=lambda row: row.id)
+def test_the_same_from_an_export(row: Row, tmp_path: Path) -> None:
+    """Other nodes, for TensorFlow writes layers in operations; as exact, and with the same scores."""
+    if "xla" in row.tags:
+        pytest.skip("TensorFlow exports no such convolution for a CPU")
+    model = randomise(row.build(), 1)
+    live, network = dl.convert(model), dl.convert(exported(model, tmp_path / "served"))
+    expected, scores = results(live, row)
+    found, contributions = results(network, row)
+    assert_close_to_largest(keras.tree.flatten(found), keras.tree.flatten(expected), 1e-5)
+    assert {exact for _, exact in nodes(network)} == {exact for _, exact in nodes(live)}
+    flat = [np.asarray(each) for each in keras.tree.flatten(contributions)]
+    if "path" not in row.tags:
+        assert_close_to_largest(flat, keras.tree.flatten(scores), 1e-4)
+
+
+def test_no_handler_hides_an_error_of_the_package() -> None:
+    """Whatever catches every exception lets those of this package through first."""
+    hiding = []
+    for path in sorted(Path(dl.convert.__code__.co_filename).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            handlers = node.handlers if isinstance(node, ast.Try) else []
+            caught = [ast.unparse(each.type) if each.type else "" for each in handlers]
+            wide = [index for index, name in enumerate(caught) if name in ("", "Exception", "BaseException")]
+            if wide and "DeepLiftError" not in caught[: wide[0]]:
+                hiding.append(f"{path.name}:{handlers[0].lineno}")
+    assert hiding == []
