@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import slopes
-from deeplift_tf.conversion.graphs.fusing import UNIT_BY_UNIT
+from deeplift_tf.conversion.graphs.fusing import JUMPING, UNIT_BY_UNIT
 from deeplift_tf.conversion.readers.legacy_functions import hard_sigmoid_of_keras_2
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.softmax import LogSoftmax, Softmax, Sparsemax
 
@@ -61,11 +62,19 @@ def layer_of(function: Any) -> Layer | None:
     make = getattr(slopes, "relu_layer" if name == "relu" else name, None) if name else None
     if make is not None:
         return Elementwise(make(**options))
-    return Elementwise(slopes.quotient(function)) if not name and is_elementwise(function) else None
+    kinds = operations_of(function) if not name else None
+    if kinds is None:
+        return None
+    return (Steps if kinds & JUMPING else Elementwise)(slopes.quotient(function))
 
 
-def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> bool:
-    """Whether each unit of the output depends on the same unit of the input alone, by the operations it is made of.
+def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
+    """Whether each unit of the output depends on the same unit of the input alone."""
+    return operations_of(function) is not None
+
+
+def operations_of(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> set[str] | None:
+    """Return the operations of a function that looks at each unit alone; None where one of them may not.
 
     Tries on numbers would not tell: units may meet beyond a limit only.
     """
@@ -76,9 +85,10 @@ def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -
     except DeepLiftError:
         raise
     except Exception:  # a user's function may raise anything on tensors that it was not made for
-        return False
+        return None
     nodes = [*definition.node, *(node for each in definition.library.function for node in each.node_def)]
-    if not {node.op for node in nodes} <= UNIT_BY_UNIT | WITHOUT_EFFECT:
-        return False
+    kinds = {node.op for node in nodes}
     sizes = [math.prod(d.size for d in n.attr["value"].tensor.tensor_shape.dim) for n in nodes if n.op == "Const"]
-    return max(sizes, default=1) == 1 and [output.shape.as_list() for output in made.outputs] == [[None, units]]
+    shapes = [output.shape.as_list() for output in made.outputs]
+    alone = kinds <= UNIT_BY_UNIT | WITHOUT_EFFECT and max(sizes, default=1) == 1 and shapes == [[None, units]]
+    return kinds if alone else None

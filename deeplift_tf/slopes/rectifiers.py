@@ -77,17 +77,18 @@ def prelu(alpha: tf.Tensor | float) -> Function:
 
 
 def clip(low: float, high: float, name: str = "clip") -> Function:
-    """Return min(max(x, low), high): flat slopes on both kinks, unless ``right`` is given."""
+    """Return min(max(x, low), high): flat slopes on both kinks, unless ``right`` is given. Limits may be infinite."""
+    bounded = np.isfinite([low, high])
 
     def value(x: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(x, low, high)
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         # Shares multiply: of the part above low, the part below high. To the right of high is flat in any case.
-        under = above(high - tf.maximum(a, low), high - tf.maximum(b, low))
-        return above(a - low, b - low, right) * under
+        over = above(a - low, b - low, right) if bounded[0] else tf.ones_like(a + b)
+        return over * above(high - tf.maximum(a, low), high - tf.maximum(b, low)) if bounded[1] else over
 
-    return Function(value, secant, name, rising=True, levels=True)
+    return Function(value, secant, name, rising=True, levels=bool(bounded[1]))
 
 
 def relu6() -> Function:

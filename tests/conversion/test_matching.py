@@ -124,3 +124,25 @@ def test_elementwise_is_told_by_operations() -> None:
     assert not is_elementwise(lambda x: tf.cumsum(x, -1))
     assert not is_elementwise(lambda x: tf.reduce_sum(x, -1))
     assert not is_elementwise(lambda x: tf.concat([x, x], -1))
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+@pytest.mark.parametrize("distance", [1.0, 1e-3, 1e-6])
+def test_functions_of_a_user_are_exact_at_any_distance(rule: str, distance: float) -> None:
+    """One-sided limits and steps, with ends on both sides of the limit, however close."""
+    x = keras.Input((4,))
+    functions = [
+        lambda v: keras.ops.clip(v, 0.3, np.inf),
+        lambda v: keras.ops.clip(v, -np.inf, 0.3),
+        layers.Activation(lambda v: keras.ops.where(v > 0.3, v, 0.0)),
+        layers.Activation(lambda v: tf.minimum(v, 0.3) * 2.0 + tf.tanh(v)),
+    ]
+    x0 = np.array([0.3, 0.3 - distance / 4, 0.29999, 0.0])
+    for function in functions:
+        model = keras.Model(x, function(x))
+        network = dl.convert(model, rule=rule)
+        assert all(node.layer.exact for node in network.layers.values())
+        values = x0 + distance * np.array([1.0, 0.5, 1.0, -1.0])
+        y, y0 = (np.asarray(model(each[None].astype("float32"))) for each in (values, x0))
+        scores = network.compile()(values[None], references=x0, target=np.ones(4))
+        np.testing.assert_allclose(scores.contributions, y - y0, rtol=1e-4, atol=4e-7)

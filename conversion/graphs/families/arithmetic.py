@@ -189,10 +189,10 @@ def extreme(site: Site) -> Edge:
 
 def one_sided(site: Site, limit: float, larger: bool) -> slopes.Function:
     """Return max(x, limit) or min(x, limit), which a large limit does not round: −1e9 + relu(x + 1e9) would be."""
-    lowest, highest = site.dtype.min / 4, site.dtype.max / 4  # of which slopes can take differences
     if larger and limit == 0:
         return slopes.relu()
-    return slopes.clip(max(limit, lowest), highest) if larger else slopes.clip(lowest, min(limit, highest))
+    lowest, highest = site.dtype.min / 4, site.dtype.max / 4  # of which slopes can take differences
+    return slopes.clip(max(limit, lowest), np.inf) if larger else slopes.clip(-np.inf, min(limit, highest))
 
 
 @converts("ClipByValue")
