@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +17,7 @@ from deeplift_tf.conversion.heads import output_names
 from deeplift_tf.conversion.joint import Joint
 from deeplift_tf.conversion.placing import place, with_ranges
 from deeplift_tf.conversion.readers import read
-from deeplift_tf.conversion.readers.explain import reading
+from deeplift_tf.conversion.readers.explain import quoted, reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.registry import Converter, converter_of
 from deeplift_tf.conversion.scope import Scope
@@ -140,7 +141,8 @@ class Conversion:
     def emit(self, name: str, use: Use) -> Sequence[Edge]:
         """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""
         try:
-            edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
+            with settings_of(use.operation):
+                edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
         except UnsupportedLayerError as error:
             self.problems.append(str(error) if isinstance(use.operation, Joint) else f"{name}: {error}")
             return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
@@ -162,3 +164,21 @@ class Conversion:
     def converter_of(self, operation: Any) -> Converter | None:
         """Return the converter of a layer, if there is one."""
         return converter_of(operation, self.converters)
+
+
+@contextmanager
+def settings_of(operation: Any) -> Iterator[None]:
+    """Turn what a converter, numpy or TensorFlow says of settings that no layer can have into an error of the package.
+
+    Raises
+    ------
+    UnsupportedLayerError
+    """
+    try:
+        yield
+    except DeepLiftError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, tf.errors.OpError) as error:
+        raise UnsupportedLayerError(
+            f"a {type(operation).__name__} whose settings cannot be converted; {quoted(error)}"
+        ) from error

@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from deeplift_tf.printable import printable
+
 TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # Keras writes its messages in bold
 
 
 class DeepLiftError(Exception):
-    """Base class of every error that the package raises on purpose; codes of terminals are left out of its text."""
+    """Base class of every error that the package raises on purpose.
+
+    Codes of terminals are left out of its text, and other control characters, as files have them in names, written out.
+    """
 
     def __init__(self, *args: object, **others: Any) -> None:
-        super().__init__(*(TERMINAL_CODE.sub("", each) if isinstance(each, str) else each for each in args), **others)
+        super().__init__(*(_plain(each) if isinstance(each, str) else each for each in args), **others)
+
+
+def _plain(text: str) -> str:
+    return printable(TERMINAL_CODE.sub("", text), keep="\n\t")
 
 
 class ModelFileError(DeepLiftError):
@@ -72,3 +81,6 @@ class BackendError(DeepLiftError, ImportError):
 
 class DeepLiftWarning(UserWarning):
     """Category of the package's warnings: scores that rest on an assumption, or that do not sum to the difference."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(_plain(each) if isinstance(each, str) else each for each in args))

@@ -18,6 +18,7 @@ from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import dtypes_of
 from deeplift_tf.pickling import Portable
+from deeplift_tf.printable import printable
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
 
@@ -212,7 +213,10 @@ def render(rows: Sequence[LayerRow]) -> str:
     """Return the table of layers as text in columns."""
     head = ("layer", "Keras class", "kind", "rule", "output shape", "")
     lines = [
-        (row.name, row.keras_class, row.kind, row.rule, str(row.output_shape), "" if row.exact else "approximate")
+        (
+            *map(printable, (row.name, row.keras_class, row.kind, row.rule, row.output_shape)),
+            "" if row.exact else "approximate",
+        )
         for row in rows
     ]
     widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]

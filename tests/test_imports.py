@@ -16,7 +16,18 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 
 # A module may import those of its own row and of the rows above it.
 ORDER = [
-    {"errors", "extras", "keras_backend", "pickling", "tensors", "progress", "spelled", "alphabet", "letters"},
+    {"printable", "hdf5_heaps"},
+    {
+        "errors",
+        "extras",
+        "keras_backend",
+        "pickling",
+        "tensors",
+        "progress",
+        "spelled",
+        "alphabet",
+        "letters",
+    },
     {"multipliers", "slopes"},
     {"rules"},
     {"layers"},

@@ -11,9 +11,9 @@ from typing import Any
 import h5py
 
 from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.hdf5_heaps import check_heaps
 from deeplift_tf.conversion.readers.limits import MAX_CONFIG_BYTES, too_much
 from deeplift_tf.errors import ModelFileError
+from deeplift_tf.hdf5_heaps import check_heaps
 
 
 @contextmanager

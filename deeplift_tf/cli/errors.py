@@ -13,7 +13,9 @@ from typing import Any, TextIO
 
 import click
 
+from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
+from deeplift_tf.printable import printable
 
 MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -68,7 +70,7 @@ class Commands(click.Group):
             if "--debug" in arguments:
                 raise
             message, code = described(error)
-            click.echo(f"error: {message}", err=True)
+            say(f"error: {message}", err=True)
             sys.exit(code)
 
 
@@ -104,7 +106,7 @@ def on_the_command_line(message: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _show_warning(
@@ -115,14 +117,14 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    click.echo(f"warning: {_one_line(str(message))}", err=True)
+    say(f"warning: {_one_line(str(message))}", err=True)
 
 
 class _Remarks(logging.Handler):
     """Prints what the package logs, a line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"{'note' if record.levelno < logging.WARNING else 'warning'}: {record.getMessage()}", err=True)
+        say(f"{'note' if record.levelno < logging.WARNING else 'warning'}: {record.getMessage()}", err=True)
 
 
 @contextmanager

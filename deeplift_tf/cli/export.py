@@ -12,6 +12,7 @@ import numpy as np
 from deeplift_tf.cli.help import EXPORTED_REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
 from deeplift_tf.cli.parsing import parse_target
+from deeplift_tf.cli.saying import say
 from deeplift_tf.io.inputs import one_or_all, select
 from deeplift_tf.io.reference_rows import open_references, ready
 from deeplift_tf.runs.targets import task
@@ -65,7 +66,7 @@ def export(
     given = None if references is None else read_references(references, seed, network, others["letters_axis"])
     flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical", "letters_axis")}
     score = network.compile(layers=list(others["layers"]) or None)
-    click.echo(str(score.export(out, given, target, output=output, **flags)))
+    say(str(score.export(out, given, target, output=output, **flags)))
 
 
 def read_references(given: str, seed: int, network: Network, letters_axis: int = -1) -> Any:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deeplift_tf.cli.options import model_options, opened, saved_model
+from deeplift_tf.cli.saying import say
+from deeplift_tf.printable import printable
 from deeplift_tf.runs.model import SavedModel
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def inspect(model: Path, check: bool, length: int | None, as_json: bool, **other
         print_layers(layers)
     report = checked(saved, network, length) if check else None
     if as_json:
-        click.echo(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
+        say(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
     elif report:
         print_report(report)
 
@@ -76,7 +78,7 @@ def print_layers(layers: list[dict[str, Any]]) -> None:
         column.overflow = "fold"
     for layer in layers:
         table.add_row(
-            *(str(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")),
+            *(printable(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")),
             "exact" if layer["exact"] else "approximate",
         )
     console.print(table)
@@ -86,13 +88,13 @@ def print_layers(layers: list[dict[str, Any]]) -> None:
 
 def print_report(report: dict[str, Any]) -> None:
     """Print what a check found."""
-    click.echo("on random input, with a random reference for each row:")
-    click.echo(f"largest difference to the model's own predictions, relative: {report['prediction_error']:.2g}")
+    say("on random input, with a random reference for each row:")
+    say(f"largest difference to the model's own predictions, relative: {report['prediction_error']:.2g}")
     if report["relative_delta"] is None:
-        click.echo("sum-to-delta error: not measured")
+        say("sum-to-delta error: not measured")
     else:
-        click.echo(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
+        say(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
     if report["worst_layer"]:
-        click.echo(f"the largest gap arises in layer {report['worst_layer']!r}")
+        say(f"the largest gap arises in layer {report['worst_layer']!r}")
     for note in report["notes"]:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")

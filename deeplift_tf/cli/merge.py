@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from deeplift_tf.cli.errors import terminable
+from deeplift_tf.cli.saying import say
 
 
 @click.command()
@@ -23,4 +24,4 @@ def merge(out: Path, parts: tuple[Path, ...], overwrite: bool, debug: bool) -> N
 
     with terminable():
         rows = merged(out, parts, overwrite)
-    click.echo(f"{rows} rows of {len(parts)} shards, {out}")
+    say(f"{rows} rows of {len(parts)} shards, {out}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
 
@@ -19,12 +20,12 @@ PICTURES = (".png", ".pdf", ".svg")
 OF_MAPS = ("channels", "sign", "percentile", "vmax", "skew", "alpha", "edges")
 
 
-def parse_rows(context: click.Context, option: click.Parameter, given: str) -> tuple[int, ...]:
-    """Return row numbers from "0,5,9" or "0:8"."""
+def parse_rows(context: click.Context, option: click.Parameter, given: str) -> Sequence[int]:
+    """Return row numbers from "0,5,9" or "0:8", the latter as a range, however long."""
     try:
         if ":" in given:
             first, last = given.split(":")
-            return tuple(range(int(first or 0), int(last)))
+            return range(int(first or 0), int(last))
         return tuple(int(part) for part in given.split(","))
     except ValueError as error:
         raise click.BadParameter(f"expected rows like 0,5,9 or 0:8; received {given!r}", context, option) from error
@@ -85,7 +86,7 @@ def plot(
     scores: Path,
     out: Path,
     input: Path | None,
-    rows: tuple[int, ...],
+    rows: Sequence[int],
     name: str | None,
     kind: str,
     hypothetical: bool,
@@ -112,7 +113,7 @@ def plot(
         wanted = scored_in(scores) if name is None else name.split(",")
         files = [stack.enter_context(open_scores(scores, each or None, input)) for each in wanted]
         count = files[0].count
-        chosen = [row % count for row in rows if -count <= row < count]
+        chosen = rows_there(rows, count)
         if not chosen:
             raise click.UsageError(f"{scores} has {count} rows, and none of those asked for")
         chosen = scored_rows(files[0], chosen)
@@ -128,7 +129,14 @@ def plot(
             fig = Drawing(kind, maps, spans, hypothetical, known).figure(files, chosen)
             save(out, lambda partial: fig.savefig(partial, dpi=150))
             pyplot().close(fig)
-    click.echo(str(out))
+    say(str(out))
+
+
+def rows_there(rows: Sequence[int], count: int) -> list[int]:
+    """Return those rows that a file has, those counted from its end by their numbers from its beginning."""
+    if isinstance(rows, range):
+        rows = range(max(rows.start, -count), min(rows.stop, count))
+    return [row % count for row in rows if -count <= row < count]
 
 
 def scored_rows(file: ScoresFile, rows: list[int]) -> list[int]:

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from deeplift_tf.cli.options import opened, own_code_option
+from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
-from deeplift_tf.io.scores_file import ScoresFile, open_scores
+from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores
 from deeplift_tf.runs.model import SavedModel
 
 
@@ -60,7 +61,7 @@ def report(
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    click.echo(str(out))
+    say(str(out))
 
 
 def layers_of(
@@ -71,9 +72,9 @@ def layers_of(
     The code that it needs is that of this command, never what a file of scores names.
     """
     arguments = file.metadata.get("arguments", {})
-    path = model or Path(arguments.get("model") or "")
-    if not path.is_file() and not (path.is_dir() and path != Path()):
+    path = model or beside(file.path, arguments.get("model"), "model", "-m")
+    if path is None or not path.exists():
         return []
     read = {name: arguments[name] for name in ("rule", "dtype", "signature") if arguments.get(name) is not None}
-    weights = Path(arguments["weights"]) if arguments.get("weights") else None
+    weights = beside(file.path, arguments.get("weights"), "weights", "-m")
     return list(opened(SavedModel(path, weights, unsafe=unsafe, custom_objects=custom_objects, **read)).table())

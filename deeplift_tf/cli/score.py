@@ -20,6 +20,7 @@ from deeplift_tf.cli.options import model_options, opened, saved_model, target_o
 from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
+from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.completeness import Completeness
 from deeplift_tf.errors import DeepLiftWarning
@@ -212,7 +213,7 @@ def score(
     DNA, a FASTA file or regions of a genome, is scored into a folder: scores.h5, and the files that TF-MoDISco,
     chrombpnet's and bpnet's tools and genome browsers read.
     """
-    check_arguments(given | {"references": references}, out)
+    check_arguments(given | {"references": references}, followed(out))
     check_used({**given, "references": references})
     request, input, output = (
         request_in(given),
@@ -262,9 +263,9 @@ def score(
         run(source, engine, kept, part, request.batch_size, advance, completeness)
     seconds = time.monotonic() - start
     summary = Summary(len(part), seconds, kept.state.largest, str(out), resumed, len(kept.state.skipped))
-    click.echo(json.dumps(summary._asdict()) if as_json else str(summary))
+    say(json.dumps(summary._asdict()) if as_json else str(summary))
     if text := completeness.warning(network.approximate_layers) if sums_up(request.method) else None:
-        click.echo(f"warning: {text}", err=True)
+        say(f"warning: {text}", err=True)
         if strict:
             raise click.exceptions.Exit(1)
 

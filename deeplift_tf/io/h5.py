@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,16 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import InputError
+from deeplift_tf.hdf5_heaps import check_heaps
+
+MAX_PIECE_BYTES = 1 << 31
+"""Bytes of one row, or of one chunk, of an array: those are read at once."""
+
+MAX_TEXT_BYTES = 64 << 20
+"""Length of an attribute."""
+
+SEARCHED_BYTES = 1 << 31
+"""Up to this size a whole file is searched for heaps that do not end, in which the library never returns."""
 
 DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # HDF5 has one for every part of a file
 
@@ -49,14 +60,62 @@ def arrays_in(file: h5py.File, path: Path) -> dict[str, H5Rows]:
     InputError
         The file is damaged.
     """
-    arrays: dict[str, H5Rows] = {}
-
-    def add(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = H5Rows(item, f"{path}: array {name!r}")
-
+    links: list[tuple[str, Any]] = []
     try:
-        file.visititems(add)
+        file.visititems_links(lambda name, link: links.append((name, link)))  # nothing may be raised inside
+        for name, link in links:
+            if not isinstance(link, h5py.HardLink):
+                raise InputError(f"{path}: expected arrays inside the file; found a {type(link).__name__} at {name!r}")
+        found = {name: file[name] for name, _ in links}
+        return {
+            name: checked_rows(item, f"{path}: array {name!r}")
+            for name, item in found.items()
+            if isinstance(item, h5py.Dataset)
+        }
+    except InputError:
+        raise
     except DAMAGED as error:
         raise InputError(f"{path}: expected an HDF5 file that is whole; {error}") from error
-    return arrays
+
+
+def checked_rows(dataset: h5py.Dataset, where: str) -> H5Rows:
+    """Return an array, unless its values lie in other files, or one row or chunk would fill the memory.
+
+    Raises
+    ------
+    InputError
+    """
+    if dataset.is_virtual or dataset.external:
+        raise InputError(f"{where}: expected values inside the file; they are kept in other files")
+    shape, bytes_each = dataset.shape or (), dataset.dtype.itemsize
+    largest = max(math.prod(shape[1:]), math.prod(dataset.chunks or ())) * bytes_each
+    if largest > MAX_PIECE_BYTES:
+        raise InputError(f"{where}: expected rows and chunks of at most {MAX_PIECE_BYTES} bytes; found {largest}")
+    return H5Rows(dataset, where)
+
+
+def text_attributes(path: Path) -> dict[str, str]:
+    """Return the attributes of a file that hold one text each; others are not read, since some end the process.
+
+    Raises
+    ------
+    InputError
+        When it is no HDF5 file, or a damaged one.
+    """
+    try:
+        if path.stat().st_size <= SEARCHED_BYTES:
+            check_heaps(path)
+        with h5py.File(path, "r") as file:
+            return {name: text for name in file.attrs if (text := _text(file, name)) is not None}
+    except DAMAGED as error:
+        raise InputError(f"{path}: expected an .h5 file of scores; {error}") from error
+
+
+def _text(file: h5py.File, name: str) -> str | None:
+    attribute = file.attrs.get_id(name)
+    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
+        return None
+    if attribute.dtype.itemsize > MAX_TEXT_BYTES:
+        return None
+    value = file.attrs[name]
+    return value if isinstance(value, str) else None

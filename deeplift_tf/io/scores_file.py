@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import ImageRows, image_rows, is_images
-from deeplift_tf.io.h5 import DAMAGED
+from deeplift_tf.io.h5 import text_attributes
 from deeplift_tf.io.inputs import RowArray, open_arrays
 from deeplift_tf.letters import letters_last
+
+logger = logging.getLogger("deeplift_tf")
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
     name : str, optional
         The input or layer whose contributions are meant, where there are several.
     x : Path, optional
-        The input; by default the file that the run has read, if it is still there and has as many rows.
+        The input; by default the file that the run has read, if it lies beside the scores and has as many rows.
 
     Yields
     ------
@@ -135,9 +137,10 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
     with ExitStack() as stack:
         arrays = stack.enter_context(open_arrays(path))
         key = contributions_in(arrays, path, name)
-        metadata = metadata_of(path)
+        check_arrays(arrays, key, path)
+        metadata = check_metadata(metadata_of(path), path)
         recorded = metadata.get("arguments", {})
-        source = x or (Path(recorded["input"]) if recorded.get("input") else None)
+        source = x or (None if "sequences" in arrays else beside(path, recorded.get("input"), "input", "-i"))
         found: RowArray | None = arrays.get("sequences") if x is None else None
         start, stop, count = metadata.get("rows") or (0, *2 * (arrays[key].shape[0],))  # of the whole run
         if found is None and source is not None and is_images(source) and (x is not None or source.exists()):
@@ -156,8 +159,12 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
 def names_in(arrays: Mapping[str, RowArray], x: RowArray | None) -> list[str] | None:
     """Return the names of rows, where sequences or pictures have brought some."""
     if "names" in arrays:
-        return [bytes(name).decode() for name in arrays["names"][slice(None)]]
+        return [_name(name) for name in arrays["names"][slice(None)].ravel().tolist()]
     return [path.name for path in x.paths] if isinstance(x, ImageRows) else None
+
+
+def _name(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def scored_in(path: Path) -> list[str]:
@@ -217,14 +224,88 @@ def metadata_of(path: Path) -> dict[str, Any]:
         When it is no HDF5 file, or a damaged one.
     """
     found = {}
-    try:
-        with h5py.File(path, "r") as file:
-            attributes = dict(file.attrs.items())
-    except DAMAGED as error:
-        raise InputError(f"{path}: expected an .h5 file of scores; {error}") from error
-    for name, value in attributes.items():
+    for name, value in text_attributes(path).items():
         try:
             found[name] = json.loads(value)
-        except (TypeError, ValueError):
+        except (ValueError, RecursionError):
             continue  # not one of ours
     return found
+
+
+KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("input", "dataset", "model", "weights", "alphabet", "dtype", "signature"), (str,)),
+    "letters_axis": (int,),
+    "rule": (str, dict),
+}
+"""Types of the arguments that are read back, by name."""
+
+PARTS = ("arguments", "versions", "files")
+
+
+def check_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the metadata of scores, once what is read of it is of the right types.
+
+    Raises
+    ------
+    InputError
+    """
+    wrong = [f"{name!r} is {metadata[name]!r:.80}" for name in PARTS if not isinstance(metadata.get(name, {}), dict)]
+    arguments = {} if wrong else metadata.get("arguments", {})
+    wrong += [
+        f"argument {name!r} is {arguments[name]!r:.80}"
+        for name, kinds in KINDS.items()
+        if not isinstance(arguments.get(name), (*kinds, type(None)))
+    ]
+    rows = metadata.get("rows", [0, 0, 0])
+    counts = isinstance(rows, list) and len(rows) == 3 and all(type(each) is int for each in rows)
+    if not counts or not 0 <= rows[0] <= rows[1] <= rows[2]:
+        wrong.append(f"'rows' is {rows!r:.80}")
+    if wrong:
+        raise InputError(
+            f"{path}: expected the metadata that `deeplift-tf score` writes; found otherwise: {', '.join(wrong)}"
+        )
+    return metadata
+
+
+def check_arrays(arrays: Mapping[str, RowArray], key: str, path: Path) -> None:
+    """Refuse arrays that are not those of scores: numbers, as many rows in each, and one for each row of some.
+
+    Raises
+    ------
+    InputError
+    """
+    count = arrays[key].shape[0]
+    for name, array in arrays.items():
+        part = name.partition("/")[0]
+        numbers = part == "names" or array.dtype.kind in "biuf"
+        single = part not in ("names", "outputs", "reference_outputs", "delta") or len(array.shape) == 1
+        if array.shape[0] != count or not numbers or not single:
+            raise InputError(
+                f"{path}: expected scores of {count} rows; found an array {name!r} of shape {array.shape} and type "
+                f"{array.dtype}"
+            )
+
+
+def beside(scores: Path, recorded: str | None, what: str, option: str) -> Path | None:
+    """Return a file that a file of scores names, where it lies in the same folder or below; None for any other.
+
+    A file of scores may come from anyone, and name any file of this machine.
+
+    Parameters
+    ----------
+    scores : Path
+    recorded : str, optional
+        The name.
+    what, option : str
+        What it is, and how the user names it, for the note that it is not read.
+    """
+    if not recorded:
+        return None
+    folder = scores.resolve().parent
+    for path in (Path(recorded), folder / Path(recorded).name):
+        with suppress(OSError, ValueError, RuntimeError):  # names that no file can have
+            if path.exists() and path.resolve().is_relative_to(folder):
+                return path
+    note = "%s: made from the %s %s, which does not lie beside it and is not read; name it with %s"
+    logger.info(note, scores, what, recorded, option)
+    return None

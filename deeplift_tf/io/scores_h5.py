@@ -115,7 +115,9 @@ def places_in(path: Path) -> dict[str, Place]:
         with h5py.File(path, "r") as file:
             file.visititems(add)
     except DAMAGED as error:
-        raise OutputFileError(f"{path}: expected scores that were being written; {error}") from error
+        raise OutputFileError(
+            f"{path}: expected scores that were being written; {error}. Start over with --restart"
+        ) from error
     return places
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.plots.figure import alone, titled
+from deeplift_tf.printable import printable
 
 COLOURS = {True: "#b2182b", False: "#2166ac"}  # the ends of the heat map's scale
 
@@ -41,7 +42,7 @@ def bars(
     """
     values = np.asarray(scores)
     labels = [str(index[0] if len(index) == 1 else index) for index in np.ndindex(values.shape)]
-    labels = list(map(str, names)) if names is not None else labels
+    labels = list(map(printable, names)) if names is not None else labels
     values = values.ravel()
     if len(labels) != len(values):
         raise InputError(f"names: expected {len(values)}, one for each score; received {len(labels)}")

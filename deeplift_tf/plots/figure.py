@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.extras import require
+from deeplift_tf.printable import printable
 
 
 def pyplot() -> Any:
@@ -73,4 +74,4 @@ def alone(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
 def titled(ax: Any, title: str | None) -> None:
     """Give an axes its title; None leaves it without."""
     if title is not None:
-        ax.set_title(title, fontsize="medium")
+        ax.set_title(printable(title), fontsize="medium")

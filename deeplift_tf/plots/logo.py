@@ -11,6 +11,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.extras import require
 from deeplift_tf.letters import is_one_hot
 from deeplift_tf.plots.figure import given, panels
+from deeplift_tf.printable import printable
 
 HIGHLIGHT = "#fdd835"
 
@@ -78,7 +79,7 @@ def logo(
         draw(panel, track[start:end], start, alphabet)
         for span in highlight:
             mark(panel, span, start, end)
-        panel.set_ylabel(name or "contribution")
+        panel.set_ylabel(printable(name or "contribution"))
     for panel in axes[:-1]:
         panel.tick_params(labelbottom=False)  # the positions are those of the track below
     if share_scale:
@@ -87,7 +88,9 @@ def logo(
             panel.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     axes[-1].set_xlabel("position")
     if title is not None:
-        axes[0].set_title(title, fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None)
+        axes[0].set_title(
+            printable(title), fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None
+        )
     return fig, axes if isinstance(scores, Mapping) else axes[0]
 
 
@@ -153,5 +156,10 @@ def mark(panel: Any, span: tuple[Any, ...], start: int, end: int) -> None:
     if len(span) > 2:
         middle = (max(first, start) + min(last, end) - 1) / 2
         panel.annotate(
-            str(span[2]), (middle, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small"
+            printable(span[2]),
+            (middle, 1),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="bottom",
+            fontsize="small",
         )

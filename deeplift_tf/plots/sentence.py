@@ -11,6 +11,7 @@ import numpy as np
 from deeplift_tf.errors import InputError
 from deeplift_tf.plots.figure import alone, titled
 from deeplift_tf.plots.maps import scale_of
+from deeplift_tf.printable import printable
 
 ABOVE, BELOW = (214, 69, 65), (52, 118, 191)  # red and blue of full colour; black is legible on both
 GAP, LINE, FONT, MARGIN = 6, 26, 13, 8  # points
@@ -59,7 +60,7 @@ def text_html(tokens: Sequence[str], scores: Any, *, vmax: float | None = None) 
     str
         The score of a word shows when it is pointed at, and is what a screen reader is told.
     """
-    values = checked(tokens, scores)
+    values, tokens = checked(tokens, scores), list(map(printable, tokens))
     words = [
         f'<span style="background:rgb({red},{green},{blue});color:#000;padding:.1em .25em;border-radius:.2em" '
         f'title="{value:+.3g}" aria-label="{html.escape(token, quote=True)} {value:+.3g}">{html.escape(token)}</span>'
@@ -96,7 +97,7 @@ def text(
     fig : matplotlib.figure.Figure
     ax : matplotlib axes
     """
-    values = checked(tokens, scores)
+    values, tokens = checked(tokens, scores), list(map(printable, tokens))
     across = width * 72 if ax is None else ax.get_window_extent().width * 72 / ax.figure.dpi
     places, lines = laid_out(tokens, across)
     fig, panel = alone(ax, (width, (lines * LINE + 2 * MARGIN) / 72 + 0.35))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.io.scores_file import ScoresFile
+from deeplift_tf.printable import printable
 from deeplift_tf.report.pictures import SCALES, contents_of, histogram
 
 COLUMNS = ("row", "output", "reference output", "difference", "delta")
@@ -52,7 +53,7 @@ def write_report(
         examples=examples(file, rows, values, words),
         scales="".join(f'<option value="{index}">{html.escape(name)}</option>' for index, name in enumerate(SCALES)),
     )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(printable(text, keep="\n\t"), encoding="utf-8")
 
 
 def everything(file: ScoresFile, name: str) -> np.ndarray | None:
@@ -111,7 +112,7 @@ def summary(file: ScoresFile, values: dict[str, np.ndarray | None]) -> str:
 def layer_table(layers: Sequence[Sequence[Any]]) -> str:
     """Return the table of layers, or why there is none."""
     if not layers:
-        return "<p>The model file is not where it was; give it with -m.</p>"
+        return "<p>The model file does not lie beside the scores; give it with -m.</p>"
     rows = [(*row[:4], row[4], "exact" if row[5] else "approximate") for row in layers]
     return table(("layer", "Keras class", "kind", "rule", "output shape", "exactness"), rows, "layers of the model")
 

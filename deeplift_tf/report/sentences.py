@@ -11,6 +11,7 @@ import numpy as np
 from deeplift_tf import plots
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.scores_file import ScoresFile, take
+from deeplift_tf.printable import printable
 
 
 def titles(file: ScoresFile, rows: Sequence[int], between: str = ": ") -> list[str]:
@@ -27,7 +28,7 @@ def text_page(file: ScoresFile, rows: Sequence[int], words: Sequence[str]) -> st
     sentences = [sentence(file, row, words) for row in rows]
     vmax = plots.scale_of([scores for _, scores in sentences], 100)
     body = "\n".join(
-        f"<h2>{html.escape(title)}</h2>\n{plots.text_html(*each, vmax=vmax)}"
+        f"<h2>{html.escape(printable(title))}</h2>\n{plots.text_html(*each, vmax=vmax)}"
         for title, each in zip(titles(file, rows), sentences, strict=True)
     )
     head = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>scores of words</title>'

@@ -191,8 +191,22 @@ class Output(NamedTuple):
 
 
 def followed(path: Path) -> Path:
-    """Return what a link leads to, so that what is there is replaced and not the link; any other path as it is."""
-    return path.resolve() if path.is_symlink() else path
+    """Return what a link leads to, so that what is there is replaced and not the link; any other path as it is.
+
+    Raises
+    ------
+    OutputFileError
+        When it is a link that leads back to itself.
+    """
+    if not path.is_symlink():
+        return path
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass  # what it leads to is not there yet
+    except OSError as error:
+        raise OutputFileError(f"{path}: is a link that leads nowhere; {error.strerror}") from error
+    return path.resolve()
 
 
 def listed(state: State) -> str:

@@ -163,7 +163,7 @@ def test_shards_that_there_are_not(files: Path, tmp_path: Path, shard: str, mess
 def test_a_shard_is_drawn_with_its_own_rows(files: Path, tmp_path: Path, shards: list[Path]) -> None:
     from deeplift_tf.io.scores_file import open_scores
 
-    with open_scores(shards[1]) as file:
+    with open_scores(shards[1], x=files / "x.npy") as file:
         assert file.x is not None
         np.testing.assert_array_equal(file.x[slice(0, 16)], np.load(files / "x.npy")[16:32])
         np.testing.assert_array_equal(file.x[slice(3, 5)], np.load(files / "x.npy")[19:21])

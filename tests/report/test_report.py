@@ -86,15 +86,18 @@ def test_arguments_are_shown_as_text(scored: Path) -> None:
     words = Page(text).words
     assert "target" in words
     assert "weights" not in words
-    assert "The model file is not where it was; give it with -m." in words
+    assert "The model file does not lie beside the scores; give it with -m." in words
 
 
 def test_the_layers_of_the_model(files: Path, tmp_path: Path) -> None:
     pytest.importorskip("logomaker")
     run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5")
-    words = Page(page_of(tmp_path / "s.h5", "--top", 1)).words
+    words = Page(page_of(tmp_path / "s.h5", "--top", 1, "-m", files / "one.keras")).words
     assert {"conv/linear", "Conv1D", "Elementwise", "exact"} <= set(words)
     assert "50 rows of 12 × 4" in " ".join(words)
+    assert "conv/linear" not in Page(page_of(tmp_path / "s.h5", "--top", 1)).words
+    (tmp_path / "one.keras").write_bytes((files / "one.keras").read_bytes())
+    assert "conv/linear" in Page(page_of(tmp_path / "s.h5", "--top", 1)).words
 
 
 def test_the_model_is_read_as_it_was_for_the_run(scored: Path) -> None:

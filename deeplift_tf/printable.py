@@ -1,0 +1,25 @@
+"""Names and messages as they may reach a terminal, a page or a picture: files bring names, which may hold codes."""
+
+from __future__ import annotations
+
+import re
+
+CODES = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""What commands a terminal, turns the direction of a line around, ends one, or may not stand in XML."""
+
+
+def printable(text: object, keep: str = "") -> str:
+    r"""Return a text with its control characters written out: ``\x1b`` for an escape.
+
+    Parameters
+    ----------
+    text : object
+        Its text.
+    keep : str
+        Those that stay, line ends of a table for example.
+    """
+    return CODES.sub(lambda found: found[0] if found[0] in keep else _written(found[0]), str(text))
+
+
+def _written(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
