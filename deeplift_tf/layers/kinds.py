@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.layers.ties import Groups, in_order, shared
+from deeplift_tf.layers.ties import Groups, Windows, in_order, sent_back, shared
 from deeplift_tf.multipliers import Difference, Multipliers, collapse
 from deeplift_tf.rules import Rule, Slopes
 from deeplift_tf.slopes import Function
@@ -159,6 +159,10 @@ class Maximum(Layer):
         ends = [tf.maximum(value.x, value.reference), tf.minimum(value.x, value.reference)]
         return ends if self.larger else [-end for end in ends[::-1]]
 
+    def separate_windows(self) -> Windows | None:
+        """Return how units stand in windows that do not overlap; None where they do not stand in windows."""
+        return None
+
     def groups(self) -> Groups | None:
         """Return how the units of each group come to stand along axes of their own; None where that costs too much."""
         return None
@@ -191,7 +195,10 @@ class Maximum(Layer):
 
     def credited(self, step: Step, credit: tf.Tensor) -> list[tf.Tensor]:
         """Return the credit of each group at the unit that it falls on."""
-        rows, keys, groups = step.rows, self.keys(step), self.groups()
+        rows, keys, windows, groups = step.rows, self.keys(step), self.separate_windows(), self.groups()
+        if windows is not None:
+            (merged,) = [[rows.merge_pairs(key) for key in each] for each in keys]
+            return [sent_back(windows, merged, credit, lambda each: rows.repeat(rows.pair(each)))]
         if groups is not None:
             merged = [[rows.merge_pairs(key) for key in each] for each in keys]
             return shared(groups, merged, credit, rows.targets)
@@ -236,6 +243,10 @@ class Decided(Maximum):
     def any_dtype(self) -> bool:  # type: ignore[override]
         """As in the maximum itself."""
         return self.layer.any_dtype
+
+    def separate_windows(self) -> Windows | None:
+        """As in the maximum itself."""
+        return self.layer.separate_windows()
 
     def groups(self) -> Groups | None:
         """As in the maximum itself."""

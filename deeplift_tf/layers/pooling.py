@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.channels import with_channels_last
 from deeplift_tf.layers.kernels import Padding
 from deeplift_tf.layers.kinds import Diagonal, Maximum
-from deeplift_tf.layers.ties import Groups
+from deeplift_tf.layers.ties import Groups, Windows
 from deeplift_tf.tensors import shape_of
 
 MOST_COPIES = 12  # of the units that windows which overlap may take; above, units are put in order
@@ -78,14 +79,17 @@ class MaxPooling(Window, Maximum):
         """Return the maximum of each window."""
         return self.pool(max_pool, inputs[0])
 
+    def separate_windows(self) -> Windows | None:
+        """Return windows that do not overlap."""
+        if self.size != self.strides:
+            return None
+        first, whole = 2 + self.channels_first, dataclasses.replace(self, padding="valid")
+        axes = tuple(range(first, first + 2 * len(self.size), 2))
+        return Windows(self.padded, self.cut, axes, functools.partial(whole.pool, max_pool))
+
     def groups(self) -> Groups | None:
-        """Return windows that do not overlap as further axes, others as copies, where these are not too many."""
+        """Return windows that overlap as copies of the units, where these are not too many."""
         copies = math.prod(self.size) / math.prod(self.strides)
-        apart = all(size == stride for size, stride in zip(self.size, self.strides, strict=True))
-        rank = len(self.size)
-        if apart:
-            first = 2 + self.channels_first
-            return Groups(self.cut, tuple(range(first, first + 2 * rank, 2)), first=True)
         return Groups(self.copies, (1,), first=True) if copies <= MOST_COPIES else None
 
     def padded(self, x: tf.Tensor) -> tf.Tensor:
@@ -97,15 +101,16 @@ class MaxPooling(Window, Maximum):
             (before + size + after - window) // stride * stride + window
             for (before, after), size, window, stride in zip(around, sizes, self.size, self.strides, strict=True)
         ]
+        if kept == sizes:
+            return x
         pads = [(0, 0)] * first + around + [(0, 0)] * (not self.channels_first)
         if self.padding != "valid":
             x = tf.pad(x, pads, constant_values=x.dtype.min)
         return x[(slice(None),) * first + tuple(slice(0, each) for each in kept)]
 
     def cut(self, x: tf.Tensor) -> tf.Tensor:
-        """Return x with an axis for the places of a window behind each spatial axis."""
-        first, x = 1 + self.channels_first, self.padded(x)
-        sizes = shape_of(x)
+        """Return padded x with an axis for the places of a window behind each spatial axis."""
+        first, sizes = 1 + self.channels_first, shape_of(x)
         spatial = zip(sizes[first : first + len(self.size)], self.size, strict=True)
         cut = [each for size, window in spatial for each in (size // window, window)]
         return tf.reshape(x, [*sizes[:first], *cut, *sizes[first + len(self.size) :]])

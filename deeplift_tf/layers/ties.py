@@ -65,6 +65,57 @@ def shared(groups: Groups, keys: Sequence[Sequence[tf.Tensor]], credit: tf.Tenso
     return vjp(groups.gather, inputs, parts)
 
 
+class Windows(NamedTuple):
+    """How units stand in windows that do not overlap.
+
+    Attributes
+    ----------
+    padded : callable
+        Returns units, shape (rows, ...), as far as windows reach, with the smallest number where there is none.
+    cut : callable
+        Returns padded units with axes of their own for the places in a window.
+    axes : tuple of int
+        Those axes.
+    pool : callable
+        Returns the largest of each window of padded units.
+    """
+
+    padded: Callable[[tf.Tensor], tf.Tensor]
+    cut: Callable[[tf.Tensor], tf.Tensor]
+    axes: tuple[int, ...]
+    pool: Callable[[tf.Tensor], tf.Tensor]
+
+
+def sent_back(
+    windows: Windows, keys: Sequence[tf.Tensor], credit: tf.Tensor, repeat: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
+    """Return the credit of each window at the unit with the largest keys, at the first of several.
+
+    One pass over the units for each key but the last, which the kernel of pooling compares.
+
+    Parameters
+    ----------
+    windows : Windows
+    keys : sequence of tf.Tensor, shape (rows, ...)
+        The most significant first.
+    credit : tf.Tensor, shape (targets · rows, ...)
+        Of each window.
+    repeat : callable
+        Returns rows once for each target.
+    """
+    key = windows.padded(keys[0])
+    for following in keys[1:]:
+        largest = windows.pool(key)
+        for axis in windows.axes:
+            largest = tf.expand_dims(largest, axis)
+        best = windows.cut(key) == largest
+        cut = tf.where(best, windows.cut(windows.padded(following)), key.dtype.min)
+        key = tf.reshape(cut, shape_of(key))
+    (at_units,) = vjp(windows.pool, [repeat(key)], credit)
+    like = tf.zeros([shape_of(at_units)[0], *shape_of(keys[0])[1:]], credit.dtype)
+    return vjp(windows.padded, [like], at_units)[0]
+
+
 def is_first(best: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     """Return whether a unit is the first along the axes that is one of the best."""
     sizes = shape_of(best)
