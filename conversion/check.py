@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -11,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import walk
+from deeplift_tf.arrays import as_batch
 from deeplift_tf.audit import layer_errors
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.explain import quoted
@@ -18,13 +21,15 @@ from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.readers.quantized import states_of
 from deeplift_tf.conversion.traverse import is_graph_of_layers
 from deeplift_tf.errors import DeepLiftError
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph import Edge, Input
 from deeplift_tf.network import Network
+from deeplift_tf.references import as_references
 
 SHORT_SIZES = (8, 4, 2, 1)  # tried where a model takes no 16, as one with a table of few positions
 OPEN_SIZES = (16, 64, 256, 1024, 4096, 16384, 65536, 262144)  # tried in turn for axes that the model leaves open
 MAX_ELEMENTS = 1 << 22  # of one row of all inputs
 GAP = 1e-4  # relative; above it a layer is named
+SCALES = (1.0, 1e-2, 1e2)  # of random input, in units of normal numbers
 
 
 class CheckReport(NamedTuple):
@@ -33,7 +38,7 @@ class CheckReport(NamedTuple):
     Attributes
     ----------
     prediction_error : float
-        Largest difference to the model's own predictions, over the largest prediction.
+        Largest difference to the predictions of the model as Keras or TensorFlow runs it, over the largest prediction.
     relative_delta : float or None
         Largest sum-to-delta error, over the largest difference of the target from its reference. None under rules
         without a reference, which promise no sum, and where outputs do not differ from those of the references.
@@ -41,12 +46,23 @@ class CheckReport(NamedTuple):
         The layer in which the larger gap arises, where one is above 1e-4.
     notes : tuple of str
         What else a reader should know.
+    errors : dict of str to float
+        The prediction error on each input that was tried: random input by its scale, x and references where given.
+    layers : dict of str to float
+        The layers that part from the model's, by more than 1e-4 on the input where predictions differ most.
     """
 
     prediction_error: float
     relative_delta: float | None
     worst_layer: str | None
     notes: tuple[str, ...]
+    errors: dict[str, float]
+    layers: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        """Whether predictions are the model's."""
+        return self.prediction_error <= GAP
 
 
 def check(
@@ -59,10 +75,13 @@ def check(
     safe_mode: bool = True,
     signature: str | None = None,
     length: int | None = None,
+    x: Any = None,
+    references: Any = None,
 ) -> CheckReport:
-    """Compare a network with its model on random input with a random reference for each row.
+    """Compare a network with its model, as Keras or TensorFlow runs it, on random input of several scales and on given.
 
-    The target is a random weighted sum over all positions of all outputs.
+    Sums of contributions are tried on x and its references; where none are given on random input with a random
+    reference for each row. The target is a random weighted sum over all positions of all outputs.
 
     Parameters
     ----------
@@ -75,6 +94,8 @@ def check(
         As for `convert`.
     length : int, optional
         Of axes whose size the model leaves open; by default the least that the model runs on, from 16 on.
+    x, references : optional
+        As for a score call; the first reference of each row counts.
 
     Returns
     -------
@@ -86,28 +107,113 @@ def check(
         When no size of an open axis suits the model.
     """
     live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
+    live, remarks = as_keras_runs_it(model, live, custom_objects, safe_mode)
     rng = np.random.default_rng(seed)
-    x, expected = sample(live, network, rows, rng, length)
-    references = random_inputs(network, [array.shape for array in x], rng)
-    prediction_error = max(map(relative_gap, predictions(network, x), expected))
+    drawn, expected = sample(live, network, rows, rng, length)
+    other = random_inputs(network, [array.shape for array in drawn], rng)
+    tries = {f"random input of scale {scale:g}": scaled(network, drawn, scale) for scale in SCALES}
+    if x is not None:
+        batch = as_batch(x, network.graph.inputs)
+        given = as_references(0.0 if references is None else references, batch, network.graph.inputs)
+        drawn = [as_numbers(array, value) for array, value in zip(batch.arrays, network.graph.inputs, strict=True)]
+        first = [array[:, 0] for array in given.take(0, len(batch))]
+        other = [
+            as_numbers(np.broadcast_to(array, own.shape), value)
+            for array, own, value in zip(first, drawn, network.graph.inputs, strict=True)
+        ]
+        tries |= {"x": drawn, "references": other}
+        expected = required(model_outputs(live, drawn), "x")
+    errors_of = {name: error_on(live, network, arrays) for name, arrays in tries.items()}
+    prediction_error = max(error for error in errors_of.values() if error is not None)
+    remarks += tuple(
+        f"{name}: the model's own predictions are no finite numbers there"
+        for name, error in errors_of.items()
+        if error is None
+    )
     start = {
         edge: tf.constant(rng.normal(size=y.shape), network.dtype)
         for edge, y in zip(network.graph.outputs.values(), expected, strict=True)
     }
-    errors, delta, difference = layer_errors(network.graph, tensors(network, x), tensors(network, references), start)
+    errors, delta, difference = layer_errors(network.graph, tensors(network, drawn), tensors(network, other), start)
     promised = any(node.rule.reference for node in network.graph.nodes)
     relative_delta = delta / difference if promised and difference else None
-    worst = None
+    worst, parted = None, dict[str, float]()
     if prediction_error > GAP:
-        worst = first_different(live, network, x)
+        where = max((name for name in errors_of if errors_of[name] is not None), key=lambda name: errors_of[name] or 0)
+        parted = different_layers(live, network, tries[where])
+        worst = next(iter(parted), None)
     elif relative_delta is not None and relative_delta > GAP:
         worst = max(errors, key=lambda name: errors[name])
-    notes = notes_on(network, x)
+    notes = (*notes_on(network, drawn), *remarks)
     if not promised:
         notes = ("rules without a reference promise no sum of contributions", *notes)
     elif not difference:
         notes = ("outputs do not differ on random input, as of a saturated sigmoid: no sum could be tried", *notes)
-    return CheckReport(prediction_error, relative_delta, worst, notes)
+    found = {name: error for name, error in errors_of.items() if error is not None}
+    return CheckReport(prediction_error, relative_delta, worst, notes, found, parted)
+
+
+def as_keras_runs_it(
+    model: Any, live: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool
+) -> tuple[Any, tuple[str, ...]]:
+    """Return the model that predictions are compared with, and what to say where it is not Keras's own reading.
+
+    Parameters
+    ----------
+    model : path, pair of paths, or keras.Model
+    live : keras.Model or GraphModel
+        As this package reads it.
+    custom_objects, safe_mode
+        As for `convert`.
+    """
+    if isinstance(live, GraphModel):
+        return live, ()  # a graph, which TensorFlow runs as it stands
+    if isinstance(model, keras.Model) or (callable(model) and not isinstance(model, (str, PathLike, tuple))):
+        return model, ()
+    reason = "Keras reads no such files"
+    if isinstance(model, (str, PathLike)) and Path(model).suffix in (".keras", ".h5", ".hdf5"):
+        try:
+            own = keras.models.load_model(model, dict(custom_objects or {}), compile=False, safe_mode=safe_mode)
+            return own, ()
+        except Exception as error:  # Keras refuses older files with errors of every kind
+            reason = f"Keras does not read the file: {quoted(error)}"
+    return live, (f"{reason}. Compared is the model as this package reads it",)
+
+
+def scaled(network: Network, arrays: Sequence[np.ndarray], scale: float) -> list[np.ndarray]:
+    """Return inputs with floats multiplied by a number."""
+    return [
+        (array * np.float32(scale)).astype(array.dtype) if value.dtype.is_floating else array
+        for array, value in zip(arrays, network.graph.inputs, strict=True)
+    ]
+
+
+def as_numbers(array: np.ndarray, value: Input) -> np.ndarray:
+    """Return an array in the dtype in which a model takes it."""
+    if value.dtype == tf.string:
+        return array
+    return array.astype("float32" if value.dtype.is_floating else value.dtype.as_numpy_dtype)
+
+
+def required(outputs: list[np.ndarray] | Exception, where: str) -> list[np.ndarray]:
+    """Return outputs.
+
+    Raises
+    ------
+    DeepLiftError
+        When the model has none.
+    """
+    if isinstance(outputs, Exception):
+        raise DeepLiftError(f"the model does not run on {where}: {quoted(outputs)}")
+    return outputs
+
+
+def error_on(model: Any, network: Network, x: Sequence[np.ndarray]) -> float | None:
+    """Return the largest relative difference of predictions; None where the model's are no finite numbers."""
+    expected = required(model_outputs(model, x), "the input of the check")
+    if not all(np.isfinite(y).all() for y in expected if y.dtype.kind == "f"):
+        return None
+    return max(map(relative_gap, predictions(network, x), expected))
 
 
 def sample(
@@ -237,20 +343,21 @@ def relative_gap(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), np.finfo("float32").tiny))
 
 
-def first_different(model: Any, network: Network, x: Sequence[np.ndarray]) -> str | None:
-    """Return the first layer of the model whose output the network does not match; None where no layers are known."""
+def different_layers(model: Any, network: Network, x: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return the layers of the model whose outputs the network does not match, in order; none where none are known."""
     if isinstance(model, GraphModel) or not is_graph_of_layers(model):
-        return None
+        return {}
     layers = [layer for layer in model.layers if layer.name in network.layers]
     inner = keras.Model(model.inputs, [layer.output for layer in layers])
     with keras.StatelessScope(state_mapping=zero_states(model)):
         expected = keras.tree.flatten(inner([tf.constant(array) for array in x], training=False))
     edges = [value.edge for value in network.graph.inputs]
     values = walk.forward(network.graph.nodes, dict(zip(edges, tensors(network, x), strict=True)))
-    for layer, y in zip(layers, expected, strict=True):
-        if relative_gap(values[Edge(layer.name)].numpy(), np.asarray(y)) > GAP:
-            return str(layer.name)
-    return None
+    gaps = {
+        str(layer.name): relative_gap(values[Edge(layer.name)].numpy(), np.asarray(y))
+        for layer, y in zip(layers, expected, strict=True)
+    }
+    return {name: gap for name, gap in gaps.items() if gap > GAP}
 
 
 def notes_on(network: Network, x: Sequence[np.ndarray]) -> tuple[str, ...]:

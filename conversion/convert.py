@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 import deeplift_tf.conversion.converters  # noqa: F401 - fills the registry
 from deeplift_tf.assignment import RuleChoice, with_rules
+from deeplift_tf.conversion.check import check as compare
 from deeplift_tf.conversion.draft import Draft, declared
 from deeplift_tf.conversion.graphs.live import graph_of_model
 from deeplift_tf.conversion.graphs.road import operations_as_layers
@@ -24,9 +26,9 @@ from deeplift_tf.conversion.scope import Scope
 from deeplift_tf.conversion.tracing import as_scored
 from deeplift_tf.conversion.traverse import functional, is_graph_of_layers, model_inputs, traverse
 from deeplift_tf.conversion.use import Use
-from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, UnsupportedLayerError
 from deeplift_tf.graph import Edge, Graph
-from deeplift_tf.network import Network
+from deeplift_tf.network import Network, Origin
 
 DTYPES = {"float32": tf.float32, "float64": tf.float64}
 
@@ -41,6 +43,7 @@ def convert(
     approximate: bool = True,
     dtype: str = "float32",
     converters: Mapping[str, Converter] | None = None,
+    check: bool = False,
 ) -> Network:
     """Build beside a Keras model a network of DeepLIFT layers. The model itself stays as it is.
 
@@ -68,6 +71,9 @@ def convert(
         In which the network computes.
     converters : mapping, optional
         Converters of Keras layers by class name, which go before registered ones.
+    check : bool
+        Compare with the model as Keras or TensorFlow runs it, on random input of several scales, and warn where
+        predictions differ; see `Network.check`.
 
     Returns
     -------
@@ -91,7 +97,24 @@ def convert(
         raise DeepLiftError(f"dtype: expected one of {', '.join(DTYPES)}; received {dtype!r}")
     live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
     graph = Conversion(converters or {}, approximate, DTYPES[dtype]).graph_of(live)
-    return Network(with_rules(graph, rule), DTYPES[dtype])
+    options = {"custom_objects": custom_objects, "safe_mode": safe_mode, "signature": signature}
+    network = Network(with_rules(graph, rule), DTYPES[dtype], Origin(model, options, compare))
+    if check:
+        warn_of_differences(network)
+    return network
+
+
+def warn_of_differences(network: Network) -> None:
+    """Compare a network with its model and warn where predictions differ."""
+    report = network.check()
+    if not report.passed:
+        parted = f"; the first layer that differs is {report.worst_layer!r}" if report.worst_layer else ""
+        warnings.warn(
+            f"predictions differ from the model's by {report.prediction_error:.2g} of the largest{parted}. "
+            "network.check(x) compares on your own input",
+            DeepLiftWarning,
+            stacklevel=3,
+        )
 
 
 class Conversion:

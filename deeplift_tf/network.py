@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
 from deeplift_tf.capacity import computing, require_room
+from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
 from deeplift_tf.held import dtypes_of
@@ -21,6 +23,26 @@ from deeplift_tf.pickling import Portable
 from deeplift_tf.printable import printable
 from deeplift_tf.question import as_tensor, spans
 from deeplift_tf.scoring import Score
+
+if TYPE_CHECKING:
+    from deeplift_tf.conversion.check import CheckReport
+
+
+class Origin(NamedTuple):
+    """What a network was converted from.
+
+    Attributes
+    ----------
+    model : path, pair of paths, or model
+    options : mapping of str to object
+        How it was read: custom_objects, safe_mode and signature, see `dl.convert`.
+    compare : callable
+        Compares the two.
+    """
+
+    model: Any
+    options: Mapping[str, Any]
+    compare: Callable[..., CheckReport]
 
 
 class LayerRow(NamedTuple):
@@ -42,14 +64,17 @@ class Network(Portable):
     graph : Graph
     dtype : tf.DType
         Of every float in it.
+    origin : Origin, optional
+        The model that it was converted from, for `check`.
     """
 
-    def __init__(self, graph: Graph, dtype: tf.DType = tf.float32) -> None:
-        self.graph, self.dtype = graph, dtype
+    def __init__(self, graph: Graph, dtype: tf.DType = tf.float32, origin: Origin | None = None) -> None:
+        self.graph, self.dtype, self.origin = graph, dtype, origin
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is compiled: a copy compiles its own."""
-        return {"graph": self.graph, "dtype": self.dtype}
+        """Leave out what is compiled, as a copy compiles its own, and a live model, which stays in its process."""
+        named = self.origin is not None and isinstance(self.origin.model, (str, PathLike))
+        return {"graph": self.graph, "dtype": self.dtype, "origin": self.origin if named else None}
 
     @property
     def layers(self) -> Mapping[str, Node]:
@@ -114,7 +139,34 @@ class Network(Portable):
         rule : str or mapping
             As for `dl.convert`.
         """
-        return Network(with_rules(self.graph, rule), self.dtype)
+        return Network(with_rules(self.graph, rule), self.dtype, self.origin)
+
+    def check(self, x: Any = None, references: Any = None, *, seed: int = 0) -> CheckReport:
+        """Compare with the model as Keras or TensorFlow runs it: on random input of several scales, and on x.
+
+        Parameters
+        ----------
+        x, references : optional
+            As for a score call.
+        seed : int
+            Of the random input.
+
+        Returns
+        -------
+        CheckReport
+            Differences of predictions, the layers where they part, and the sum-to-delta error; `passed` where
+            predictions are the model's.
+
+        Raises
+        ------
+        DeepLiftError
+            When the network was not made by `dl.convert`, or the model does not run.
+        """
+        if self.origin is None:
+            raise DeepLiftError("check: this network was not made by dl.convert, so there is no model to compare with")
+        return self.origin.compare(
+            self.origin.model, self, seed=seed, x=x, references=references, **self.origin.options
+        )
 
     def compile(self, layers: str | Sequence[str] | None = None, *, xla: bool = False) -> Score:
         """Return a function that scores the model inputs, or hidden layers.

@@ -73,7 +73,10 @@ def draw(folder: Path) -> None:
     x = np.load(folder / "digits.npy")
     with h5py.File(folder / "scores.h5") as file:
         contributions, delta = file["contributions"][:], file["delta"][:]
-    probabilities = dl.convert(folder / "digits.keras").predict(x)
+    network = dl.convert(folder / "digits.keras")
+    report = network.check(x)  # with the model as Keras runs it
+    print(f"largest difference to Keras's own predictions, relative: {report.prediction_error:.2g}")
+    probabilities = network.predict(x)
     fig, axes = pyplot().subplots(2, SHOWN, figsize=(15, 3.6), layout="constrained")
     for ax, image, p in zip(axes[0], x, probabilities, strict=True):
         ax.imshow(image[..., 0], cmap="gray_r")

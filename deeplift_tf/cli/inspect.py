@@ -61,6 +61,8 @@ def checked(model: SavedModel, network: Network, length: int | None) -> dict[str
         "relative_delta": report.relative_delta,
         "worst_layer": report.worst_layer,
         "notes": list(report.notes),
+        "errors": report.errors,
+        "layers": report.layers,
     }
 
 
@@ -88,12 +90,14 @@ def print_layers(layers: list[dict[str, Any]]) -> None:
 
 def print_report(report: dict[str, Any]) -> None:
     """Print what a check found."""
-    say("on random input, with a random reference for each row:")
+    say("on random input of several scales, with a random reference for each row:")
     say(f"largest difference to the model's own predictions, relative: {report['prediction_error']:.2g}")
     if report["relative_delta"] is None:
         say("sum-to-delta error: not measured")
     else:
         say(f"largest sum-to-delta error, relative to the difference in output: {report['relative_delta']:.2g}")
+    for name, error in report.get("layers", {}).items():
+        say(f"layer {name!r} differs by {error:.2g} of its largest value")
     if report["worst_layer"]:
         say(f"the largest gap arises in layer {report['worst_layer']!r}")
     for note in report["notes"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+from pathlib import Path as FilePath
 
 import keras
 import numpy as np
@@ -148,3 +150,52 @@ def test_a_dict_of_inputs_and_a_table_of_few_positions() -> None:
     model = randomise(keras.Model(inputs, layers.Reshape((9,))(first)), seed=4)
     network = dl.convert(model)
     assert any("tried at (4,)" in note for note in check(model, network).notes)
+
+
+def test_a_network_compares_itself_with_the_model_as_keras_runs_it(model: keras.Model, tmp_path: FilePath) -> None:
+    x = np.random.default_rng(0).normal(size=(6, 5))
+    model.save(tmp_path / "model.keras")
+    model.export(tmp_path / "served", verbose=False)
+    for source in (model, tmp_path / "model.keras", tmp_path / "served"):
+        network = dl.convert(source, check=True).with_rule("reveal_cancel")
+        report = network.check(x, 0.5)
+        assert report.passed and report.prediction_error < 1e-5 and report.layers == {}
+        assert list(report.errors) == [
+            "random input of scale 1",
+            "random input of scale 0.01",
+            "random input of scale 100",
+            "x",
+            "references",
+        ]
+        assert report.relative_delta is not None and report.relative_delta < 1e-4
+        assert pickle.loads(pickle.dumps(network)).predict(x).shape == (6, 3)
+    with pytest.raises(DeepLiftError, match=r"not made by dl\.convert"):
+        dl.Network(network.graph).check()
+
+
+def test_a_difference_far_from_the_normal_range_is_found(model: keras.Model) -> None:
+    x = keras.Input((5,))
+    clipped = keras.Model(x, keras.layers.Dense(2, name="end")(keras.layers.ReLU(max_value=50.0, name="clip")(x)))
+    network = dl.convert(clipped)
+    wrong = with_layer(network, "clip", dl.convert(keras.Sequential([x, keras.layers.ReLU()])).graph.nodes[-1].layer)
+    report = check(clipped, wrong)
+    assert report.errors["random input of scale 1"] < 1e-6
+    assert report.errors["random input of scale 100"] > 1e-2 and not report.passed
+    assert list(report.layers) == ["clip", "end"] and report.worst_layer == "clip"
+    changed = check(clipped, network)
+    assert changed.passed
+
+
+def test_weights_that_change_after_conversion_are_seen(model: keras.Model) -> None:
+    changing = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, name="only")])
+    network = dl.convert(changing)
+    changing.layers[0].kernel.assign(2 * changing.layers[0].kernel)
+    report = network.check()
+    assert not report.passed and list(report.layers) == ["only"]
+
+
+def test_a_file_that_keras_cannot_load_is_said(tmp_path: FilePath, model: keras.Model) -> None:
+    (tmp_path / "model.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "model.weights.h5")
+    report = dl.convert((tmp_path / "model.json", tmp_path / "model.weights.h5")).check()
+    assert report.passed and any("Compared is the model as this package reads it" in note for note in report.notes)
