@@ -76,11 +76,16 @@ def followed(start: Edge, nodes: Sequence[Node], dtypes: Dtypes) -> tuple[set[Ed
 
 
 def takes_as_given(node: Node, dtypes: Dtypes) -> bool:
-    """Whether integers and booleans that a node reads are indices and masks: it reads floats, too, or makes them."""
+    """Whether integers and booleans that a node reads are indices and masks: it reads floats, too, or makes them.
+
+    A layer of the Embedding kind that reads booleans stands for an input of them that the model computes with.
+    """
     if reads_floats(node, dtypes):
         return True
-    return all(dtypes[edge] == tf.bool for edge in node.inputs) and any(
-        dtypes[edge].is_floating for edge in node.outputs
+    return (
+        node.layer.kind != "Embedding"
+        and all(dtypes[edge] == tf.bool for edge in node.inputs)
+        and any(dtypes[edge].is_floating for edge in node.outputs)
     )
 
 
