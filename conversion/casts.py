@@ -26,30 +26,8 @@ READS_INTEGERS = frozenset(
 )
 """Layers whose integers are indices or categories, not numbers."""
 
-INDEXING = frozenset(
-    {
-        "Bincount",
-        "Cast",
-        "Digitize",
-        "GetItem",
-        "MultiHot",
-        "OneHot",
-        "Repeat",
-        "SaturateCast",
-        "Scatter",
-        "ScatterUpdate",
-        "SearchSorted",
-        "SegmentMax",
-        "SegmentMin",
-        "SegmentSum",
-        "Slice",
-        "SliceUpdate",
-        "Take",
-        "TakeAlongAxis",
-    }
-)
-"""Operations of keras.ops that read integers as indices, or cast them themselves."""
-
+ATTENTION = frozenset({"AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"})
+"""Layers of Keras without a converter of their own whose inputs are numbers."""
 
 ROUNDING = frozenset(
     {"GroupNormalization", "LayerNormalization", "RMSNormalization", "RandomCrop", "Resizing", "UnitNormalization"}
@@ -58,10 +36,10 @@ ROUNDING = frozenset(
 
 
 def cast_symbols(operation: Any, arguments: tuple[Any, Any], specs: Sequence[tf.TensorSpec], known: bool) -> set[int]:
-    """Return the identities of the integer and boolean symbols that an operation turns into floats.
+    """Return the identities of the integer and boolean symbols that a layer turns into floats.
 
-    Keras keeps integers as they are when it calls a layer; the layer's own arithmetic promotes them. Masks and indices
-    stay what they are.
+    Keras keeps integers as they are when it calls a layer; the layer's own arithmetic promotes them. Masks stay what
+    they are, and so do the inputs of operations and of code of a user, which is followed with its own casts.
 
     Parameters
     ----------
@@ -72,16 +50,14 @@ def cast_symbols(operation: Any, arguments: tuple[Any, Any], specs: Sequence[tf.
     specs : sequence of tf.TensorSpec
         Of the symbols, in order.
     known : bool
-        Whether a converter stands for the operation; code of a user does its own casts.
+        Whether a converter stands for the layer.
     """
     name = type(operation).__name__
-    if not known or name in READS_INTEGERS or name in INDEXING:
+    own = known or (name in ATTENTION and type(operation).__module__.startswith("keras."))
+    if not own or not isinstance(operation, keras.Layer) or name in READS_INTEGERS:
         return set()
     symbols = symbols_in(arguments)
     numbers = {id(symbol) for symbol, spec in zip(symbols, specs, strict=True) if not spec.dtype.is_floating}
-    if name == "Where":  # whose condition stays a condition
-        booleans = {id(symbol) for symbol, spec in zip(symbols, specs, strict=True) if spec.dtype == tf.bool}
-        return numbers - booleans
     bound = inspect.signature(operation.call).bind(*arguments[0], **arguments[1]).arguments
     masks = {id(symbol) for key, value in bound.items() if key.endswith("mask") for symbol in symbols_in(value)}
     return numbers - masks

@@ -80,7 +80,7 @@ TABLE = {
         lambda: keras.Sequential([layers.Rescaling(1 / 127.5, -1, name="r"), layers.Resizing(5, 5)]), "", False
     ),
     "ops.cast": images(lambda: lambda x: ops.cast(x, "float32") / 255, "cast"),
-    "division": images(lambda: lambda x: x / 255, "true_divide/cast"),
+    "division": images(lambda: lambda x: x / 255, "true_divide/Cast"),
     "GlobalAveragePooling2D": Case(
         [((6, 6, 3), "uint8")], lambda x: layers.Dense(2)(layers.GlobalAveragePooling2D(name="p")(x)), "p/cast"
     ),
@@ -94,10 +94,10 @@ TABLE = {
     "tanh": numbers(lambda x: layers.Activation("tanh", name="act")(x), "act/cast"),
     "relu": numbers(lambda x: layers.Activation("relu", name="act")(x), "act/cast"),
     "ReLU": numbers(lambda x: layers.ReLU(name="act")(x), "act/cast"),
-    "arithmetic": numbers(lambda x: x * 0.5 + 1.0, "multiply/cast"),
+    "arithmetic": numbers(lambda x: x * 0.5 + 1.0, "multiply/Cast"),
     "arithmetic of integers": numbers(lambda x: x * 2 + 1, "dense/cast"),
-    "ops.log": numbers(lambda x: ops.log(x + 2), "log/cast"),
-    "ops.mean": numbers(lambda x: ops.mean(x, 1), "mean/cast", shape=(3, 4)),
+    "ops.log": numbers(lambda x: ops.log(x + 2), "log/Cast"),
+    "ops.mean": numbers(lambda x: ops.mean(x, 1), "mean/Cast", shape=(3, 4)),
     "Flatten": numbers(lambda x: layers.Flatten()(x), "dense/cast", shape=(3, 4)),
     "LSTM": numbers(lambda x: layers.LSTM(3, name="lstm")(x), "lstm/cast", shape=(5, 3)),
     "attention": numbers(
@@ -117,8 +117,8 @@ TABLE = {
     "Maximum": beside(lambda pair: layers.Maximum(name="m")(pair), "m/cast"),
     "Minimum": beside(lambda pair: layers.Minimum(name="m")(pair), "m/cast"),
     "Dot": beside(lambda pair: layers.Dot(1, name="m")(pair), "m/cast"),
-    "a + b": beside(lambda pair: pair[0] + pair[1], "add/cast"),
-    "a * b": beside(lambda pair: pair[0] * pair[1], "multiply/cast"),
+    "a + b": beside(lambda pair: pair[0] + pair[1], "add/Cast"),
+    "a * b": beside(lambda pair: pair[0] * pair[1], "multiply/Cast"),
     "one_hot": beside(joined(encoded("one_hot")), "encoded", width=1),
     "multi_hot": numbers(encoded("multi_hot"), "encoded")._replace(graph=False),
     "count": numbers(encoded("count"), "encoded")._replace(graph=False),
