@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -187,7 +188,7 @@ class Score(Portable):
         question = self.ask(x, references, target, targets, output, pre_activation)
         reference = any(node.rule.reference for node in self.network.graph.nodes)
         if reference:
-            self.note(defaults_used(references, self.network.graph.inputs))
+            self.note(defaults_used(references, self.network.graph.inputs, self.follow_references))
         if hypothetical:
             self.check_letters(question.x, letters_axis)
         plan = Plan(
@@ -242,6 +243,15 @@ class Score(Portable):
         found.add(0, scores.outputs, scores.reference_outputs, scores.delta, contributions)
         if text := found.warning(self.network.approximate_layers):
             warnings.warn(text, DeepLiftWarning, stacklevel=3)
+
+    @functools.cached_property
+    def follow_references(self) -> frozenset[Edge]:
+        """The inputs that take the references that are given for them; others are held at x."""
+        inputs = [value.edge for value in self.network.graph.inputs]
+        if len(self.network.float_inputs) == len(inputs):
+            return frozenset(inputs)
+        held = held_at_x(inputs, self.network.graph.nodes, self.scored, self.network.value_dtypes)
+        return frozenset(inputs) - held.edges
 
     def note(self, remark: str | None) -> None:
         """Say once, in the log, what is taken for granted."""

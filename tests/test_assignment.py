@@ -135,11 +135,14 @@ def _written_out(step: keras.Model, rest: keras.Model) -> keras.Model:
     return keras.Model(x, rest(layers.Concatenate(axis=1)(steps)))
 
 
-@pytest.mark.parametrize("road", ["live", "export"])
+@pytest.mark.parametrize("road", ["live", "keras", "export"])
 def test_genomics_default_inside_and_behind_time_distributed(road: str, tmp_path: Path) -> None:
     step, rest = _parts()
     x, references = np.random.default_rng(7).normal(size=(2, 4, 3, 7, 4))
     model: Any = _wrapped(step, rest)
+    if road == "keras":
+        model.save(tmp_path / "model.keras")
+        model = tmp_path / "model.keras"
     if road == "export":
         model.export(tmp_path / "model", verbose=False)
         model = tmp_path / "model"

@@ -173,7 +173,7 @@ def test_a_mask_is_taken_from_x_and_said_once_by_name() -> None:
     np.testing.assert_allclose(found.reference_outputs, network.predict(padded)[:, 0], rtol=1e-9)
 
 
-def test_an_index_beside_floats_is_held_and_said() -> None:
+def test_an_index_beside_floats_is_held_and_said(remarks: pytest.LogCaptureFixture) -> None:
     tokens, at = keras.Input((4,), dtype="int32", name="tokens"), keras.Input((1, 1), dtype="int32", name="at")
     chosen = keras.ops.equal(keras.ops.reshape(keras.ops.arange(4, dtype="int32"), (1, 4, 1)), at)
     y = keras.ops.where(chosen, layers.Embedding(9, 3)(tokens), 0.0)
@@ -181,7 +181,8 @@ def test_an_index_beside_floats_is_held_and_said() -> None:
     rng = np.random.default_rng(0)
     x = [rng.integers(0, 9, (ROWS, 4)), rng.integers(0, 4, (ROWS, 1, 1))]
     with pytest.warns(DeepLiftWarning, match=r"input 'at' \(int32\): no scored value is made of it alone"):
-        found = network.compile()(x, [np.zeros((1, 4), int), np.zeros((1, 1, 1), int)])
+        found = network.compile()(x)
+    assert "for input 'tokens' (int32) 0" in remarks.text and "for input 'at'" not in remarks.text
     assert found.contributions[1] is None and found.per_token()[1] is None
     assert_complete(found._replace(contributions=found.contributions[:1]), 1e-10)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deeplift_tf.arrays import Batch, arrange, require_finite, require_tokens
 from deeplift_tf.errors import InputError, ReferencesError
-from deeplift_tf.graph import Input
+from deeplift_tf.graph import Edge, Input
 from deeplift_tf.references.makers import Maker
 
 HELD = 2**25  # bytes of references that are made together
@@ -120,8 +120,17 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     return pairs
 
 
-def defaults_used(references: Any, inputs: Sequence[Input]) -> str | None:
-    """Return what to say of references that were not given, or as one number for all inputs; None where all are."""
+def defaults_used(references: Any, inputs: Sequence[Input], following: Collection[Edge]) -> str | None:
+    """Return what to say of references that were not given, or as one number for all inputs; None where all are.
+
+    Parameters
+    ----------
+    references
+        As for `as_references`.
+    inputs : sequence of Input
+    following : collection of Edge
+        The inputs that take references; others are held at x.
+    """
     if callable(references):
         return None
     names = [value.name for value in inputs]
@@ -135,7 +144,7 @@ def defaults_used(references: Any, inputs: Sequence[Input]) -> str | None:
     used = [
         f"for input {value.name!r} ({value.dtype.name}) " + ("empty texts" if value.dtype == tf.string else f"{number}")
         for part, value in zip(parts, inputs, strict=True)
-        if not value.dtype.is_floating and not callable(part) and _is_scalar(part)
+        if value.edge in following and not value.dtype.is_floating and not callable(part) and _is_scalar(part)
         for number in [part if isinstance(part, str) else int(part or 0)]
     ]
     missing = any(part is None for part in parts)
