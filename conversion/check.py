@@ -339,8 +339,14 @@ def predictions(network: Network, x: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def relative_gap(found: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest difference over the largest value expected."""
-    return float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), np.finfo("float32").tiny))
+    """Return the largest difference over the largest finite value expected; infinite where one alone is no number."""
+    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    with np.errstate(invalid="ignore"):
+        gap = np.where(same, 0, np.abs(found - expected))
+    if not np.isfinite(gap).all():
+        return float("inf")
+    scale = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    return float(gap.max() / max(float(scale), np.finfo("float32").tiny))
 
 
 def different_layers(model: Any, network: Network, x: Sequence[np.ndarray]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import deeplift_tf as dl
-from deeplift_tf.conversion.check import check
+from deeplift_tf.conversion.check import check, relative_gap
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Node
 from deeplift_tf.layers.dense import Dense
@@ -199,3 +199,11 @@ def test_a_file_that_keras_cannot_load_is_said(tmp_path: FilePath, model: keras.
     model.save_weights(tmp_path / "model.weights.h5")
     report = dl.convert((tmp_path / "model.json", tmp_path / "model.weights.h5")).check()
     assert report.passed and any("Compared is the model as this package reads it" in note for note in report.notes)
+
+
+def test_a_gap_to_what_is_no_number_is_infinite() -> None:
+    nan, one = np.array([np.nan, 1.0]), np.array([1.0, 1.0])
+    assert relative_gap(nan, one) == relative_gap(one, nan) == np.inf
+    assert relative_gap(nan, nan) == 0
+    assert relative_gap(nan, np.array([np.nan, 2.0])) == 0.5
+    assert relative_gap(one * np.inf, one * np.inf) == 0 and relative_gap(one, one * np.inf) == np.inf

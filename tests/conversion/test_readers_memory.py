@@ -164,6 +164,10 @@ CASES: dict[str, tuple[Callable[[], keras.Model], Change]] = {
 }
 
 
+HARMLESS = {"stateful"}
+"""What asks for nothing any more: states start from zero, whatever number of rows the file names."""
+
+
 class Graphs(tf.Module):
     """Constants that the graph of a SavedModel computes."""
 
@@ -248,7 +252,7 @@ def test_a_constant_beyond_reason_is_an_error(tmp_path: Path) -> None:
 def test_a_file_that_asks_for_more_than_it_holds(reports: dict[str, dict[str, Any]], name: str) -> None:
     report = reports[name]
     assert report["peak"] < MOST_BYTES and report["seconds"] < MOST_SECONDS, report
-    assert report["error"] is not None
+    assert (report["error"] is None) == (name in HARMLESS), report
 
 
 @measured

@@ -128,5 +128,5 @@ def _other_attribute(value: Any, rng: random.Random) -> Any:
         try:
             return with_other_json(text, rng).decode()
         except (ValueError, IndexError):
-            return damaged(text, rng)
+            return np.bytes_(damaged(text, rng).replace(b"\0", b"x") or b"x")
     return rng.choice([7, np.zeros(3), "x", b"\xff\xfe", np.array([b"a", b"b"]), 1.5])
