@@ -13,6 +13,7 @@ from deeplift_tf.conversion.graphs.families.moving import reshaped
 from deeplift_tf.conversion.graphs.operation import Operation
 from deeplift_tf.conversion.graphs.site import Seen, Site, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, rows_at
+from deeplift_tf.conversion.graphs.views import seen as tensor_seen
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.given import Rearrangement
@@ -41,10 +42,24 @@ def reshape(walk: Walk, operation: Operation, index: int) -> Seen:
         return plain_seen(reshaped(Site(walk, operation, 0, {value: seen})), shape)
     view = regrouped(before, order, shape)
     if view is not None:
-        return Seen(seen.edge, view, before)
+        return merged(walk, operation, Seen(seen.edge, view, before))
     if natural and is_plain(seen.view) and None in before[1:] and before.count(None) == shape.count(None):
         return plain_seen(reshaped(walk.site(operation, 0, plain=True)), shape)
     raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}")
+
+
+def merged(walk: Walk, operation: Operation, seen: Seen) -> Seen:
+    """Merge the edge's own axes where a view merges neighbours among them: rows alone have to stay apart."""
+    groups = [axes for axes in seen.view if len(axes) > 1 and 0 not in axes]
+    if not groups or any(axes != tuple(range(axes[0], axes[0] + len(axes))) for axes in groups):
+        return seen
+    later = {axis for axes in groups for axis in axes[1:]}
+    parts = [next((g for g in groups if g[0] == axis), (axis,)) for axis in range(len(seen.sizes)) if axis not in later]
+    place = {axis: index for index, part in enumerate(parts) for axis in part}
+    view = tuple(tuple(dict.fromkeys(place[axis] for axis in axes)) for axes in seen.view)
+    together = tuple(parts)
+    edge = walk.add(operation, Rearrangement(lambda x: tensor_seen(x, together)), [seen.edge], "merged")
+    return Seen(edge, view, tuple(product(seen.sizes, part) for part in parts))
 
 
 def transpose(walk: Walk, operation: Operation, index: int) -> Seen:

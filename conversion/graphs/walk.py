@@ -20,10 +20,12 @@ from deeplift_tf.conversion.graphs.running import value_places
 from deeplift_tf.conversion.graphs.scratch import PROBES
 from deeplift_tf.conversion.graphs.site import GATES, TABLE, Seen, Site, jump, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, row_axis, rows_at
+from deeplift_tf.conversion.graphs.views import seen as tensor_seen
 from deeplift_tf.conversion.readers.explain import quoted
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge
 from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Permute
 from deeplift_tf.layers.side import Embedding, Side
@@ -285,6 +287,8 @@ class Walk:
     def unmerged(self, value: Value, operation: Operation) -> Seen:
         """Return a value whose rows are not merged with other axes."""
         seen = self.known[value]
+        if is_merged(seen.view) and seen.view[0] == (0,):
+            return self.plain(value, operation)
         if is_merged(seen.view) and value in operation.inputs:
             raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
         return seen
@@ -294,9 +298,13 @@ class Walk:
         seen = self.known[value]
         if is_plain(seen.view):
             return seen
-        if is_merged(seen.view) or seen.view[0] != (0,):
+        if seen.view[0] != (0,):
             raise UnsupportedLayerError("mixes rows: expected the axis of rows to come first, by itself")
-        edge = self.add(operation, Permute(tuple(order_of(seen.view))), [seen.edge], "order")
+        if is_merged(seen.view):
+            layer: Layer = Rearrangement(lambda x: tensor_seen(x, seen.view))
+        else:
+            layer = Permute(tuple(order_of(seen.view)))
+        edge = self.add(operation, layer, [seen.edge], "order")
         self.known[value] = plain_seen(edge, tuple(value.spec.shape))
         return self.known[value]
 
