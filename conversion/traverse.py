@@ -235,6 +235,8 @@ class Visit:
             return
         operation = node.operation
         args, kwargs = self.with_scalars((node.arguments.args, node.arguments.kwargs))
+        if isinstance(operation, keras.Layer) and not operation._call_has_training_arg:
+            kwargs = {key: value for key, value in kwargs.items() if key != "training"}  # Keras drops it, too
         arguments = (args, {**kwargs, **mask_arguments(operation, args, kwargs)})
         symbols = symbols_in(arguments)
         joins = is_operation(operation) and fixed_rows(operation, arguments, symbols) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -18,6 +19,7 @@ from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.given import Rearrangement
 from deeplift_tf.layers.reshaping import Permute
+from deeplift_tf.tensors import shape_of
 
 if TYPE_CHECKING:
     from deeplift_tf.conversion.graphs.walk import Walk
@@ -43,9 +45,34 @@ def reshape(walk: Walk, operation: Operation, index: int) -> Seen:
     view = regrouped(before, order, shape)
     if view is not None:
         return merged(walk, operation, Seen(seen.edge, view, before))
+    units = behind_rows(seen, tuple(value.spec.shape), shape)
+    if units is not None:
+        return units_reshaped(walk, operation, seen, units)
     if natural and is_plain(seen.view) and None in before[1:] and before.count(None) == shape.count(None):
         return plain_seen(reshaped(walk.site(operation, 0, plain=True)), shape)
     raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}")
+
+
+def behind_rows(seen: Seen, shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """Return the new sizes of the axes behind merged rows, where they alone are reshaped; None where that is not so."""
+    tail = tuple(size for size in wanted[1:] if size is not None)
+    rows = seen.view[0] if seen.view else ()
+    in_order = order_of(seen.view) == list(range(len(seen.sizes))) and 0 in rows
+    if not in_order or wanted[:1] != (None,) or len(tail) < len(wanted) - 1:
+        return None
+    return tail if product(shape, range(1, len(shape))) == prod(tail) else None
+
+
+def units_reshaped(walk: Walk, operation: Operation, seen: Seen, tail: tuple[int, ...]) -> Seen:
+    """Reshape the axes behind merged rows."""
+    rows = seen.view[0]
+    kept = len(rows)
+
+    def function(x: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(x, [*shape_of(x)[:kept], *tail])
+
+    edge = walk.add(operation, Rearrangement(function), [seen.edge])
+    return Seen(edge, (rows, *((kept + axis,) for axis in range(len(tail)))), (*seen.sizes[:kept], *tail))
 
 
 def merged(walk: Walk, operation: Operation, seen: Seen) -> Seen:

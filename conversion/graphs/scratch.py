@@ -155,11 +155,26 @@ class Scratch:
         """Tell TensorFlow how large -1 is where rows stay rows: it does not see that in ``[tf.shape(x)[0], -1]``."""
         wanted, units = self.partial(sizes), value.spec.shape[1:].num_elements() if value.spec.shape.rank else None
         first, *others = [None] if wanted is None or wanted.ndim != 1 or not wanted.size else wanted.tolist()
+        if first is None and None in others and others.count(-1) == 1:
+            self.shape_as_tried(tensor)
+            return
         known = prod(size for size in others if size is not None and size != -1)
         if first is not None or None in others or others.count(-1) != 1 or not units or not known or units % known:
             return
-        if [found[0].tolist()[0] for found in self.probed([sizes])] == [rows for rows, _ in PROBES]:
+        firsts = [found[0].tolist()[0] for found in self.probed([sizes])]
+        same = firsts == [rows for rows, _ in PROBES]
+        if same or (firsts and firsts == [len(found[0]) for found in self.probed([value])]):  # rows merged with others
             tensor.set_shape([None, *(units // known if size == -1 else size for size in others)])
+
+    def shape_as_tried(self, tensor: tf.Tensor) -> None:
+        """Tell TensorFlow the sizes that a tensor has at every probe."""
+        tried = Value(Operation("", "Reshape", None, (), (tf.TensorSpec(tensor.shape, tensor.dtype),), Depends.INPUTS))
+        self.tensors[tried] = tensor
+        shapes = [found[0].shape for found in self.probed([tried])]
+        del self.tensors[tried]
+        if shapes:
+            few, many = shapes
+            tensor.set_shape([a if a == b else None for a, b in zip(few, many, strict=True)])
 
     def partial(self, value: Value) -> Partial | None:
         """Return what is known of an integer value."""

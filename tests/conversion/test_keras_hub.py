@@ -99,6 +99,10 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+AS_A_WHOLE = {"swin": {"SwinTransformerStage"}}
+"""Attention within windows that are merged with rows is not followed yet: one approximate layer for each stage."""
+
+
 def input_of(name: str, shape: tuple[int | None, ...], rng: np.random.Generator) -> np.ndarray:
     sizes = (3, *(LENGTH if size is None else size for size in shape[1:]))
     if "mask" in name:
@@ -109,7 +113,7 @@ def input_of(name: str, shape: tuple[int | None, ...], rng: np.random.Generator)
         return rng.integers(0, 2, sizes).astype("int32")
     if "token" in name or "ids" in name:
         return rng.integers(1, WORDS, sizes).astype("int32")
-    return rng.normal(size=(*sizes[:1], 32, sizes[-1]) if len(sizes) == 3 else sizes).astype("float32")
+    return rng.normal(size=(*sizes[:1], 16, sizes[-1]) if len(sizes) == 3 else sizes).astype("float32")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -121,6 +125,7 @@ def test_from_its_file(name: str, tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     own = {each: getattr(hub.models, each) for each in dir(hub.models)}
     network = dl.convert(tmp_path / "model.keras", custom_objects={**own, "keras_hub": hub})
+    model = keras.models.load_model(tmp_path / "model.keras")  # which interpolates embeddings of positions anew
     rng = np.random.default_rng(1)
     shapes = network.input_shapes
     x = {key: input_of(key, shape, rng) for key, shape in shapes.items()}
@@ -131,7 +136,7 @@ def test_from_its_file(name: str, tmp_path: Path) -> None:
     expected = [np.asarray(y) for y in keras.tree.flatten(model(x if len(x) > 1 else next(iter(x.values()))))]
     assert_close_to_largest(outputs, expected, 1e-5, name)
     target = np.random.default_rng(4).normal(size=outputs[0].shape[1:]).astype("float32")
-    assert [row.name for row in network.table() if not row.exact] == []
+    assert {row.keras_class for row in network.table() if not row.exact} == AS_A_WHOLE.get(name, set())
     for before in (references, zeros):
         scores = network.compile()(x, before, target=target, output=network.output_names[0])
         assert scores.delta is not None and scores.reference_outputs is not None
