@@ -62,7 +62,8 @@ class Softmax(Secant):
         What all units have in common has no effect. Where one share is almost one, m − Σ share·m would cancel there.
         """
         size = shape_of(share)[self.axis]
-        largest = tf.one_hot(tf.argmax(share, self.axis), size, axis=self.axis, dtype=m.dtype)
+        along = self.axis % share.shape.rank
+        largest = tf.one_hot(tf.argmax(share, along), size, axis=along, dtype=m.dtype)
         return tf.reduce_sum(largest * m, self.axis, keepdims=True)
 
 

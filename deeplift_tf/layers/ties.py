@@ -105,10 +105,11 @@ def sent_back(
     """
     key = windows.padded(keys[0])
     for following in keys[1:]:
-        largest = windows.pool(key)
-        for axis in windows.axes:
-            largest = tf.expand_dims(largest, axis)
-        best = windows.cut(key) == largest
+        largest, units = windows.pool(key), windows.cut(key)
+        sizes = shape_of(units)
+        for axis in windows.axes:  # repeated: in three dimensions there are more axes than TensorFlow broadcasts over
+            largest = tf.repeat(tf.expand_dims(largest, axis), sizes[axis], axis)
+        best = units == largest
         cut = tf.where(best, windows.cut(windows.padded(following)), key.dtype.min)
         key = tf.reshape(cut, shape_of(key))
     (at_units,) = vjp(windows.pool, [repeat(key)], credit)

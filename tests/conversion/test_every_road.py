@@ -17,6 +17,8 @@ from tests.checks import assert_close_to_largest
 from tests.installed import exported
 from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
 
+pytestmark = pytest.mark.filterwarnings("ignore:Layer 'flatten' .* was passed an input with a mask:UserWarning")
+
 SAMPLE = {"multi_head_attention", "discretization"}
 
 
@@ -41,8 +43,12 @@ def test_the_same_from_files(row: Row, tmp_path: Path) -> None:
     expected, scores = results(live, row)
     assert_close_to_largest(keras.tree.flatten(expected), outputs_of(model, row, random_inputs(row, 2)), 1e-5, "live")
     for name in ("model.keras", "model.h5"):
-        model.save(tmp_path / name)
-        network = dl.convert(tmp_path / name)
+        try:
+            model.save(tmp_path / name)
+        except TypeError:  # a config of this layer that Keras cannot write to HDF5
+            assert name == "model.h5"
+            continue
+        network = dl.convert(tmp_path / name, safe_mode="lambda" not in row.id)
         assert nodes(network) == nodes(live), name
         found, contributions = results(network, row)
         assert_close_to_largest(keras.tree.flatten(found), keras.tree.flatten(expected), 1e-5, name)
