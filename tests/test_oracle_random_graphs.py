@@ -49,10 +49,11 @@ ACTIVATIONS: dict[str, Function] = {"relu": RELU, "sigmoid": SIGMOID, "tanh": TA
 
 
 class Gate(NamedTuple):
-    """A function of one number as keras.ops write it, and as numpy does."""
+    """A function of one number as keras.ops write it, and as numpy does. One that jumps follows Rescale always."""
 
     keras: Callable[[Any], Any]
     numpy: Function
+    jumps: bool = True
 
 
 GATES = {
@@ -67,10 +68,12 @@ GATES = {
     "cap": Gate(
         lambda x: ops.where(x < 0.7, x, ops.full_like(x, 0.7)),
         Function(lambda a: np.minimum(a, 0.7), lambda a: np.where(a < 0.7, 1.0, 0.0)),
+        jumps=False,
     ),
     "bend": Gate(
         lambda x: ops.where(x < 1.0, ops.square(x), 2 * x - 1),
         Function(lambda a: np.where(a < 1, a * a, 2 * a - 1), lambda a: np.where(a < 1, 2 * a, 2.0), rising=False),
+        jumps=False,
     ),
     "step": Gate(
         lambda x: ops.cast(ops.greater_equal(x, 0.1), x.dtype),
@@ -175,7 +178,8 @@ class RandomGraph:
         return Value(layers.LayerNormalization(epsilon=EPSILON, name=name)(source.tensor), name)
 
     def gate(self) -> Value:
-        name, source, gate = self.name("gate"), self.newest(), GATES[str(self.rng.choice(list(GATES)))]
+        source, gate = self.newest(), GATES[str(self.rng.choice(list(GATES)))]
+        name = self.name("jump" if gate.jumps else "gate")
         self.add(name, lambda: Elementwise(gate.numpy), source.node)
         return Value(gate.keras(source.tensor), name)
 
@@ -234,6 +238,8 @@ def check(seed: int) -> None:
     weights, rule = np.array([1.0, -0.5]), RULES[seed % len(RULES)]
 
     def rule_of(name: str) -> str:
+        if name.startswith("jump"):
+            return "rescale"
         return str(rule) if isinstance(rule, str) else "reveal_cancel" if name.startswith("shared") else "rescale"
 
     rows = explain_rows(
