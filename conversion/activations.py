@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf import slopes
-from deeplift_tf.conversion.graphs.fusing import JUMPING, UNIT_BY_UNIT
+from deeplift_tf.conversion.graphs.fusing import COUNTING, JUMPING, UNIT_BY_UNIT
+from deeplift_tf.conversion.graphs.points import is_continuous
 from deeplift_tf.conversion.readers.legacy_functions import hard_sigmoid_of_keras_2
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.layers.base import Layer
@@ -62,10 +63,10 @@ def layer_of(function: Any) -> Layer | None:
     make = getattr(slopes, "relu_layer" if name == "relu" else name, None) if name else None
     if make is not None:
         return Elementwise(make(**options))
-    kinds = operations_of(function) if not name else None
-    if kinds is None:
+    nodes = operations_of(function) if not name else None
+    if nodes is None:
         return None
-    return (Steps if kinds & JUMPING else Elementwise)(slopes.quotient(function))
+    return (Steps if may_jump(function, nodes) else Elementwise)(slopes.quotient(function))
 
 
 def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
@@ -73,7 +74,30 @@ def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
     return operations_of(function) is not None
 
 
-def operations_of(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> set[str] | None:
+def may_jump(function: Callable[[tf.Tensor], tf.Tensor], nodes: Sequence[Any]) -> bool:
+    """Whether a function may jump: unless it compares x with constants only, and has one value on both sides of each.
+
+    Parameters
+    ----------
+    function : callable
+        From `operations_of`, as its operations are.
+    nodes : sequence of NodeDef
+    """
+    made = {node.name: node for node in nodes}
+    limits: list[float] = []
+    for node in nodes:
+        sources = [made.get(name.partition(":")[0]) for name in node.input] if node.op in JUMPING else []
+        if node.op in COUNTING or any(
+            source is None or source.op not in ("Const", "Placeholder") for source in sources
+        ):
+            return True
+        limits += [float(tf.make_ndarray(s.attr["value"].tensor)) for s in sources if s is not None and s.op == "Const"]
+    if not limits:
+        return False
+    return not is_continuous(lambda x: np.asarray(function(tf.constant(x[:, None])))[:, 0], limits, np.float32)
+
+
+def operations_of(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> list[Any] | None:
     """Return the operations of a function that looks at each unit alone; None where one of them may not.
 
     Tries on numbers would not tell: units may meet beyond a limit only.
@@ -91,4 +115,4 @@ def operations_of(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) ->
     sizes = [math.prod(d.size for d in n.attr["value"].tensor.tensor_shape.dim) for n in nodes if n.op == "Const"]
     shapes = [output.shape.as_list() for output in made.outputs]
     alone = kinds <= UNIT_BY_UNIT | WITHOUT_EFFECT and max(sizes, default=1) == 1 and shapes == [[None, units]]
-    return kinds if alone else None
+    return nodes if alone else None

@@ -38,7 +38,7 @@ from tests.oracle import (
     weighted_sum,
 )
 from tests.oracle.recurrent import lstm
-from tests.oracle.straight_path import layer_norm
+from tests.oracle.straight_path import StraightPath, layer_norm
 
 UNITS, ROWS, STEPS = 5, 3, (4, 3)
 TOKENS, VOCABULARY, WIDTH = 3, 7, 4
@@ -80,6 +80,16 @@ GATES = {
         Function(lambda a: (a >= 0.1).astype(float), np.zeros_like),
     ),
 }
+
+
+def norm(weights: list[np.ndarray]) -> Op:
+    gamma, beta, mean, variance = weights
+    return batch_norm(gamma, beta, mean, variance, (UNITS,))
+
+
+def thin_norm(weights: list[np.ndarray]) -> StraightPath:
+    gamma, beta = weights
+    return layer_norm(gamma, beta, EPSILON)
 
 
 class Value(NamedTuple):
@@ -169,12 +179,12 @@ class RandomGraph:
 
     def norm(self) -> Value:
         name, source = self.name("norm"), self.newest()
-        self.add(name, lambda: batch_norm(*self.weights(name), shape=(UNITS,)), source.node)
+        self.add(name, lambda: norm(self.weights(name)), source.node)
         return Value(layers.BatchNormalization(name=name)(source.tensor), name)
 
     def thin_norm(self) -> Value:
         name, source = self.name("thin"), self.newest()
-        self.makers.append(lambda: [Node(name, layer_norm(*self.weights(name), EPSILON), (source.node,))])
+        self.makers.append(lambda: [Node(name, thin_norm(self.weights(name)), (source.node,))])
         return Value(layers.LayerNormalization(epsilon=EPSILON, name=name)(source.tensor), name)
 
     def gate(self) -> Value:
@@ -253,6 +263,7 @@ def check(seed: int) -> None:
         found = score(x | {"tokens": words}, x0 | {"tokens": words0}, target=weights)
         largest = max(np.abs(at_x).max(), np.abs(at_reference).max())
         np.testing.assert_allclose(found.outputs, at_x, rtol=0, atol=tolerance * largest, err_msg=dtype)
+        assert found.reference_outputs is not None
         np.testing.assert_allclose(found.reference_outputs, at_reference, rtol=0, atol=tolerance * largest)
         received = {"embedding" if name == "tokens" else name: part for name, part in found.contributions.items()}
         for name, values in expected.items():

@@ -17,7 +17,7 @@ import tensorflow as tf
 from deeplift_tf import slopes
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.piece import Piece, leaves_of, operations_between
-from deeplift_tf.conversion.graphs.points import points_of
+from deeplift_tf.conversion.graphs.points import is_continuous, points_of
 from deeplift_tf.conversion.graphs.scratch import Scratch
 from deeplift_tf.conversion.graphs.views import plain_view
 from deeplift_tf.layers.base import Layer
@@ -147,8 +147,28 @@ class Fusing:
         if known is not None:
             return Fused(root, (Elementwise(known),), known.name or "elementwise", scalar)
         piece = Piece(self.scratch, [value], [(root, plain_view(value.spec.shape.rank))], {})
-        kind = Steps if any(operation.type in JUMPING for operation in operations) else Elementwise
+        kind = Steps if self.may_jump(root, value, operations) else Elementwise
         return Fused(root, (kind(slopes.quotient(piece)),), "elementwise", scalar)
+
+    def may_jump(self, root: Value, value: Value, operations: Sequence[Operation]) -> bool:
+        """Whether a region may jump: unless it only compares with constants, of one value on both sides of each."""
+        deciding = [operation for operation in operations if operation.type in JUMPING]
+        if not all(at_constants(operation, root) for operation in deciding):
+            return True
+        limits = self.constants_of(deciding)
+        if any(limit.size != 1 for limit in limits):
+            return True
+        shape = [size or 1 for size in root.spec.shape]
+
+        def values(x: np.ndarray) -> np.ndarray:
+            rows = -(-len(x) // max(1, int(np.prod(shape[1:]))))
+            return self.scratch.evaluate([value], {root: np.resize(x, [rows, *shape[1:]])})[0].ravel()[: len(x)]
+
+        dtype = self.scratch.dtype.as_numpy_dtype
+        try:
+            return not is_continuous(values, [float(limit.ravel()[0]) for limit in limits], dtype) if limits else False
+        except (tf.errors.OpError, ValueError):
+            return True
 
     def named(self, root: Value, value: Value, operations: Sequence[Operation]) -> slopes.Function | None:
         """Return the function of this package that a region of scalar constants is, at all points that tell them apart.

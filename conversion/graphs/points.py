@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 DECADES = range(-37, 39)  # of float32
 IN_EACH = 4
 COMBINED = 12  # so many constants of a region are combined with one another: a limit may be one over another
+SIDES = 1e-5  # of a value: steps smaller than that, beside a limit, are rounding and slope
 
 
 def points_of(constants: Iterable[float], dtype: type) -> np.ndarray:
@@ -30,6 +31,25 @@ def points_of(constants: Iterable[float], dtype: type) -> np.ndarray:
     with np.errstate(over="ignore"):
         found = found.astype(dtype)
     return found[np.isfinite(found)]
+
+
+def is_continuous(function: Callable[[np.ndarray], np.ndarray], limits: Iterable[float], dtype: type) -> bool:
+    """Whether a scalar function has the same value on both sides of some numbers, up to rounding and its slope.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns an array, shape (n,).
+    limits : iterable of float
+    dtype : type
+        float32 or float64.
+    """
+    at: np.ndarray = np.array(sorted({float(limit) for limit in limits}), dtype)
+    below, above = np.nextafter(at, dtype(-np.inf)), np.nextafter(at, dtype(np.inf))
+    low, high = np.split(function(np.concatenate([below, above])), 2)
+    with np.errstate(invalid="ignore"):
+        gaps = np.abs(high - low) <= SIDES * np.maximum(np.maximum(np.abs(low), np.abs(high)), np.abs(at))
+    return bool(np.all(gaps))
 
 
 def limits_of(constants: Iterable[float]) -> np.ndarray:

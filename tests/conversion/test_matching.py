@@ -146,3 +146,39 @@ def test_functions_of_a_user_are_exact_at_any_distance(rule: str, distance: floa
         y, y0 = (np.asarray(model(each[None].astype("float32"))) for each in (values, x0))
         scores = network.compile()(values[None], references=x0, target=np.ones(4))
         np.testing.assert_allclose(scores.contributions, y - y0, rtol=1e-4, atol=4e-7)
+
+
+PIECES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "bend": (lambda x: tf.where(x < 1.0, x * x, 2 * x - 1), lambda a: np.where(a < 1, a * a, 2 * a - 1)),
+    "huber": (
+        lambda x: tf.where(tf.abs(x) < 2.0, x * x / 2, 2 * tf.abs(x) - 2),
+        lambda a: np.where(abs(a) < 2, a * a / 2, 2 * abs(a) - 2),
+    ),
+    "jump": (lambda x: tf.where(x < 1.0, x * x, 2 * x), lambda a: np.where(a < 1, a * a, 2 * a)),
+}
+
+
+@pytest.mark.parametrize("road", ["activation", "layer"])
+@pytest.mark.parametrize("name", PIECES)
+def test_functions_in_pieces_follow_reveal_cancel_unless_they_may_jump(name: str, road: str) -> None:
+    function, plain = PIECES[name]
+
+    class Own(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return function(x)
+
+    x = keras.Input((2,))
+    dense, own = layers.Dense(1), layers.Activation(function) if road == "activation" else Own()
+    model = keras.Model(x, own(dense(x)))
+    dense.set_weights([np.array([[1.0], [-1.0]]), np.array([0.3])])
+    found = dl.convert(model, rule="reveal_cancel", dtype="float64").compile()(np.array([[2.5, 1.0]]), 0.0)
+    # from 0.3 by +2.5 and −1: each effect is the mean of adding it first and last
+    first, last = plain(0.3 + 2.5) - plain(0.3), plain(0.3 + 1.5) - plain(0.3 - 1.0)
+    down = plain(0.3 - 1.0) - plain(0.3), plain(0.3 + 1.5) - plain(0.3 + 2.5)
+    expected = [(first + last) / 2, sum(down) / 2]
+    if name == "jump" or (name, road) in MAY_JUMP:
+        expected = np.array([2.5, -1.0]) * (plain(0.3 + 1.5) - plain(0.3)) / 1.5
+    np.testing.assert_allclose(found.contributions[0], expected, rtol=1e-6)  # 0.3 is stored in float32
+
+
+MAY_JUMP = {("huber", "activation"), ("huber", "layer")}  # it compares what it computes: |x|
