@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from math import prod
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -106,8 +106,7 @@ def check(
     DeepLiftError
         When no size of an open axis suits the model.
     """
-    live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
-    live, remarks = as_keras_runs_it(model, live, custom_objects, safe_mode)
+    live, remarks = as_keras_runs_it(model, custom_objects, safe_mode, signature)
     rng = np.random.default_rng(seed)
     drawn, expected = sample(live, network, rows, rng, length)
     other = random_inputs(network, [array.shape for array in drawn], rng)
@@ -154,27 +153,31 @@ def check(
 
 
 def as_keras_runs_it(
-    model: Any, live: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool
+    model: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None
 ) -> tuple[Any, tuple[str, ...]]:
-    """Return the model that predictions are compared with, and what to say where it is not Keras's own reading.
+    """Return the model that predictions are compared with, and what to say where Keras's own loader did not read it.
+
+    A .keras file is loaded by Keras, with its config as it was judged. Keras is given another file as it stands only if
+    the user trusts it: what it holds could run.
 
     Parameters
     ----------
     model : path, pair of paths, or keras.Model
-    live : keras.Model or GraphModel
-        As this package reads it.
-    custom_objects, safe_mode
+    custom_objects, safe_mode, signature
         As for `convert`.
     """
+    live = read(model, custom_objects, safe_mode, signature, as_stored=True)
     if isinstance(live, GraphModel):
         return live, ()  # a graph, which TensorFlow runs as it stands
-    if isinstance(model, keras.Model) or (callable(model) and not isinstance(model, (str, PathLike, tuple))):
-        return model, ()
-    reason = "Keras reads no such files"
-    if isinstance(model, (str, PathLike)) and Path(model).suffix in (".keras", ".h5", ".hdf5"):
+    is_file = isinstance(model, (str, PathLike))
+    if callable(model) or (is_file and zipfile.is_zipfile(model)):
+        return live, ()
+    reason = "Keras itself is given no file that may bring code along" if is_file else "Keras reads no such files"
+    if is_file and not safe_mode:
         try:
-            own = keras.models.load_model(model, dict(custom_objects or {}), compile=False, safe_mode=safe_mode)
-            return own, ()
+            return keras.models.load_model(model, dict(custom_objects or {}), compile=False, safe_mode=False), ()
+        except DeepLiftError:
+            raise
         except Exception as error:  # Keras refuses older files with errors of every kind
             reason = f"Keras does not read the file: {quoted(error)}"
     return live, (f"{reason}. Compared is the model as this package reads it",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -164,7 +164,10 @@ class Conversion:
     def emit(self, name: str, use: Use) -> Sequence[Edge]:
         """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""
         try:
-            with settings_of(use.operation):
+            own = type(use.operation).__name__ in self.converters
+            with (
+                nullcontext() if own else settings_of(use.operation)
+            ):  # a converter of the user's raises what it raises
                 edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
         except UnsupportedLayerError as error:
             self.problems.append(str(error) if isinstance(use.operation, Joint) else f"{name}: {error}")

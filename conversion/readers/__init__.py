@@ -41,6 +41,7 @@ def read(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     signature: str | None = None,
+    as_stored: bool = False,
 ) -> Any:
     """Give the live model of whatever a user holds, or the graph of a folder that holds no layers.
 
@@ -59,6 +60,8 @@ def read(
         Run nothing that the file brings along. False: trust the file.
     signature : str, optional
         Of a SavedModel that has several.
+    as_stored : bool, default=False
+        Leave a quantised model of a .keras file as it is, for comparisons with what Keras runs.
 
     Returns
     -------
@@ -84,10 +87,12 @@ def read(
     if not isinstance(model, str | os.PathLike):
         raise ModelFileError(f"expected {KNOWN}; found a {_kind(model)}")
     with reading(model, "a model file that is complete"):
-        return _read_one(Path(model), custom_objects, safe_mode, signature)
+        return _read_one(Path(model), custom_objects, safe_mode, signature, as_stored)
 
 
-def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None) -> Any:
+def _read_one(
+    path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: bool, signature: str | None, as_stored: bool
+) -> Any:
     if path.name == SAVED_MODEL and path.is_file():
         path = path.parent
     if path.is_dir():
@@ -96,7 +101,7 @@ def _read_one(path: Path, custom_objects: Mapping[str, Any] | None, safe_mode: b
         raise ModelFileError(f"{path}: expected {KNOWN}; found a TensorFlow checkpoint: weights alone. {WEIGHTS}")
     start = first_bytes(path, "a model file")
     if start.startswith(ZIP_MAGIC):
-        return read_keras_v3(path, custom_objects, safe_mode)
+        return read_keras_v3(path, custom_objects, safe_mode, as_stored=as_stored)
     if start.startswith(HDF5_MAGIC):
         return read_legacy_h5(path, custom_objects, safe_mode)
     raise ModelFileError(f"{path}: expected {KNOWN}; {file_found(path, start)}")

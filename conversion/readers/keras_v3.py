@@ -40,7 +40,11 @@ class _Unpacked(NamedTuple):
 
 
 def read_keras_v3(
-    path: Path, custom_objects: CustomObjects | None, safe_mode: bool, name: Path | None = None
+    path: Path,
+    custom_objects: CustomObjects | None,
+    safe_mode: bool,
+    name: Path | None = None,
+    as_stored: bool = False,
 ) -> keras.Model:
     """Read a .keras file; float16, bfloat16 and quantised models compute in float32.
 
@@ -53,6 +57,8 @@ def read_keras_v3(
         See `readers.read`.
     name : Path, optional
         What messages call it; the path unless given.
+    as_stored : bool
+        Leave a quantised model as it is.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def read_keras_v3(
         quantized = is_quantized(unpacked.config)
         config = prepare(unpacked.config, where, custom_objects, safe_mode, keep_quantized=quantized)
         model = _load(unpacked, config, where, custom_objects, safe_mode)
-        if not quantized:
+        if not quantized or as_stored:
             return model
         config = prepare(unpacked.config, where, custom_objects, safe_mode)
         plain = build(config, where, custom_objects, safe_mode, unpacked.stored_weights)

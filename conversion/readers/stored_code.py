@@ -128,6 +128,8 @@ def loaded(parts: Mapping[str, Any], names: Mapping[str, Any], layer: str, path:
         except DeepLiftError:
             raise
         except Exception as error:
+            if any(isinstance(value, keras.KerasTensor) for value in keras.tree.flatten((args, kwargs))):
+                raise  # a function of tensors, tried on symbols
             supply = f"Supply {error.name!r} in custom_objects, or pass" if isinstance(error, NameError) else "Pass"
             failures.append(
                 ModelFileError(
