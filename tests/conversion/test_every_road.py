@@ -20,10 +20,15 @@ from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, rando
 pytestmark = pytest.mark.filterwarnings("ignore:Layer 'flatten' .* was passed an input with a mask:UserWarning")
 
 SAMPLE = {"multi_head_attention", "discretization"}
+EACH = 6  # of so many rows one is slow only, and the others are for a sweep
 
 
 def rows(ids: set[str]) -> list[Any]:
-    return [row if row.id in ids else pytest.param(row, marks=pytest.mark.slow) for row in LAYER_ROWS]
+    slow, sweep = [pytest.mark.slow], [pytest.mark.slow, pytest.mark.sweep]
+    return [
+        row if row.id in ids else pytest.param(row, marks=sweep if index % EACH else slow)
+        for index, row in enumerate(LAYER_ROWS)
+    ]
 
 
 def nodes(network: Network) -> Counter[tuple[str, bool]]:
@@ -56,7 +61,7 @@ def test_the_same_from_files(row: Row, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", LAYER_ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", rows(SAMPLE), ids=lambda row: row.id)
 def test_the_same_from_an_export(row: Row, tmp_path: Path) -> None:
     """Other nodes, for TensorFlow writes layers in operations; as exact, and with the same scores."""
     if "xla" in row.tags:

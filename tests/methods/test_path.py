@@ -108,11 +108,12 @@ def two_inputs() -> keras.Model:
     return randomise(keras.Model([values, index], keras.layers.Dense(2)(keras.layers.Dense(7, "tanh")(y))), 0)
 
 
-def test_inputs_of_integers_stay() -> None:
+def test_inputs_of_integers_are_scored_at_their_embedding() -> None:
     network = dl.convert(two_inputs(), dtype="float64")
     x = {"values": RNG.normal(size=(5, 4)), "index": RNG.integers(0, 5, (5, 3))}
     scores = methods.integrated_gradients(network, x, 0.0, target=1, batch_size=16)
-    assert scores.contributions["index"] is None and scores.contributions["values"].shape == (5, 4)
+    assert scores.contributions["index"].shape == (5, 3, 4) and scores.contributions["values"].shape == (5, 4)
+    assert np.all(scores.contributions["index"][x["index"] == 0] == 0)  # the token of the reference
     assert scores.delta is not None and np.abs(scores.delta).max() < 1e-9
 
 
