@@ -16,11 +16,15 @@ from deeplift_tf import walk
 from deeplift_tf.errors import DeepLiftError, InputError
 from deeplift_tf.graph import Graph
 
-MAX_ROW_ELEMENTS = 1 << 29
+MAX_ROW_ELEMENTS = 1 << 28
 """Elements of one value of one example. A layer that makes more has a wrong size in its settings."""
 
-COPIES = 3
-"""Tensors of the size of the largest value that scoring holds at once at least: x, its reference, the multipliers."""
+COPIES = 6
+"""Tensors of the size of the largest value that scoring holds at once at least: x, the reference, their difference, the
+multipliers that arrive and leave, contributions. Some twenty were measured."""
+
+COPIES_FORWARD = 2
+"""As many that a prediction holds: what goes in and what comes out."""
 
 GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux says how much memory a container may take."""
@@ -33,7 +37,7 @@ class Largest(NamedTuple):
     elements: int
 
 
-def require_room(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int) -> None:
+def require_room(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, copies: int = COPIES) -> None:
     """Refuse a batch whose largest value cannot fit into memory.
 
     Parameters
@@ -43,17 +47,19 @@ def require_room(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int) -> 
         Of one row of each input.
     rows : int
         (Example, reference) pairs in a batch.
+    copies : int
+        Tensors of the size of the largest value that are held at once.
 
     Raises
     ------
     InputError
         Naming the layer, what it needs, and how many rows would fit.
     """
-    if _fits_by_larger(graph, shapes, rows):
+    if _fits_by_larger(graph, shapes, rows * copies):
         return
     largest = largest_value(graph, shapes)
     check_row(largest.layer, largest.elements)
-    needed, memory = bytes_of(graph, largest), memory_bytes()
+    needed, memory = copies * bytes_of(graph, largest), memory_bytes()
     if needed * rows > memory:
         fitting = memory // needed
         advice = f"use a batch_size of at most {fitting}" if fitting else "not even one row fits"
@@ -79,8 +85,8 @@ def computing(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.ResourceExhaustedError:
-        raise  # a matter of the machine, which whoever calls may meet with smaller batches
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(f"{what}: out of memory; use a smaller batch_size. {_first_line(error)}") from error
     except tf.errors.OpError as error:
         raise InputError(f"{what}: the model does not run on this input: {_first_line(error)}") from error
 
@@ -93,17 +99,17 @@ def _first_line(error: tf.errors.OpError) -> str:
 
 
 def bytes_of(graph: Graph, largest: Largest) -> int:
-    """Return the bytes that one row takes at least."""
+    """Return the bytes of a value of one row."""
     floats = [value.dtype.size for value in graph.inputs if value.dtype.is_floating]
-    return COPIES * largest.elements * max([4, *floats])
+    return largest.elements * max([4, *floats])
 
 
-def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int) -> bool:
+def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], times: int) -> bool:
     """Whether inputs that were larger in every axis would fit: so that not every length of a sequence is traced."""
     for key, largest in _KNOWN.get(graph, {}).items():
         pairs = [pair for known, shape in zip(key, shapes, strict=False) for pair in zip(known, shape, strict=False)]
         if pairs and all(known >= size for known, size in pairs):
-            return largest.elements <= MAX_ROW_ELEMENTS and bytes_of(graph, largest) * rows <= memory_bytes()
+            return largest.elements <= MAX_ROW_ELEMENTS and bytes_of(graph, largest) * times <= memory_bytes()
     return False
 
 

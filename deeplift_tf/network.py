@@ -14,7 +14,7 @@ import tensorflow as tf
 from deeplift_tf import walk
 from deeplift_tf.arrays import as_batch
 from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.capacity import computing, require_room
+from deeplift_tf.capacity import COPIES_FORWARD, computing, require_room
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.folded import Folded
 from deeplift_tf.graph import Edge, Graph, Node
@@ -200,7 +200,7 @@ class Network(Portable):
         np.ndarray, or dict of them by output name where the model has several
         """
         batch = as_batch(x, self.graph.inputs)
-        require_room(self.graph, batch.row_shapes, min(len(batch), batch_size))
+        require_room(self.graph, batch.row_shapes, min(len(batch), batch_size), COPIES_FORWARD)
         parts = []
         for start, stop in spans(len(batch), batch_size):
             rows = [

@@ -65,6 +65,7 @@ class Scratch:
         self.arrays: dict[Value, np.ndarray] = {}
         self.sizes: dict[Value, Partial] = {}
         self.left = SPARE_FOLDED
+        self.fitting: set[tuple[tuple[int, ...], ...]] = set()
         self._session: Any = None
         self.inputs: list[Value] = []
 
@@ -254,7 +255,7 @@ class Scratch:
         """
         if not given:
             return  # constants, which are counted when they are added
-        if given.keys() >= set(self.inputs) and any(None in value.spec.shape[1:] for value in self.inputs):
+        if given.keys() >= set(self.inputs):
             self.check_open(given)
         rows = max((len(array) for array in given.values() if array.ndim), default=1)
         left, seen = list(values), set[Operation]()
@@ -270,6 +271,9 @@ class Scratch:
 
     def check_open(self, given: Mapping[Value, np.ndarray]) -> None:
         """Infer all shapes at the sizes given, in a copy of the graph, and refuse one that is too large."""
+        sizes = tuple(given[value].shape[1:] for value in self.inputs)
+        if sizes in self.fitting:  # for as many rows or more
+            return
         copy, definition = tf.Graph(), self.graph.as_graph_def()
         with copy.as_default():
             places = {
@@ -281,6 +285,7 @@ class Scratch:
             size = max((tensor.shape.num_elements() or 0 for tensor in operation.outputs), default=0)
             if size > MAX_TRIED:
                 raise ValueError(f"operation {operation.name!r}: {size} elements are too many to be tried")
+        self.fitting.add(sizes)
 
     def close(self) -> None:
         """Give back what the computations took."""

@@ -26,8 +26,8 @@ SPARE_USES = 2_000
 MAX_DIMENSION = 1 << 27
 """Largest size of one axis of an input, in elements: a human chromosome fits, base by base, in two."""
 
-MAX_STRIDE = 1 << 16
-"""Stride or dilation of a convolution, in elements: TensorFlow's take time in proportion to it."""
+MAX_STRIDE = 1 << 13
+"""Stride or dilation of a convolution, in elements: TensorFlow's take time in proportion to it, and crash at 2^16."""
 
 MAX_MEMBERS = 10_000
 """Files in one .keras archive."""

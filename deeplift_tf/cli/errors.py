@@ -91,10 +91,11 @@ def _described(error: BaseException) -> tuple[str, int]:
         return _one_line(error.format_message()), MISTAKE
     if isinstance(error, UnsafeModelError | UnsupportedLayerError | ModelFileError):
         return f"{_one_line(str(error))}{on_the_command_line(str(error))}", MISTAKE
+    exhausted = "ResourceExhaustedError"  # TensorFlow's, which is not imported here
+    if isinstance(error, MemoryError) or exhausted in (type(error).__name__, type(error.__cause__).__name__):
+        return "out of memory; try a smaller --batch-size", FAILURE
     if isinstance(error, DeepLiftError | OSError):
         return _one_line(str(error)), MISTAKE
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
-        return "out of memory; try a smaller --batch-size", FAILURE
     return f"unexpected {type(error).__name__}: {_one_line(str(error))} (--debug shows where)", FAILURE
 
 

@@ -150,3 +150,9 @@ def test_what_is_read_is_not_replaced(tmp_path: Path, monkeypatch: pytest.Monkey
     result = run("score", "-m", "m.h5", "-i", "x.h5", "--references", "mean:r.h5", "-o", out, "--overwrite")
     assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {n: n for n in ("m.h5", "x.h5", "r.h5")}
+
+
+def test_memory_that_runs_out_while_scoring_is_a_failure_not_a_mistake() -> None:
+    error = InputError("scoring: out of memory")
+    error.__cause__ = ResourceExhaustedError("OOM when")
+    assert described(error) == ("out of memory; try a smaller --batch-size", 1)

@@ -107,6 +107,11 @@ def lookup(layer: Any) -> keras.Model:
     return keras.Model([codes, x], layers.Concatenate()([layer(codes), x]))
 
 
+def padded_rows() -> keras.Model:
+    x = keras.Input((5,))
+    return keras.Model(x, keras.ops.pad(x, [[0, 0], [1, 2]]))
+
+
 def lora() -> keras.Model:
     model = model_of((5,), layers.Dense(3))
     model.layers[1].enable_lora(2)
@@ -138,6 +143,7 @@ CASES: dict[str, tuple[Callable[[], keras.Model], Change]] = {
     "upsampling": (lambda: model_of(SIGNAL, layers.UpSampling1D(2)), setting(1, size=1 << 28)),
     "upsampling_open": (lambda: model_of((None, 3), layers.UpSampling1D(2)), setting(1, size=1 << 29)),
     "resizing": (lambda: model_of(IMAGE, layers.Resizing(4, 4)), setting(1, height=1 << 31)),
+    "rows_added": (padded_rows, setting(1, pad_width=[[1 << 28, 0], [1, 2]])),
     "resizing_both": (lambda: model_of(IMAGE, layers.Resizing(4, 4)), setting(1, height=1 << 14, width=1 << 14)),
     "interpolated": (
         lambda: model_of(IMAGE, layers.UpSampling2D(2, interpolation="bilinear")),

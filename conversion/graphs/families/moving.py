@@ -124,6 +124,8 @@ def padded(site: Site) -> Edge:
     amounts = site.array(1)
     if amounts is None or (len(site.inputs) > 2 and np.any(site.constant(2))):
         return rearranged(site)
+    if np.any(amounts[0]):
+        raise UnsupportedLayerError("mixes rows: it adds rows of its own")
     return site.add(Pad(tuple((int(before), int(after)) for before, after in amounts)), edge_in(site))
 
 
