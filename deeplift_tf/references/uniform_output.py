@@ -73,7 +73,8 @@ class UniformOutput:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return the reference."""
-        return np.array(self.reference, dtype, copy=copy)
+        array = np.asarray(self.reference, dtype)
+        return array.copy() if copy else array  # numpy 1 knows no copy=None
 
     def __repr__(self) -> str:
         return (
