@@ -14,6 +14,7 @@ import deeplift_tf as dl
 from deeplift_tf.errors import RuleError
 from deeplift_tf.network import Network
 from tests.checks import assert_close_to_largest
+from tests.installed import exported
 from tests.keras_models import randomise
 
 
@@ -144,7 +145,7 @@ def test_genomics_default_inside_and_behind_time_distributed(road: str, tmp_path
         model.save(tmp_path / "model.keras")
         model = tmp_path / "model.keras"
     if road == "export":
-        model.export(tmp_path / "model", verbose=False)
+        exported(model, tmp_path / "model")
         model = tmp_path / "model"
     written_out = _written_out(step, rest)
     found, expected, rescale = (

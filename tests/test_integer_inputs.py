@@ -18,6 +18,7 @@ import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftWarning, InputError
 from tests.checks import assert_close_to_largest, assert_complete
 from tests.cli.running import run
+from tests.installed import exported
 from tests.keras_models import randomise
 
 ROWS = 5
@@ -60,7 +61,7 @@ def test_integers_beside_floats_take_their_references(road: str, tmp_path: Path)
     model, rng = _mixed(), np.random.default_rng(1)
     saved: Any = model
     if road == "export":
-        model.export(tmp_path / "model", verbose=False)
+        exported(model, tmp_path / "model")
         saved = tmp_path / "model"
     elif road != "live":
         model.save(tmp_path / f"model.{road}")

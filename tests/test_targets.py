@@ -18,6 +18,7 @@ from deeplift_tf.network import Network
 from deeplift_tf.scoring import Score
 from deeplift_tf.targets import as_target
 from tests.checks import assert_close_to_largest, assert_complete
+from tests.installed import exported
 from tests.keras_models import MODEL_ROWS, randomise
 
 # float64 throughout; two ways to the same number differ by the order of some ten additions
@@ -464,7 +465,7 @@ def _saved(model: keras.Model, road: str, folder: Path) -> Any:
         return model
     path = folder / f"model{'' if road == 'export' else '.' + road}"
     if road == "export":
-        model.export(path, verbose=False)
+        exported(model, path)
     else:
         model.save(path)
     return path

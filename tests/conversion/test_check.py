@@ -17,6 +17,7 @@ from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import Node
 from deeplift_tf.layers.dense import Dense
 from deeplift_tf.layers.path import Path
+from tests.installed import exported
 from tests.keras_models import randomise
 
 
@@ -155,7 +156,7 @@ def test_a_dict_of_inputs_and_a_table_of_few_positions() -> None:
 def test_a_network_compares_itself_with_the_model_as_keras_runs_it(model: keras.Model, tmp_path: FilePath) -> None:
     x = np.random.default_rng(0).normal(size=(6, 5))
     model.save(tmp_path / "model.keras")
-    model.export(tmp_path / "served", verbose=False)
+    exported(model, tmp_path / "served")
     for source in (model, tmp_path / "model.keras", tmp_path / "served"):
         network = dl.convert(source, check=True).with_rule("reveal_cancel")
         report = network.check(x, 0.5)

@@ -15,6 +15,7 @@ from keras import layers
 import deeplift_tf as dl
 from deeplift_tf.conversion.activations import is_elementwise
 from deeplift_tf.layers.kinds import Elementwise
+from tests.installed import exported
 
 Function = Callable[[Any], Any]
 
@@ -53,7 +54,7 @@ def model_of(function: Function, shape: tuple[int, ...] = (2,)) -> keras.Model:
 def converted(model: keras.Model, road: str, folder: Path, dtype: str = "float32") -> dl.Network:
     if road == "live":
         return dl.convert(model, dtype=dtype)
-    model.export(str(folder / "saved"), verbose=False)
+    exported(model, folder / "saved")
     return dl.convert(str(folder / "saved"), dtype=dtype)
 
 

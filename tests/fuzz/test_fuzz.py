@@ -27,6 +27,7 @@ import pytest
 from tests.cli.running import run
 from tests.conversion.test_readers_fuzz import contents as contents
 from tests.fuzz.mutations import archive, damaged, hdf5, with_other_json
+from tests.installed import exported
 
 FILES = int(os.environ.get("DEEPLIFT_TF_FUZZ", "240"))
 SEED = int(os.environ.get("DEEPLIFT_TF_FUZZ_SEED", "0"))
@@ -110,7 +111,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, contents: dict[str, bytes]) 
     folder, rng = tmp_path_factory.mktemp("fuzz"), np.random.default_rng(0)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    keras.saving.load_model(folder / "model.keras").export(folder / "saved", verbose=False)
+    exported(keras.saving.load_model(folder / "model.keras"), folder / "saved")
     x = np.eye(4, dtype="float32")[rng.integers(0, 4, (8, 6))]
     np.save(folder / "x.npy", x)
     np.savez(folder / "x.npz", x=x)
