@@ -23,10 +23,10 @@ SAMPLE = {"multi_head_attention", "discretization"}
 EACH = 6  # of so many rows one is slow only, and the others are for a sweep
 
 
-def rows(ids: set[str]) -> list[Any]:
+def rows(ids: set[str], each: int = EACH) -> list[Any]:
     slow, sweep = [pytest.mark.slow], [pytest.mark.slow, pytest.mark.sweep]
     return [
-        row if row.id in ids else pytest.param(row, marks=sweep if index % EACH else slow)
+        row if row.id in ids else pytest.param(row, marks=sweep if index % each else slow)
         for index, row in enumerate(LAYER_ROWS)
     ]
 
@@ -61,7 +61,7 @@ def test_the_same_from_files(row: Row, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", rows(SAMPLE), ids=lambda row: row.id)
+@pytest.mark.parametrize("row", rows(SAMPLE, each=len(LAYER_ROWS)), ids=lambda row: row.id)
 def test_the_same_from_an_export(row: Row, tmp_path: Path) -> None:
     """Other nodes, for TensorFlow writes layers in operations; as exact, and with the same scores."""
     if "xla" in row.tags:
