@@ -135,6 +135,7 @@ SINCE = {  # in which Keras an operation came, or runs on symbols
     "moments": (3, 11),
     "rms_normalization": (3, 9),
     "stop_gradient": (3, 6),
+    "tile": (3, 13),  # whose shape TensorFlow does not know before
     "tril": (3, 10),
 }
 FAMILIES = {
