@@ -34,7 +34,7 @@ def points_of(constants: Iterable[float], dtype: type) -> np.ndarray:
 
 
 def is_continuous(function: Callable[[np.ndarray], np.ndarray], limits: Iterable[float], dtype: type) -> bool:
-    """Whether a scalar function has the same value on both sides of some numbers, up to rounding and its slope.
+    """Whether a scalar function has one value at some numbers and on both sides, up to rounding and its slope.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def is_continuous(function: Callable[[np.ndarray], np.ndarray], limits: Iterable
     """
     at: np.ndarray = np.array(sorted({float(limit) for limit in limits}), dtype)
     below, above = np.nextafter(at, dtype(-np.inf)), np.nextafter(at, dtype(np.inf))
-    low, high = np.split(function(np.concatenate([below, above])), 2)
+    values = np.stack(np.split(function(np.concatenate([below, at, above])), 3))
     with np.errstate(invalid="ignore"):
-        gaps = np.abs(high - low) <= SIDES * np.maximum(np.maximum(np.abs(low), np.abs(high)), np.abs(at))
-    return bool(np.all(gaps))
+        close = np.ptp(values, axis=0) <= SIDES * np.maximum(np.abs(values).max(0), np.abs(at))
+    return bool(np.all(close))
 
 
 def limits_of(constants: Iterable[float]) -> np.ndarray:

@@ -26,6 +26,23 @@ SPARE_USES = 2_000
 MAX_DIMENSION = 1 << 27
 """Largest size of one axis of an input, in elements: a human chromosome fits, base by base, in two."""
 
+MAX_SETTING = 1 << 22
+"""Largest whole number among the settings of a layer or operation, but for `UNLIMITED`: no layer counts further."""
+
+MAX_PARTS = 1 << 12
+"""Parts into which an operation may cut a tensor: Keras makes a symbolic one for each."""
+
+PARTS = frozenset(["indices_or_sections", "num"])
+"""Settings of operations that are such numbers."""
+
+VALUES_AND_WEIGHTS = """
+    batch_input_shape batch_shape build_config fill_value filters idf_weights input_dim input_shape mask_value
+    max_tokens max_value min_value num_bins oov_token oov_value salt seed shape shape_dict target_shape threshold
+    units value vocabulary vocabulary_size
+"""
+UNLIMITED = frozenset(VALUES_AND_WEIGHTS.split())
+"""Settings that are values or seeds, or that are held against the weights of the file or against `MAX_DIMENSION`."""
+
 MAX_STRIDE = 1 << 13
 """Stride or dilation of a convolution, in elements: TensorFlow's take time in proportion to it, and crash at 2^16."""
 

@@ -22,7 +22,7 @@ import keras
 from deeplift_tf.conversion.readers.architecture import children
 from deeplift_tf.conversion.readers.calls import check_calls
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT
-from deeplift_tf.conversion.readers.limits import MAX_DIMENSION
+from deeplift_tf.conversion.readers.limits import MAX_DIMENSION, MAX_PARTS, MAX_SETTING, PARTS, UNLIMITED
 from deeplift_tf.conversion.readers.vocabulary import (
     RUNS_FOREIGN_CODE,
     CustomObjects,
@@ -110,6 +110,7 @@ def checked(config: Config, path: object, custom: CustomObjects, safe_mode: bool
             f"found {_listed(missing)}. Pass each: {_example(missing)}"
         )
     _check_input_shapes(new, path)
+    _check_settings(new, path)
     check_calls(new)
     return new
 
@@ -313,3 +314,26 @@ def _check_input_shapes(value: Any, path: object) -> None:
             raise ModelFileError(f"{path}: expected inputs of at most {MAX_DIMENSION} along an axis; found {shape}")
     for child in children(value):
         _check_input_shapes(child, path)
+
+
+def _check_settings(value: Any, path: object) -> None:
+    """Refuse settings by which Keras would make, or count to, far more than any layer has, while it builds the layer.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    settings = value.get("config") if isinstance(value, dict) and "class_name" in value else None
+    for name, setting in settings.items() if isinstance(settings, dict) else ():
+        limit = MAX_PARTS if name in PARTS else MAX_SETTING
+        large = next((n for n in (setting if isinstance(setting, list) else [setting]) if _exceeds(n, limit)), None)
+        if large is not None and name not in UNLIMITED:
+            raise ModelFileError(
+                f"{path}: expected settings of at most {limit}; found {name}={large} of a {value['class_name']}"
+            )
+    for child in children(value):
+        _check_settings(child, path)
+
+
+def _exceeds(number: Any, limit: int) -> bool:
+    return isinstance(number, int | float) and float("inf") > abs(number) > limit

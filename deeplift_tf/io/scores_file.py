@@ -64,7 +64,10 @@ class ScoresFile:
     @property
     def letters_axis(self) -> int:
         """The axis of the contributions that holds the letters of sequences."""
-        return -1 if "sequences" in self.arrays else int(self.metadata.get("arguments", {}).get("letters_axis", -1))
+        axis = self.metadata.get("arguments", {}).get("letters_axis", -1)
+        if not isinstance(axis, int):
+            raise InputError(f"{self.path}: expected letters_axis among its arguments to be an integer; found {axis!r}")
+        return -1 if "sequences" in self.arrays else axis
 
     def sequence_rows(self, array: RowArray, rows: Sequence[int]) -> np.ndarray:
         """Return rows of an array of sequences, shape (len(rows), length, letters)."""

@@ -160,8 +160,9 @@ def read_part(path: Path) -> Part:
     part = Part(path, metadata)
     try:
         start, stop, count = metadata["rows"]
-        whole = 0 <= start <= stop <= count and part.shard.of > 0 and isinstance(metadata["files"], dict)
-    except (KeyError, TypeError, ValueError):
+        whole = 0 <= start <= stop <= count and part.shard.of > 0
+        whole = whole and all(isinstance(each, dict | None) for each in metadata["files"].values())
+    except (AttributeError, KeyError, TypeError, ValueError):
         whole = False
     if not whole:
         raise InputError(f"{path}: expected a shard that `deeplift-tf score --shard` has written")

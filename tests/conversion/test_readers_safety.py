@@ -311,11 +311,34 @@ GREEDY: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_shapes_that_would_fill_the_memory(source: Callable[..., Any], class_name: str, tmp_path: Path) -> None:
     widen = {"module": "keras.layers", **layer("RepeatVector", "repeat", n=3)}
-    shape = {"module": "keras.layers", **layer("ZeroPadding1D", "pad", padding=[0, 1 << 40])}
+    shape = {"module": "keras.layers", **layer("ZeroPadding1D", "pad", padding=[0, 1 << 22])}
     turn = {"module": "keras.layers", **layer("Permute", "turn", dims=[2, 1])}
     greedy = {"module": "keras.layers", **layer(class_name, "greedy", **GREEDY[class_name])}
     with pytest.raises(ModelFileError, match=r"weights that the file holds; found a weight of shape .* 'greedy'"):
         read(source(tmp_path, widen, *([shape, turn] if class_name == "LayerNormalization" else []), greedy))
+
+
+SETTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("Resizing", {"height": 1 << 28, "width": 4}),
+    ("StringLookup", {"num_oov_indices": 1 << 28, "output_mode": "one_hot"}),
+    ("STFTSpectrogram", {"frame_length": 1 << 28}),
+    ("MelSpectrogram", {"fft_length": 1 << 28}),
+    ("UpSampling1D", {"size": 1 << 31}),
+    ("Cropping1D", {"cropping": [0, 1 << 31]}),
+]
+
+
+@pytest.mark.parametrize(("class_name", "settings"), SETTINGS, ids=[name for name, _ in SETTINGS])
+def test_settings_that_count_too_far(class_name: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    wide = {"module": "keras.layers", **layer(class_name, "wide", **settings)}
+    with pytest.raises(ModelFileError, match=f"expected settings of at most .* of a {class_name}"):
+        read(keras_file(tmp_path, wide))
+
+
+def test_a_metric_in_the_place_of_an_activation_counts_no_further(tmp_path: Path) -> None:
+    metric = {"module": "keras.metrics", "class_name": "AUC", "config": {"num_thresholds": 1 << 31}}
+    with pytest.raises(DeepLiftError, match="num_thresholds=2147483648 of a AUC"):
+        read(keras_file(tmp_path, {"module": "keras.layers", **layer("Activation", "odd", activation=metric)}))
 
 
 def test_an_input_that_is_too_large(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
+from tests.installed import keras_version
 
 INF = float("inf")
 MASKS = {"inf": -INF, "1e9": -1e9, "1e38": -1e38}
@@ -75,7 +76,8 @@ def test_masked_log_sum_exp_and_log_softmax(dtype: str) -> None:
 
     x = keras.Input((4,))
     check(as_layer(lambda v: tf.reduce_logsumexp(v + mask, -1, keepdims=True))(x), x, log_sum, dtype)
-    check(ops.logsumexp(ops.add(x, mask), -1, keepdims=True), x, log_sum, dtype)
+    if keras_version >= (3, 11):  # before, it does not run on symbols
+        check(ops.logsumexp(ops.add(x, mask), -1, keepdims=True), x, log_sum, dtype)
     y = as_layer(lambda v: tf.nn.log_softmax(v + mask)[:, :1])(x)
     check(y, x, lambda v: v[:, :1] - log_sum(v), dtype)
 
