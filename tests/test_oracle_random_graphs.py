@@ -56,18 +56,18 @@ class Gate(NamedTuple):
     jumps: bool = True
 
 
-GATES = {
+GATES = {  # their constants are exact in float32, in which Keras keeps them
     "jump": Gate(
-        lambda x: ops.where(x > 0.3, x, 0.1 * x),
-        Function(lambda a: np.where(a > 0.3, a, 0.1 * a), lambda a: np.where(a > 0.3, 1.0, 0.1)),
+        lambda x: ops.where(x > 0.25, x, 0.125 * x),
+        Function(lambda a: np.where(a > 0.25, a, 0.125 * a), lambda a: np.where(a > 0.25, 1.0, 0.125)),
     ),
     "mask": Gate(
-        lambda x: x * ops.cast(x > -0.2, x.dtype),
-        Function(lambda a: a * (a > -0.2), lambda a: np.where(a > -0.2, 1.0, 0.0), rising=False),
+        lambda x: x * ops.cast(x > -0.25, x.dtype),
+        Function(lambda a: a * (a > -0.25), lambda a: np.where(a > -0.25, 1.0, 0.0), rising=False),
     ),
     "cap": Gate(
-        lambda x: ops.where(x < 0.7, x, ops.full_like(x, 0.7)),
-        Function(lambda a: np.minimum(a, 0.7), lambda a: np.where(a < 0.7, 1.0, 0.0)),
+        lambda x: ops.where(x < 0.75, x, ops.full_like(x, 0.75)),
+        Function(lambda a: np.minimum(a, 0.75), lambda a: np.where(a < 0.75, 1.0, 0.0)),
         jumps=False,
     ),
     "bend": Gate(
@@ -76,8 +76,8 @@ GATES = {
         jumps=False,
     ),
     "step": Gate(
-        lambda x: ops.cast(ops.greater_equal(x, 0.1), x.dtype),
-        Function(lambda a: (a >= 0.1).astype(float), np.zeros_like),
+        lambda x: ops.cast(ops.greater_equal(x, 0.125), x.dtype),
+        Function(lambda a: (a >= 0.125).astype(float), np.zeros_like),
     ),
 }
 
@@ -276,6 +276,6 @@ def test_random_graphs_are_scored_as_the_oracle_does(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [*range(4, 44), *(pytest.param(n, marks=pytest.mark.sweep) for n in range(44, 204))])
+@pytest.mark.parametrize("seed", [*range(4, 20), *(pytest.param(n, marks=pytest.mark.sweep) for n in range(20, 204))])
 def test_many_random_graphs_are_scored_as_the_oracle_does(seed: int) -> None:
     check(seed)
