@@ -151,7 +151,7 @@ CASES = {
     ),
     # shapes
     "reshapes": Case(
-        SEQUENCE, lambda: [layers.Reshape((6, 8)), layers.Reshape((3, 16)), layers.Reshape((-1, 4))], "Reshape"
+        SEQUENCE, lambda: [layers.Reshape((6, 8)), layers.Reshape((3, 16)), layers.Reshape((4, -1))], "Reshape"
     ),
     "reshaped_back": Case(SEQUENCE, lambda: [layers.Reshape((6, 8)), layers.Reshape((12, 4))], ""),
     "new_axis": Case(VECTOR, lambda: [layers.RepeatVector(1), layers.Reshape((2, 3))], "Reshape"),
