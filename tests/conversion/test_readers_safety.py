@@ -328,7 +328,10 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("class_name", "settings"), SETTINGS, ids=[name for name, _ in SETTINGS])
+KNOWN_SETTINGS = [row for row in SETTINGS if hasattr(keras.layers, row[0])]  # older versions of Keras have fewer layers
+
+
+@pytest.mark.parametrize(("class_name", "settings"), KNOWN_SETTINGS, ids=[name for name, _ in KNOWN_SETTINGS])
 def test_settings_that_count_too_far(class_name: str, settings: dict[str, Any], tmp_path: Path) -> None:
     wide = {"module": "keras.layers", **layer(class_name, "wide", **settings)}
     with pytest.raises(ModelFileError, match=f"expected settings of at most .* of a {class_name}"):
