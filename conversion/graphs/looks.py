@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from deeplift_tf.conversion.graphs.operation import Operation
 from deeplift_tf.conversion.graphs.site import Seen, Site, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, product, regrouped, rows_at
 from deeplift_tf.conversion.graphs.views import seen as tensor_seen
+from deeplift_tf.conversion.graphs.windows import is_with_rows, unpacked
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.given import Rearrangement
-from deeplift_tf.layers.reshaping import Permute
+from deeplift_tf.layers.reshaping import Permute, Reshape
 from deeplift_tf.tensors import shape_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def reshape(walk: Walk, operation: Operation, index: int) -> Seen:
     units = behind_rows(seen, tuple(value.spec.shape), shape)
     if units is not None:
         return units_reshaped(walk, operation, seen, units)
+    if natural and sizes[0] and sizes[1] and sizes[0] % sizes[1] == 0:
+        return cut_anew(walk, operation, seen, sizes[0] // sizes[1], shape[1:])
     if natural and is_plain(seen.view) and None in before[1:] and before.count(None) == shape.count(None):
         return plain_seen(reshaped(walk.site(operation, 0, plain=True)), shape)
     raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}")
@@ -73,6 +76,12 @@ def units_reshaped(walk: Walk, operation: Operation, seen: Seen, tail: tuple[int
 
     edge = walk.add(operation, Rearrangement(function), [seen.edge])
     return Seen(edge, (rows, *((kept + axis,) for axis in range(len(tail)))), (*seen.sizes[:kept], *tail))
+
+
+def cut_anew(walk: Walk, operation: Operation, seen: Seen, beside: int, tail: Sequence[int | None]) -> Seen:
+    """Cut the units of a row, in their order, into pieces of another shape: rows are merged with their number."""
+    edge = walk.add(operation, Reshape((beside, *(size or 1 for size in tail))), [seen.edge])
+    return Seen(edge, ((0, 1), *((2 + axis,) for axis in range(len(tail)))), (None, beside, *tail))
 
 
 def merged(walk: Walk, operation: Operation, seen: Seen) -> Seen:
@@ -115,14 +124,12 @@ def unpack(walk: Walk, operation: Operation, index: int) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where that is the axis of rows.
+        Where that is the axis of rows, or one that is merged with them.
     """
-    seen, shape = walk.unmerged(operation.inputs[0], operation), tuple(operation.specs[index].shape)
-    (axis,) = seen.view[int(operation.setting("axis") or 0) % len(seen.view)]
-    if axis == 0:
-        raise UnsupportedLayerError("mixes rows: takes them apart")
-    place = (slice(None),) * axis + (index,)
-    return walk.made(walk.add(operation, Rearrangement(lambda x: x[place]), [seen.edge]), shape)
+    seen = walk.known[operation.inputs[0]]
+    if not is_with_rows(seen):
+        seen = walk.unmerged(operation.inputs[0], operation)
+    return unpacked(walk, operation, index, seen)
 
 
 def cast(walk: Walk, operation: Operation, index: int) -> Seen:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.graphs.operation import Depends, Operation, Value
 from deeplift_tf.conversion.graphs.running import of_floats, run, value_places
 from deeplift_tf.conversion.graphs.scratch import Scratch
-from deeplift_tf.conversion.graphs.views import View, edge_of, seen
+from deeplift_tf.conversion.graphs.views import View, edge_of, parted, seen
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -31,6 +31,8 @@ class Piece:
         The axis of rows of the result.
     discrete : set of Value
         Truth values and integers that are floats in the network: at their edges, and in what is returned.
+    rows_first : bool, optional
+        Of rows that are merged with another axis: whether they stand first there. None where they are by themselves.
     change : callable, optional
         What is done to constants of floats: their absolute values are |L|.
     """
@@ -44,8 +46,10 @@ class Piece:
         rows: int = 0,
         change: Change | None = None,
         discrete: Collection[Value] = frozenset(),
+        rows_first: bool | None = None,
     ) -> None:
         self.targets, self.inputs, self.rows, self.discrete = tuple(targets), tuple(inputs), rows, discrete
+        self.rows_first = rows_first
         self.dtype, self.version = scratch.dtype, scratch.version
         given = {value for value, _ in inputs}
         self.operations = list(operations_between(targets, given | arrays.keys()))
@@ -81,7 +85,10 @@ class Piece:
             outputs = self.outputs(operation, [known[value] for value in operation.inputs])
             known |= {Value(operation, index): tensor for index, tensor in enumerate(outputs)}
         made = [tf.cast(known[each], self.dtype) if each in self.discrete else known[each] for each in self.targets]
-        results = tuple(edge_of(tensor, self.rows) for tensor in made)
+        if self.rows_first is None:
+            results = tuple(edge_of(tensor, self.rows) for tensor in made)
+        else:
+            results = tuple(parted(tensor, self.rows, tensors[0], self.rows_first) for tensor in made)
         return results[0] if len(results) == 1 else results
 
     def outputs(self, operation: Operation, tensors: list[tf.Tensor]) -> list[tf.Tensor]:

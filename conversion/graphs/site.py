@@ -94,9 +94,14 @@ class Site:
         Which of its outputs is made.
     seen : dict of Value to Seen
         Its inputs that vary, and the values whose sizes it reads.
+    rows_first : bool, optional
+        Of rows that are merged with another axis: whether they stand first there. None where they are by themselves.
     """
 
-    def __init__(self, walk: Walk, operation: Operation, output: int, seen: dict[Value, Seen]) -> None:
+    def __init__(
+        self, walk: Walk, operation: Operation, output: int, seen: dict[Value, Seen], rows_first: bool | None = None
+    ) -> None:
+        self.rows_first = rows_first
         self.walk, self.operation, self.output, self.seen = walk, operation, output, seen
         self.dtype = walk.dtype
         self.inputs = operation.inputs
@@ -188,12 +193,12 @@ class Site:
         if place is None:
             raise UnsupportedLayerError(f"mixes rows: expected an axis of rows in its output, {self.shape}")
         views = [(value, self.seen[value].view) for value in values]
-        if any(is_merged(view) for value, view in views if value in self.inputs):
+        if self.rows_first is None and any(is_merged(view) for value, view in views if value in self.inputs):
             raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
         target = Value(self.operation, self.output)
         discrete = {value for value in (*values, target) if self.walk.discrete(value)}
         arrays = self.walk.arrays_of(self.operation)
-        piece = Piece(self.walk.scratch, [target], views, arrays, place, change, discrete)
+        piece = Piece(self.walk.scratch, [target], views, arrays, place, change, discrete, self.rows_first)
         direct = {value for value in varying_inputs(self.operation) if value.is_float or value in discrete}
         sides = tuple(index for index, value in enumerate(values) if value not in direct)
         return piece, [self.seen[value].edge for value in values], sides

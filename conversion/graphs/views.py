@@ -12,6 +12,8 @@ from math import prod
 
 import tensorflow as tf
 
+from deeplift_tf.tensors import shape_of
+
 View = tuple[tuple[int, ...], ...]
 Shape = Sequence[int | None]
 
@@ -71,6 +73,14 @@ def edge_of(tensor: tf.Tensor, rows: int) -> tf.Tensor:
     if rows == 0:
         return tensor
     return tf.transpose(tensor, [rows, *(axis for axis in range(tensor.shape.rank) if axis != rows)])
+
+
+def parted(tensor: tf.Tensor, place: int, like: tf.Tensor, rows_first: bool) -> tf.Tensor:
+    """Return a tensor of the graph as an edge, whose rows and what they are merged with are those of another edge."""
+    sizes, pair = shape_of(tensor), shape_of(like)[:2]
+    apart = tf.reshape(tensor, [*sizes[:place], *(pair if rows_first else pair[::-1]), *sizes[place + 1 :]])
+    front = (place, place + 1) if rows_first else (place + 1, place)
+    return tf.transpose(apart, [*front, *(axis for axis in range(len(sizes) + 1) if axis not in front)])
 
 
 def row_axis(shape: Shape) -> int | None:

@@ -21,6 +21,7 @@ from deeplift_tf.conversion.graphs.scratch import PROBES
 from deeplift_tf.conversion.graphs.site import GATES, TABLE, Seen, Site, jump, plain_seen
 from deeplift_tf.conversion.graphs.views import is_merged, is_plain, order_of, row_axis, rows_at
 from deeplift_tf.conversion.graphs.views import seen as tensor_seen
+from deeplift_tf.conversion.graphs.windows import is_with_rows, on_merged_rows, rows_in_front
 from deeplift_tf.conversion.readers.explain import quoted
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import Edge
@@ -220,11 +221,18 @@ class Walk:
 
     def fuse(self, operation: Operation, region: Fused) -> Seen:
         """Add the layers of a region."""
-        start = self.known[region.root] if region.by_unit else self.plain(region.root, operation)
+        start = self.known[region.root]
+        merged = not region.by_unit and is_with_rows(start)
+        if merged:
+            start = rows_in_front(self, operation, region)
+        elif not region.by_unit:
+            start = self.plain(region.root, operation)
         edge = start.edge
         for index, layer in enumerate(region.layers):
             edge = self.add(operation, layer, [edge], "" if index == len(region.layers) - 1 else region.name)
-        return start._replace(edge=edge) if region.by_unit else plain_seen(edge, tuple(operation.specs[0].shape))
+        if region.by_unit or merged:
+            return start._replace(edge=edge)
+        return plain_seen(edge, tuple(operation.specs[0].shape))
 
     def one(self, operation: Operation, index: int) -> Seen:
         """Add the layers of one output of an operation; return how it looks."""
@@ -242,9 +250,11 @@ class Walk:
         through_complex = any(value.spec.dtype.is_complex for value in operation.inputs)
         entry = None if through_complex else TABLE.get(operation.type)
         if entry is not None and entry.along_last:
-            aligned = self.aligned(operation, varying)
+            aligned = self.aligned(operation, {value: self.known[value] for value in varying})
             if aligned is not None:
                 return aligned
+        if any(is_with_rows(self.known[value]) for value in varying):
+            return on_merged_rows(self, operation, index)
         site = self.site(operation, index, plain=entry is not None and self.first_rows(operation))
         edge = entry.converter(site) if entry is not None else self.path(site)
         return self.made(edge, site.shape)
@@ -308,24 +318,29 @@ class Walk:
         self.known[value] = plain_seen(edge, tuple(value.spec.shape))
         return self.known[value]
 
-    def aligned(self, operation: Operation, varying: Sequence[Value]) -> Seen | None:
+    def aligned(self, operation: Operation, known: dict[Value, Seen]) -> Seen | None:
         """Convert an operation along the last axis in whatever form its inputs are; None where forms differ."""
-        forms = {self.known[value].view for value in varying}
-        sizes = {len(self.known[value].sizes) for value in varying}
-        shapes = {tuple(value.spec.shape) for value in varying}
+        entry = TABLE.get(operation.type)
+        forms, sizes = {each.view for each in known.values()}, {len(each.sizes) for each in known.values()}
+        shapes = {tuple(value.spec.shape) for value in known}
+        if entry is None or not entry.along_last:
+            return None
         if len(forms) > 1 or len(sizes) > 1 or not forms:
             return None
         (view,) = forms
         if is_plain(view) or view[-1] != (max(order_of(view)),) or len(shapes) > 1:
             return None
         last = len(order_of(view)) - 1
-        constants = [self.array(value, operation) for value in operation.inputs if value not in varying]
-        if any(c is None or (c.size > 1 and c.ndim > (2 if "MatMul" in operation.type else 1)) for c in constants):
+        constants = [self.array(value, operation) for value in operation.inputs if value not in known]
+        if "MatMul" in operation.type and not constants:
             return None
-        seen = self.known[varying[0]]
-        edge = TABLE[operation.type].converter(
-            Site(self, operation, 0, {value: self.known[value] for value in varying})
-        )
+        behind = order_of(view) == list(range(last + 1)) and not is_merged(view[1:])  # constants stand there
+        in_order = behind and tuple(operation.specs[0].shape) in shapes
+        most = 2 if "MatMul" in operation.type else len(view) - 1 if in_order else 1
+        if any(c is None or (c.size > 1 and c.ndim > most) for c in constants):
+            return None
+        seen = next(iter(known.values()))
+        edge = entry.converter(Site(self, operation, 0, known))
         sizes_after = (*seen.sizes[:last], operation.specs[0].shape[-1])
         return Seen(edge, view, sizes_after)
 
