@@ -20,13 +20,13 @@ from benchmarks.memory import held
 from benchmarks.models import build
 from benchmarks.ours import Ours
 from benchmarks.timing import Thing, interleaved
-from deeplift_tf import walk
-from deeplift_tf.graph import Edge, Graph, Node
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Graph, Node
+from deeplift_tf.graph.passes import optimize
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.layers.merging import Contraction
-from deeplift_tf.multipliers import Difference, Multipliers, Rows
-from deeplift_tf.rewriting import simplify
-from deeplift_tf.tensors import vjp
+from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing
+from deeplift_tf.rules.tensors import vjp
 
 PRODUCTS = (Linear, Contraction)
 PASSES = ("forward", "reference", "back")  # in the order of a call, so that none finds its weights in the caches
@@ -72,16 +72,16 @@ def simplified(ours: Ours) -> Graph:
     """Return the graph that is compiled to score the network's target."""
     score = ours.score("rescale")
     target = score.ask(ours.data.x[:1], ours.data.shared, TARGET, output=ours.case.head).target
-    return simplify(ours.network.graph, [target, *score.scored])
+    return optimize(ours.network.graph, [target, *score.scored])
 
 
-def values(graph: Graph, rows: np.ndarray) -> walk.Values:
+def values(graph: Graph, rows: np.ndarray) -> propagation.Values:
     """Return the values of all edges for some rows of the only input."""
     (source,) = graph.inputs
-    return walk.forward(graph.nodes, {source.edge: tf.constant(rows)})
+    return propagation.forward(graph.nodes, {source.edge: tf.constant(rows)})
 
 
-def passes(node: Node, x: walk.Values, reference: walk.Values) -> dict[str, Thing]:
+def passes(node: Node, x: propagation.Values, reference: propagation.Values) -> dict[str, Thing]:
     """Return a node's passes: forward and back for the examples, and forward for the reference."""
     inputs, output = [x[edge] for edge in node.inputs], x[Edge(node.name)]
     shared = [reference[edge] for edge in node.inputs]
@@ -95,7 +95,7 @@ def transposed(node: Node, multipliers: tf.Tensor, *inputs: tf.Tensor) -> list[t
     """Return what a product sends back: Lᵀm, or to each factor the product with the other one."""
     if isinstance(node.layer, Contraction):
         return vjp(node.layer.forward, inputs, multipliers)
-    step = walk.step_of(node, differences(node, inputs, multipliers), Rows())
+    step = propagation.step_of(node, differences(node, inputs, multipliers), Pairing())
     return [sent.mean for sent in node.layer.backward(step, Multipliers(multipliers)) if sent is not None]
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.cases import TARGET, Case
-from tests.keras_models import randomise
+from tests.support.keras_models import randomise
 
 Shape = tuple[int, ...]
 

@@ -21,10 +21,10 @@ from benchmarks.cases import Case, data_of
 from benchmarks.floor import PRODUCTS
 from benchmarks.models import build
 from benchmarks.ours import Ours
-from deeplift_tf import compiled
-from deeplift_tf.graph import Graph
+from deeplift_tf.graph.graph import Graph
+from deeplift_tf.graph.passes import optimize
 from deeplift_tf.layers.base import Layer
-from deeplift_tf.rewriting import simplify
+from deeplift_tf.scoring import programs
 
 CALLS = 5
 PASSES = ("forward", "spread", "backward")
@@ -44,7 +44,7 @@ def spent(case: Case) -> dict[str, float]:
         to no layer.
     """
     ours = Ours(case, build(case), data_of(case))
-    with patch.object(compiled, "simplify", lambda *given: scoped(simplify(*given))):
+    with patch.object(programs, "simplify", lambda *given: scoped(optimize(*given))):
         call = ours.scores("rescale", ours.data.shared).call
         call()
     found: Counter[str] = Counter()

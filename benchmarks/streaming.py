@@ -69,13 +69,13 @@ def measured(folder: Path, count: int, overlap: bool) -> dict[str, float]:
     from deeplift_tf.io.inputs import Rows, open_arrays
     from deeplift_tf.io.reference_rows import ReferenceRows
     from deeplift_tf.runs import run as loop
-    from deeplift_tf.runs.engine import in_this_process
-    from deeplift_tf.runs.model import SavedModel
+    from deeplift_tf.runs.engines.local import in_this_process
+    from deeplift_tf.runs.model import ModelSource
     from deeplift_tf.runs.output import Output
     from deeplift_tf.runs.request import Request, Scorer
     from deeplift_tf.runs.source import Source
 
-    request = Request(SavedModel(folder / "model.keras"), batch_size=BATCH)
+    request = Request(ModelSource(folder / "model.keras"), batch_size=BATCH)
     network = request.model.convert()
     scorer = Scorer(request, network)
     with open_arrays(folder / f"{count}.npy") as arrays:

@@ -8,5 +8,5 @@ from deeplift_tf.keras_backend import require_tensorflow
 require_tensorflow()  # before Keras is imported, so that nothing is half imported where it must not be
 
 from deeplift_tf.conversion.convert import convert as convert  # noqa: E402
-from deeplift_tf.conversion.registry import register as register  # noqa: E402
-from deeplift_tf.conversion.scope import Scope as Scope  # noqa: E402
+from deeplift_tf.conversion.keras_graph.context import ConversionContext as ConversionContext  # noqa: E402
+from deeplift_tf.conversion.keras_graph.registry import register as register  # noqa: E402

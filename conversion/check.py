@@ -12,18 +12,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.arrays import as_batch
-from deeplift_tf.audit import layer_errors
+from deeplift_tf.conversion.keras_graph.traversal import is_graph_of_layers
 from deeplift_tf.conversion.readers import read
-from deeplift_tf.conversion.readers.explain import quoted
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.readers.quantized import states_of
-from deeplift_tf.conversion.traverse import is_graph_of_layers
+from deeplift_tf.conversion.readers.untrusted.errors import quoted
 from deeplift_tf.errors import DeepLiftError
-from deeplift_tf.graph import Edge, Input
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Input
+from deeplift_tf.graph.layer_errors import layer_errors
 from deeplift_tf.network import Network
-from deeplift_tf.references import as_references
+from deeplift_tf.references import normalize_references
+from deeplift_tf.scoring.inputs import as_input_arrays
 
 SHORT_SIZES = (8, 4, 2, 1)  # tried where a model takes no 16, as one with a table of few positions
 OPEN_SIZES = (16, 64, 256, 1024, 4096, 16384, 65536, 262144)  # tried in turn for axes that the model leaves open
@@ -112,8 +112,8 @@ def check(
     other = random_inputs(network, [array.shape for array in drawn], rng)
     tries = {f"random input of scale {scale:g}": scaled(network, drawn, scale) for scale in SCALES}
     if x is not None:
-        batch = as_batch(x, network.graph.inputs)
-        given = as_references(0.0 if references is None else references, batch, network.graph.inputs)
+        batch = as_input_arrays(x, network.graph.inputs)
+        given = normalize_references(0.0 if references is None else references, batch, network.graph.inputs)
         drawn = [as_numbers(array, value) for array, value in zip(batch.arrays, network.graph.inputs, strict=True)]
         first = [array[:, 0] for array in given.take(0, len(batch))]
         other = [
@@ -361,7 +361,7 @@ def different_layers(model: Any, network: Network, x: Sequence[np.ndarray]) -> d
     with keras.StatelessScope(state_mapping=zero_states(model)):
         expected = keras.tree.flatten(inner([tf.constant(array) for array in x], training=False))
     edges = [value.edge for value in network.graph.inputs]
-    values = walk.forward(network.graph.nodes, dict(zip(edges, tensors(network, x), strict=True)))
+    values = propagation.forward(network.graph.nodes, dict(zip(edges, tensors(network, x), strict=True)))
     gaps = {
         str(layer.name): relative_gap(values[Edge(layer.name)].numpy(), np.asarray(y))
         for layer, y in zip(layers, expected, strict=True)

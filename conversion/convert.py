@@ -9,25 +9,25 @@ from typing import Any
 
 import tensorflow as tf
 
-import deeplift_tf.conversion.converters  # noqa: F401 - fills the registry
-from deeplift_tf.assignment import RuleChoice, with_rules
+import deeplift_tf.conversion.keras_graph.converters  # noqa: F401 - fills the registry
+from deeplift_tf.conversion.builder.build_graph import build_graph, with_ranges
+from deeplift_tf.conversion.builder.pending_node import PendingNode, declared
 from deeplift_tf.conversion.check import check as compare
-from deeplift_tf.conversion.draft import Draft, declared
-from deeplift_tf.conversion.graphs.live import graph_of_model
-from deeplift_tf.conversion.graphs.road import operations_as_layers
-from deeplift_tf.conversion.heads import output_names
-from deeplift_tf.conversion.joint import Joint
-from deeplift_tf.conversion.placing import place, with_ranges
+from deeplift_tf.conversion.keras_graph.context import ConversionContext
+from deeplift_tf.conversion.keras_graph.heads import output_names
+from deeplift_tf.conversion.keras_graph.joint import Joint
+from deeplift_tf.conversion.keras_graph.layer_call import LayerCall
+from deeplift_tf.conversion.keras_graph.registry import Converter, converter_of
+from deeplift_tf.conversion.keras_graph.tracing import as_scored
+from deeplift_tf.conversion.keras_graph.traversal import functional, is_graph_of_layers, model_inputs, traverse
 from deeplift_tf.conversion.readers import read
-from deeplift_tf.conversion.readers.explain import quoted, reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel
-from deeplift_tf.conversion.registry import Converter, converter_of
-from deeplift_tf.conversion.scope import Scope
-from deeplift_tf.conversion.tracing import as_scored
-from deeplift_tf.conversion.traverse import functional, is_graph_of_layers, model_inputs, traverse
-from deeplift_tf.conversion.use import Use
+from deeplift_tf.conversion.readers.untrusted.errors import quoted, reading
+from deeplift_tf.conversion.tf_graph.from_python import graph_of_model
+from deeplift_tf.conversion.tf_graph.frontend import operations_as_layers
 from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, UnsupportedLayerError
-from deeplift_tf.graph import Edge, Graph
+from deeplift_tf.graph.graph import Edge, Graph
+from deeplift_tf.graph.rule_assignment import RuleChoice, with_rules
 from deeplift_tf.network import Network, Origin
 
 DTYPES = {"float32": tf.float32, "float64": tf.float64}
@@ -129,7 +129,7 @@ class Conversion:
 
     def __init__(self, converters: Mapping[str, Converter], approximate: bool, dtype: tf.DType) -> None:
         self.converters, self.approximate, self.dtype = converters, approximate, dtype
-        self.drafts: list[Draft] = []
+        self.pending: list[PendingNode] = []
         self.problems: list[str] = []
 
     def graph_of(self, model: Any) -> Graph:
@@ -146,35 +146,35 @@ class Conversion:
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
         kinds = [tf.as_dtype(tensor.dtype) for tensor in inner.outputs]
-        edges = [declared(edge, kind, self.drafts) for edge, kind in zip(edges, kinds, strict=True)]
+        edges = [declared(edge, kind, self.pending) for edge, kind in zip(edges, kinds, strict=True)]
         outputs = dict(zip(output_names(inner, edges), edges, strict=True))
-        inputs = with_ranges(inputs, self.drafts)
-        return Graph(inputs, place(inputs, self.drafts), outputs, nested)
+        inputs = with_ranges(inputs, self.pending)
+        return Graph(inputs, build_graph(inputs, self.pending), outputs, nested)
 
     def graph_of_operations(self, model: GraphModel) -> Graph:
         """Return the graph of a model that has no layers."""
-        road = operations_as_layers(model, self.dtype)
-        self.drafts, self.problems = road.drafts, road.problems
+        lowered = operations_as_layers(model, self.dtype)
+        self.pending, self.problems = lowered.pending, lowered.problems
         if not self.approximate:
-            self.problems += [f"{each.name} ({each.keras_class})" for each in road.drafts if not each.layer.exact]
+            self.problems += [f"{each.name} ({each.keras_class})" for each in lowered.pending if not each.layer.exact]
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
-        return Graph(road.inputs, place(road.inputs, self.drafts), road.outputs)
+        return Graph(lowered.inputs, build_graph(lowered.inputs, self.pending), lowered.outputs)
 
-    def emit(self, name: str, use: Use) -> Sequence[Edge]:
+    def emit(self, name: str, use: LayerCall) -> Sequence[Edge]:
         """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""
         try:
             own = type(use.operation).__name__ in self.converters
             with (
                 nullcontext() if own else settings_of(use.operation)
             ):  # a converter of the user's raises what it raises
-                edges, drafts = Scope(name, use, self.dtype, self.converter_of).converted()
+                edges, pending = ConversionContext(name, use, self.dtype, self.converter_of).converted()
         except UnsupportedLayerError as error:
             self.problems.append(str(error) if isinstance(use.operation, Joint) else f"{name}: {error}")
             return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
         if not self.approximate:
-            self.problems += [f"{each.name} ({each.keras_class})" for each in drafts if not each.layer.exact]
-        self.drafts.extend(drafts)
+            self.problems += [f"{each.name} ({each.keras_class})" for each in pending if not each.layer.exact]
+        self.pending.extend(pending)
         return edges
 
     def complaint(self) -> str:

@@ -16,43 +16,50 @@ if TYPE_CHECKING:
     from deeplift_tf import methods as methods
     from deeplift_tf import plots as plots
     from deeplift_tf import references as references
-    from deeplift_tf import slopes as slopes
-    from deeplift_tf.comparison import Comparison as Comparison
-    from deeplift_tf.comparison import compare as compare
-    from deeplift_tf.conversion import Scope as Scope
+    from deeplift_tf import serving as serving
+    from deeplift_tf.conversion import ConversionContext as ConversionContext
     from deeplift_tf.conversion import register as register
     from deeplift_tf.conversion.convert import convert as convert
     from deeplift_tf.errors import DeepLiftError as DeepLiftError
     from deeplift_tf.errors import DeepLiftWarning as DeepLiftWarning
+    from deeplift_tf.evaluate.compare import Comparison as Comparison
+    from deeplift_tf.evaluate.compare import compare as compare
     from deeplift_tf.network import Network as Network
-    from deeplift_tf.scoring import Score as Score
-    from deeplift_tf.scoring import Scores as Scores
+    from deeplift_tf.rules import secants as secants
+    from deeplift_tf.scoring.score import Score as Score
+    from deeplift_tf.scoring.score import Scores as Scores
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "evaluate", "genomics", "images", "layers", "methods", "plots", "references", "slopes")
+_MODULES = {
+    name: f"{__name__}.{name}"
+    for name in ("errors", "evaluate", "genomics", "images", "layers", "methods", "plots", "references", "serving")
+} | {"secants": f"{__name__}.rules.secants"}
 _NAMES = {
-    "Comparison": "comparison",
+    "Comparison": "evaluate.compare",
     "DeepLiftError": "errors",
     "DeepLiftWarning": "errors",
     "Network": "network",
-    "Scope": "conversion",
-    "Score": "scoring",
-    "Scores": "scoring",
-    "compare": "comparison",
+    "ConversionContext": "conversion",
+    "Score": "scoring.score",
+    "Scores": "scoring.score",
+    "compare": "evaluate.compare",
     "convert": "conversion",
     "register": "conversion",
 }
+_RENAMED = {"Scope": f"{__name__}.conversion:ConversionContext", "slopes": f"{__name__}.rules.secants"}
 
 __all__ = [*_NAMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return import_module(_MODULES[name])
     if name in _NAMES:
         return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from deeplift_tf.deprecation import renamed
+
+    return renamed(__name__, name, _RENAMED)
 
 
 def __dir__() -> list[str]:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.arrays import as_batch
-from deeplift_tf.assignment import RuleChoice, with_rules
-from deeplift_tf.capacity import COPIES_FORWARD, computing, require_room
 from deeplift_tf.errors import DeepLiftError
-from deeplift_tf.folded import Folded
-from deeplift_tf.graph import Edge, Graph, Node
-from deeplift_tf.held import dtypes_of
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Graph, Node
+from deeplift_tf.graph.rule_assignment import RuleChoice, with_rules
+from deeplift_tf.graph.time_distributed import TimeDistributed
 from deeplift_tf.pickling import Portable
 from deeplift_tf.printable import printable
-from deeplift_tf.question import as_tensor, spans
-from deeplift_tf.scoring import Score
+from deeplift_tf.scoring.batches import as_tensor, spans
+from deeplift_tf.scoring.capacity import COPIES_FORWARD, computing, require_room
+from deeplift_tf.scoring.fixed_at_input import dtypes_of
+from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.score import Score
+from deeplift_tf.serving.export import export
 
 if TYPE_CHECKING:
     from deeplift_tf.conversion.check import CheckReport
@@ -67,6 +68,9 @@ class Network(Portable):
     origin : Origin, optional
         The model that it was converted from, for `check`.
     """
+
+    exporter = staticmethod(export)
+    """What ``score.export`` does."""
 
     def __init__(self, graph: Graph, dtype: tf.DType = tf.float32, origin: Origin | None = None) -> None:
         self.graph, self.dtype, self.origin = graph, dtype, origin
@@ -199,7 +203,7 @@ class Network(Portable):
         -------
         np.ndarray, or dict of them by output name where the model has several
         """
-        batch = as_batch(x, self.graph.inputs)
+        batch = as_input_arrays(x, self.graph.inputs)
         require_room(self.graph, batch.row_shapes, min(len(batch), batch_size), COPIES_FORWARD)
         parts = []
         for start, stop in spans(len(batch), batch_size):
@@ -242,7 +246,7 @@ class Network(Portable):
         edges = [value.edge for value in self.graph.inputs]
 
         def forward(*x: tf.Tensor) -> list[tf.Tensor]:
-            values = walk.forward(self.graph.nodes, dict(zip(edges, x, strict=True)))
+            values = propagation.forward(self.graph.nodes, dict(zip(edges, x, strict=True)))
             return [values[edge] for edge in self.graph.outputs.values()]
 
         signature = [tf.TensorSpec(value.shape, value.dtype) for value in self.graph.inputs]
@@ -251,12 +255,12 @@ class Network(Portable):
 
 def reads_rule(node: Node) -> bool:
     """Whether a node's scores depend on its rule: affine layers have none."""
-    return node.layer.kind not in ("Linear", "Diagonal")
+    return node.layer.kind not in ("Linear", "Routing")
 
 
 def rules_of(node: Node) -> str:
     """Return the name of a node's rule; of a layer that holds others, those of the nodes inside that read one."""
-    inside = node.layer.graph.nodes if isinstance(node.layer, Folded) else (node,)
+    inside = node.layer.graph.nodes if isinstance(node.layer, TimeDistributed) else (node,)
     names = dict.fromkeys(each.rule.name for each in inside if reads_rule(each))
     return ", ".join(names) or node.rule.name
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftError
-from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
+from tests.support.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
 
 HERE = Path(__file__).parent
 HEAD = "| {} | kind | exact | prediction difference | relative delta |\n|---|---|---|---|---|\n"
@@ -144,7 +144,7 @@ def line_of(name: str, row: Row | None) -> Line:
     if row is None:
         idle = name.startswith(("Rand", "AugMix", "CutMix", "MixUp"))
         reason = REASONS.get(name) or ("does nothing at inference" if idle else "no row")
-        return Line(name, "Diagonal" if idle else "", reason, "", "")
+        return Line(name, "Routing" if idle else "", reason, "", "")
     return of_row(name, row)
 
 

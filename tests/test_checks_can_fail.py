@@ -13,15 +13,15 @@ import tensorflow as tf
 from keras import layers
 
 import deeplift_tf as dl
-from deeplift_tf import rules
 from deeplift_tf.layers import kinds
 from deeplift_tf.layers.base import Step
-from deeplift_tf.scoring import Scores
-from deeplift_tf.tensors import vjp
-from tests.checks import assert_close_to_largest, assert_complete
-from tests.keras_models import randomise
+from deeplift_tf.rules import rules
+from deeplift_tf.rules.tensors import vjp
+from deeplift_tf.scoring.score import Scores
 from tests.oracle import explain_rows
-from tests.oracle_nodes import oracle_nodes
+from tests.support.checks import assert_close_to_largest, assert_complete
+from tests.support.keras_models import randomise
+from tests.support.oracle_nodes import oracle_nodes
 
 X, X0 = np.random.default_rng(51).normal(0, 1.5, (2, 4, 8, 3))
 EXACT, SINGLE, ORACLE = 1e-9, 1e-4, 1e-10  # the tolerances of the suites
@@ -52,7 +52,7 @@ def slopes_off(patch: pytest.MonkeyPatch) -> None:
     for rule in rules.RULES.values():
         wrong = lambda f, value, right=rule.slopes: rules.Slopes(*(times(s, 1.001) for s in right(f, value)))  # noqa: E731
         patch.setitem(rules.RULES, rule.name, dataclasses.replace(rule, slopes=wrong))
-    patch.setattr("deeplift_tf.assignment.RESCALE", rules.RULES["rescale"])
+    patch.setattr("deeplift_tf.graph.rule_assignment.RESCALE", rules.RULES["rescale"])
 
 
 def linear_off(patch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf import pickling
 from deeplift_tf.errors import DeepLiftError, InputError
-from deeplift_tf.rules import RULES
-from tests.installed import exported
-from tests.keras_models import randomise
+from deeplift_tf.rules.rules import RULES
+from tests.support.installed import exported
+from tests.support.keras_models import randomise
 
 L = keras.layers
 X = np.random.default_rng(0).normal(size=(4, 6, 4)).astype("float32")

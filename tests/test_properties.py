@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from keras import layers
 
 import deeplift_tf as dl
-from deeplift_tf.graph import Edge
-from deeplift_tf.layers import Diagonal
+from deeplift_tf.graph.graph import Edge
+from deeplift_tf.layers import Routing
 from deeplift_tf.network import Network
-from deeplift_tf.scoring import Score
-from tests.checks import assert_close_to_largest, assert_complete
-from tests.keras_models import randomise
+from deeplift_tf.scoring.score import Score
+from tests.support.checks import assert_close_to_largest, assert_complete
+from tests.support.keras_models import randomise
 
 RULES = ("rescale", "reveal_cancel")
 N, LENGTH, CHANNELS = 4, 7, 3
@@ -250,7 +250,7 @@ def test_without_cancellation_the_rules_agree(rule: str) -> None:
 # -------------------------------------------------------------------------------------------------- one trace
 
 
-class Counting(Diagonal):
+class Counting(Routing):
     """y = x, and a count of how often it is traced."""
 
     calls = 0
@@ -263,7 +263,7 @@ class Counting(Diagonal):
 def test_one_trace_for_each_signature() -> None:
     x = keras.Input((4,), name="x")
     model = keras.Model(x, layers.Dense(3, name="y")(layers.Dropout(0.5, name="counted")(layers.Dense(3)(x))))
-    network = dl.convert(model, converters={"Dropout": lambda layer, scope: scope.add(Counting())})
+    network = dl.convert(model, converters={"Dropout": lambda layer, context: context.add(Counting())})
     score = network.compile()
     rows = np.random.default_rng(1).normal(size=(10, 4))
 

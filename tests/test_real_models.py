@@ -14,7 +14,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.network import Network
-from tests.checks import assert_close_to_largest, assert_complete
+from tests.support.checks import assert_close_to_largest, assert_complete
 
 DATA = Path(__file__).resolve().parents[1] / "../shared/data"
 RULES = ("rescale", "genomics_default", "reveal_cancel")

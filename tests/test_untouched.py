@@ -14,7 +14,7 @@ from tensorflow.python.framework import ops
 
 import deeplift_tf as dl
 from deeplift_tf.errors import InputError, TargetError, UnsupportedLayerError
-from tests.keras_models import randomise
+from tests.support.keras_models import randomise
 
 X, X0 = np.random.default_rng(41).normal(0, 1.5, (2, 6, 8, 3)).astype("float32")
 
@@ -74,7 +74,7 @@ def _assert_unchanged(before: dict[str, Any], after: dict[str, Any]) -> None:
         assert before[name] == after[name], name
 
 
-def broken(layer: Any, scope: Any) -> Any:
+def broken(layer: Any, context: Any) -> Any:
     return 1 // 0
 
 

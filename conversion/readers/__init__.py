@@ -14,15 +14,15 @@ import keras
 
 from deeplift_tf.conversion.readers.architecture_json import read_pair
 from deeplift_tf.conversion.readers.checkpoint_weights import checkpoint_prefix
-from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.foreign import WEIGHTS, file_found, folder_found
-from deeplift_tf.conversion.readers.keras2_saved_model import has_layers, read_keras2_saved_model
+from deeplift_tf.conversion.readers.keras2.legacy_h5 import read_legacy_h5
+from deeplift_tf.conversion.readers.keras2.live import is_keras2, read_live_keras2
+from deeplift_tf.conversion.readers.keras2.saved_model import has_layers, read_keras2_saved_model
 from deeplift_tf.conversion.readers.keras_folder import is_keras_folder, read_keras_folder
 from deeplift_tf.conversion.readers.keras_v3 import read_keras_v3
-from deeplift_tf.conversion.readers.legacy_h5 import read_legacy_h5
-from deeplift_tf.conversion.readers.live_keras2 import is_keras2, read_live_keras2
 from deeplift_tf.conversion.readers.saved_model import FILE as SAVED_MODEL
 from deeplift_tf.conversion.readers.saved_model import is_saved_model, read_saved_model
+from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.weights_file import HDF5_MAGIC, first_bytes, open_weights
 from deeplift_tf.errors import ModelFileError, UnsafeModelError, UnsupportedLayerError
 

@@ -8,11 +8,11 @@ import keras
 
 from deeplift_tf.conversion.readers.architecture import Config, parse
 from deeplift_tf.conversion.readers.building import build, prepare
-from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.legacy_graph import upgrade_model
-from deeplift_tf.conversion.readers.limits import MAX_CONFIG_BYTES
-from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
-from deeplift_tf.conversion.readers.weights import major_version
+from deeplift_tf.conversion.readers.keras2.legacy_graph import upgrade_model
+from deeplift_tf.conversion.readers.keras2.weights import major_version
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES
+from deeplift_tf.conversion.readers.untrusted.vocabulary import CustomObjects, supplied
 from deeplift_tf.conversion.readers.weights_file import Weights
 from deeplift_tf.errors import ModelFileError
 

@@ -9,12 +9,12 @@ from typing import Any
 import keras
 
 from deeplift_tf.conversion.readers.architecture import check_strides, check_uses
-from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
-from deeplift_tf.conversion.readers.safety import checked
-from deeplift_tf.conversion.readers.stored_code import check_ran, with_stored_code
-from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
-from deeplift_tf.conversion.readers.weight_budget import WeightBudget
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.safety import checked
+from deeplift_tf.conversion.readers.untrusted.stored_code import check_ran, with_stored_code
+from deeplift_tf.conversion.readers.untrusted.vocabulary import CustomObjects, supplied
+from deeplift_tf.conversion.readers.untrusted.weight_budget import WeightBudget
 from deeplift_tf.errors import ModelFileError
 
 Config = dict[str, Any]

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
-from deeplift_tf.conversion.readers.checkpoint import OBJECTS, VALUE, Checkpoint
-from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.layouts import Origin
-from deeplift_tf.conversion.readers.weights import Stored, assign_layer, finalize
+from deeplift_tf.conversion.readers.keras2.layouts import WeightLayout
+from deeplift_tf.conversion.readers.keras2.weights import Stored, assign_layer, finalize
+from deeplift_tf.conversion.readers.untrusted.checkpoint import OBJECTS, VALUE, Checkpoint
+from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.errors import ModelFileError
 
 WITH_WEIGHTS = "layer_with_weights-"
@@ -100,10 +100,10 @@ class CheckpointWeights:
         return self.checkpoint.objects().nodes if OBJECTS in self.checkpoint.shapes else []
 
     @cached_property
-    def origin(self) -> Origin:
+    def origin(self) -> WeightLayout:
         """What wrote the checkpoint."""
         names = {child.local_name for node in self.nodes for child in node.children}
-        return Origin(3 if OPERATIONS in names else 2, "tensorflow")
+        return WeightLayout(3 if OPERATIONS in names else 2, "tensorflow")
 
     def _children(self, number: int) -> dict[str, int]:
         return {child.local_name: child.node_id for child in self.nodes[number].children}

@@ -11,9 +11,9 @@ from typing import Any
 
 import keras
 
-from deeplift_tf.conversion.readers.legacy_layers import LEGACY_LAYERS
-from deeplift_tf.conversion.readers.vocabulary import RUNS_FOREIGN_CODE, CustomObjects, find, known_class
-from deeplift_tf.conversion.upgrades import function_config
+from deeplift_tf.conversion.readers.keras2.legacy_layers import LEGACY_LAYERS
+from deeplift_tf.conversion.readers.keras2.upgrades import function_config
+from deeplift_tf.conversion.readers.untrusted.vocabulary import RUNS_FOREIGN_CODE, CustomObjects, find, known_class
 
 Config = dict[str, Any]
 

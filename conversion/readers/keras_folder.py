@@ -12,11 +12,11 @@ from pathlib import Path
 
 import keras
 
-from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.keras_v3 import CONFIG, METADATA, WEIGHTS, read_keras_v3
-from deeplift_tf.conversion.readers.limits import MAX_MEMBERS
 from deeplift_tf.conversion.readers.shards import merged
-from deeplift_tf.conversion.readers.vocabulary import CustomObjects
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.limits import MAX_MEMBERS
+from deeplift_tf.conversion.readers.untrusted.vocabulary import CustomObjects
 from deeplift_tf.errors import ModelFileError
 
 SHARDS = "model.weights.json"

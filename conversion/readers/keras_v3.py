@@ -14,17 +14,17 @@ from typing import NamedTuple
 import keras
 
 from deeplift_tf.conversion.readers.architecture import Config, load_json, parse
-from deeplift_tf.conversion.readers.archive import open_archive, read_text
 from deeplift_tf.conversion.readers.building import build, building_objects, built, keras_defaults, prepare
-from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.foreign import found_in_zip
-from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5
-from deeplift_tf.conversion.readers.legacy_graph import upgrade_model
+from deeplift_tf.conversion.readers.keras2.legacy_graph import upgrade_model
+from deeplift_tf.conversion.readers.keras2.weights import major_version
 from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
-from deeplift_tf.conversion.readers.stored_code import check_ran, with_stored_code
-from deeplift_tf.conversion.readers.vocabulary import CustomObjects, supplied
-from deeplift_tf.conversion.readers.weight_budget import WeightBudget
-from deeplift_tf.conversion.readers.weights import major_version
+from deeplift_tf.conversion.readers.untrusted.archive import open_archive, read_text
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.hdf5 import count_weights, open_hdf5
+from deeplift_tf.conversion.readers.untrusted.stored_code import check_ran, with_stored_code
+from deeplift_tf.conversion.readers.untrusted.vocabulary import CustomObjects, supplied
+from deeplift_tf.conversion.readers.untrusted.weight_budget import WeightBudget
 from deeplift_tf.errors import ModelFileError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from deeplift_tf.conversion.readers.architecture import children
-from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.inference import is_policy
+from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
 
 Array = np.ndarray[Any, Any]

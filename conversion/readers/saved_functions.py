@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf.conversion.readers.checkpoint import Checkpoint
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed
 from deeplift_tf.conversion.readers.saved_variables import SavedVariables
+from deeplift_tf.conversion.readers.untrusted.checkpoint import Checkpoint
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
 CALL = "call"  # the name of the node that calls the function

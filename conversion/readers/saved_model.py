@@ -11,12 +11,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplift_tf.conversion.readers.explain import reading
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
-from deeplift_tf.conversion.readers.limits import MAX_GRAPH_BYTES
 from deeplift_tf.conversion.readers.saved_functions import described, function_model, traces_of
-from deeplift_tf.conversion.readers.saved_model_safety import FILES, check_operations
 from deeplift_tf.conversion.readers.saved_variables import SavedVariables, keys_of
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.limits import MAX_GRAPH_BYTES
+from deeplift_tf.conversion.readers.untrusted.saved_model_safety import FILES, check_operations
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
 FILE = "saved_model.pb"

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.conversion.readers.checkpoint import Checkpoint
 from deeplift_tf.conversion.readers.graph_model import VARIABLES, node_of
-from deeplift_tf.conversion.readers.limits import MAX_CALLS
+from deeplift_tf.conversion.readers.untrusted.checkpoint import Checkpoint
+from deeplift_tf.conversion.readers.untrusted.limits import MAX_CALLS
 from deeplift_tf.errors import ModelFileError
 
 SAME = ("Identity", "Cast", "ReadVariableOp")

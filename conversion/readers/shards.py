@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 
 from deeplift_tf.conversion.readers.architecture import check_extent
-from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.hdf5 import open_hdf5
-from deeplift_tf.conversion.readers.limits import MAX_CONFIG_BYTES, MAX_MEMBERS
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.hdf5 import open_hdf5
+from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES, MAX_MEMBERS
 from deeplift_tf.errors import ModelFileError
 
 

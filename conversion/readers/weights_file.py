@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import keras
 
 from deeplift_tf.conversion.readers.checkpoint_weights import CheckpointWeights, checkpoint_prefix
-from deeplift_tf.conversion.readers.explain import reading
-from deeplift_tf.conversion.readers.hdf5 import count_weights, open_hdf5
-from deeplift_tf.conversion.readers.legacy_h5 import is_weights_file
+from deeplift_tf.conversion.readers.keras2.legacy_h5 import is_weights_file
+from deeplift_tf.conversion.readers.keras2.weights import assign
 from deeplift_tf.conversion.readers.shards import merged
-from deeplift_tf.conversion.readers.weights import assign
+from deeplift_tf.conversion.readers.untrusted.errors import reading
+from deeplift_tf.conversion.readers.untrusted.hdf5 import count_weights, open_hdf5
 from deeplift_tf.errors import ModelFileError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"

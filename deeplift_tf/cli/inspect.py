@@ -11,7 +11,7 @@ import click
 from deeplift_tf.cli.options import model_options, opened, saved_model
 from deeplift_tf.cli.saying import say
 from deeplift_tf.printable import printable
-from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.model import ModelSource
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -43,7 +43,7 @@ def inspect(model: Path, check: bool, length: int | None, as_json: bool, **other
         print_report(report)
 
 
-def checked(model: SavedModel, network: Network, length: int | None) -> dict[str, Any]:
+def checked(model: ModelSource, network: Network, length: int | None) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
     from deeplift_tf.conversion.check import check
 

@@ -10,7 +10,7 @@ import click
 
 from deeplift_tf.cli.parsing import parse_layers, parse_weights
 from deeplift_tf.cli.quiet import import_tensorflow
-from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.model import ModelSource
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -30,12 +30,12 @@ def parse_rules(context: click.Context, option: click.Parameter, given: Sequence
     return rules if len(rules) > 1 else rules["default"]
 
 
-def saved_model(path: Path, given: Mapping[str, Any]) -> SavedModel:
+def saved_model(path: Path, given: Mapping[str, Any]) -> ModelSource:
     """Return a model as the options of `model_options` say that it is to be read."""
-    return SavedModel(path, **{name: given[name] for name in SavedModel._fields if name != "path"})
+    return ModelSource(path, **{name: given[name] for name in ModelSource._fields if name != "path"})
 
 
-def opened(model: SavedModel) -> Network:
+def opened(model: ModelSource) -> Network:
     """Read a model into a network, with TensorFlow started quietly."""
     import_tensorflow()
     return model.convert()
@@ -59,7 +59,7 @@ def target_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """Add the options of a `SavedModel`, and ``--debug``, to a command."""
+    """Add the options of a `ModelSource`, and ``--debug``, to a command."""
     return with_options(
         command,
         click.option(

@@ -12,7 +12,7 @@ from deeplift_tf.cli.options import opened, own_code_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores
-from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.model import ModelSource
 
 
 @click.command()
@@ -77,4 +77,4 @@ def layers_of(
         return []
     read = {name: arguments[name] for name in ("rule", "dtype", "signature") if arguments.get(name) is not None}
     weights = beside(file.path, arguments.get("weights"), "weights", "-m")
-    return list(opened(SavedModel(path, weights, unsafe=unsafe, custom_objects=custom_objects, **read)).table())
+    return list(opened(ModelSource(path, weights, unsafe=unsafe, custom_objects=custom_objects, **read)).table())

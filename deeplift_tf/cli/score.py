@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from deeplift_tf.alphabet import Alphabet
+from deeplift_tf.argspec import name_in
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
@@ -22,24 +22,24 @@ from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.versions import versions
-from deeplift_tf.completeness import Completeness
 from deeplift_tf.errors import DeepLiftWarning
 from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
-from deeplift_tf.runs.engine import engine_of
+from deeplift_tf.runs.engines import engine_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import HOW, files_in, identities
 from deeplift_tf.runs.inputs import input_of, is_fasta
-from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import Request
+from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
-from deeplift_tf.spelled import name_in
+from deeplift_tf.scoring.completeness import Completeness
+from deeplift_tf.sequences.alphabet import Alphabet
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows
-    from deeplift_tf.runs.ray_engine import Workers
+    from deeplift_tf.runs.engines.ray import Workers
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
 OF_REGIONS = ("chromosomes", "exclude", "first", "sample")
@@ -255,7 +255,7 @@ def score(
                 Formats.of(given).write(folder, request.labels, sequences)
 
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
-        kept: Kept = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
+        kept: ResumableWriter = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
         resumed = kept.state.rows
         advance = stack.enter_context(progress(len(part), resumed))
         warnings.filterwarnings("ignore", "contributions miss the difference", DeepLiftWarning)  # of each batch
@@ -360,7 +360,7 @@ def workers_in(given: Mapping[str, Any]) -> Workers | None:
     if given["engine"] != "ray":
         return None
     import_tensorflow()
-    from deeplift_tf.runs.ray_engine import Workers, leave_gpus
+    from deeplift_tf.runs.engines.ray import Workers, leave_gpus
 
     leave_gpus()
     return Workers(given["workers"], given["address"], given["gpus_per_worker"], given["cpus_per_worker"])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.attribution import Plan
 from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.ranks import per_position
-from deeplift_tf.graph import Graph
+from deeplift_tf.graph.graph import Graph
 from deeplift_tf.methods.call import Call, Options, chunks
 from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.sampled import Sampled
-from deeplift_tf.scoring import Scores
-from deeplift_tf.tensors import merge_leading, shape_of
+from deeplift_tf.rules.tensors import merge_leading, shape_of
+from deeplift_tf.scoring.attribution import Plan
+from deeplift_tf.scoring.score import Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

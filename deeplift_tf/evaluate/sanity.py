@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.ranks import flat_rows, mean_over_ordered, rank_correlation
-from deeplift_tf.graph import Node
+from deeplift_tf.graph.graph import Node
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
 

@@ -1,6 +1,5 @@
 """DNA: sequences and regions in, scores in the formats of the field out. Reading FASTA needs the extra ``genomics``."""
 
-from deeplift_tf.alphabet import Alphabet as Alphabet
 from deeplift_tf.genomics.bigwig import write_bigwig as write_bigwig
 from deeplift_tf.genomics.controls import open_controls as open_controls
 from deeplift_tf.genomics.fasta import Fasta as Fasta
@@ -21,3 +20,4 @@ from deeplift_tf.genomics.sequences import one_hot as one_hot
 from deeplift_tf.genomics.strands import both_strands as both_strands
 from deeplift_tf.genomics.targets import counts as counts
 from deeplift_tf.genomics.targets import profile as profile
+from deeplift_tf.sequences.alphabet import Alphabet as Alphabet

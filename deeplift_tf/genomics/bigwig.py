@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplift_tf.errors import InputError, OutputFileError
-from deeplift_tf.extras import require
 from deeplift_tf.genomics.formats import check
 from deeplift_tf.genomics.regions import Region
 from deeplift_tf.io.inputs import RowArray
+from deeplift_tf.optional import require
 
 QUANTILES = {
     "Min": 0,

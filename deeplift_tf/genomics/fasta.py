@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.extras import require
+from deeplift_tf.optional import require
 
 
 class Fasta:

@@ -6,8 +6,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from deeplift_tf.graph import Edge, Graph, Node
-from deeplift_tf.layers.given import Rearrangement
+from deeplift_tf.graph.graph import Edge, Graph, Node
+from deeplift_tf.layers.functional import RoutingFunction
 from deeplift_tf.layers.reshaping import Permute
 
 Sizes = tuple[int | None, ...]
@@ -63,12 +63,12 @@ def _carried(node: Node, made: Sizes, read: Sizes, positions: frozenset[int]) ->
     if len(made) == len(read):
         if node.layer.kind == "Linear" and len(made) == 2:
             return frozenset()  # a Dense layer: every unit sees all positions
-        turned = made != read and sorted(map(str, made)) == sorted(map(str, read)) and node.layer.kind == "Diagonal"
+        turned = made != read and sorted(map(str, made)) == sorted(map(str, read)) and node.layer.kind == "Routing"
         return _by_size(made, read, positions) if turned else positions
     if node.layer.kind in ("Linear", "Recurrent"):
         return frozenset(axis for axis in _leading(made, read) if axis in positions)
     carried = _reshaped(made, read, positions) or frozenset(axis for axis in _leading(made, read) if axis in positions)
-    unknown = isinstance(node.layer, Rearrangement) and len(made) < len(read) and _in_order(made, read) is None
+    unknown = isinstance(node.layer, RoutingFunction) and len(made) < len(read) and _in_order(made, read) is None
     return frozenset({1}) if unknown and positions and not carried else carried
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.fasta import Fasta, open_fasta
 from deeplift_tf.genomics.regions import Region, names_differ, read_regions, within
 from deeplift_tf.genomics.selection import Selection
 from deeplift_tf.genomics.sequences import of_channels, say_unknown
+from deeplift_tf.sequences.alphabet import Alphabet
 
 logger = logging.getLogger("deeplift_tf")
 

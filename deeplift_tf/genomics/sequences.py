@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
-from deeplift_tf.letters import letters_last, require_letters
+from deeplift_tf.sequences.alphabet import Alphabet
+from deeplift_tf.sequences.letters import letters_last, require_letters
 
 logger = logging.getLogger("deeplift_tf")
 

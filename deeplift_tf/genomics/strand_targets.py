@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import TargetError
 from deeplift_tf.genomics.orientation import Orientation
+from deeplift_tf.graph import propagation
 from deeplift_tf.network import Network
-from deeplift_tf.question import as_tensor, spans
-from deeplift_tf.target_layer import TargetValue, resolve_target
+from deeplift_tf.scoring.batches import as_tensor, spans
+from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.target_layer import TargetValue, resolve_target
 
 ALONE = "or score each strand by itself"
 
@@ -179,7 +179,7 @@ class StrandTargets:
     def _values(self, value: TargetValue, x: Any, batch_size: int) -> np.ndarray:
         assert self.network is not None
         inputs = self.network.graph.inputs
-        batch, forward = as_batch(x, inputs), self._forward(value)
+        batch, forward = as_input_arrays(x, inputs), self._forward(value)
         parts = []
         for start, stop in spans(len(batch), batch_size):
             rows = [as_tensor(a[start:stop], each.dtype) for a, each in zip(batch.arrays, inputs, strict=True)]
@@ -195,7 +195,7 @@ class StrandTargets:
         edges = [each.edge for each in graph.inputs]
 
         def forward(*x: tf.Tensor) -> tf.Tensor:
-            values = walk.forward(graph.ancestors([value.edge]), dict(zip(edges, x, strict=True)))
+            values = propagation.forward(graph.ancestors([value.edge]), dict(zip(edges, x, strict=True)))
             return value.as_output(values[value.edge])
 
         signature = [tf.TensorSpec(each.shape, each.dtype) for each in graph.inputs]

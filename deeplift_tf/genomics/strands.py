@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.strand_targets import StrandTargets
-from deeplift_tf.letters import from_the_end
 from deeplift_tf.network import Network
-from deeplift_tf.scoring import Scores
+from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.score import Scores
+from deeplift_tf.sequences.letters import from_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def network_of(score: Any) -> Network | None:
 def arranged(x: Any, network: Network | None) -> Any:
     """Return x as arrays, in a list or dict if there are several inputs."""
     if network is not None:
-        batch = as_batch(x, network.graph.inputs)
+        batch = as_input_arrays(x, network.graph.inputs)
         return batch.restore(batch.arrays)
     if isinstance(x, Mapping):
         return {name: np.asarray(part) for name, part in x.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.extras import require
+from deeplift_tf.optional import require
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -180,6 +180,6 @@ def preprocessing(preprocess: str | Preprocess | None) -> Preprocess | None:
         return preprocess
     if preprocess == "unit":
         return lambda pictures: pictures / 255
-    from deeplift_tf.conversion.preprocessing import preprocess_input
+    from deeplift_tf.images.preprocessing import preprocess_input
 
     return preprocess_input(preprocess)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.hdf5_heaps import check_heaps
+from deeplift_tf.hdf5.heaps import check_heaps
 
 MAX_PIECE_BYTES = 1 << 31
 """Bytes of one row, or of one chunk, of an array: those are read at once."""

@@ -12,18 +12,18 @@ import numpy as np
 
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import is_images
+from deeplift_tf.io.deferred_references import DeferredReferences, Opened, as_they_are, named_references, refusal
 from deeplift_tf.io.inputs import RowArray, Rows, check_finite, check_real, one_or_all, open_arrays, select
-from deeplift_tf.io.reference_makers import Asked, Opened, as_they_are, named_references, refusal
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
-    from deeplift_tf.references import Maker
+    from deeplift_tf.references import ReferenceSampler
 
 
 @contextmanager
 def open_references(
     given: str, seed: int = 0, letters_axis: int = -1
-) -> Iterator[float | Maker | Asked | Mapping[str, RowArray]]:
+) -> Iterator[float | ReferenceSampler | DeferredReferences | Mapping[str, RowArray]]:
     """Read what stands for references in a command, without reading the arrays of a file.
 
     Parameters
@@ -56,7 +56,7 @@ def open_references(
         if named is not None:
             yield named
         elif is_images(Path(given)):
-            yield Asked(as_they_are, {"data": Opened(Path(given), None, True)})
+            yield DeferredReferences(as_they_are, {"data": Opened(Path(given), None, True)})
         else:
             try:
                 arrays = stack.enter_context(open_arrays(Path(given)))
@@ -66,8 +66,10 @@ def open_references(
 
 
 def ready(
-    given: float | Maker | Asked | Mapping[str, RowArray], network: Network, preprocess: str | None = None
-) -> float | Maker | Mapping[str, RowArray]:
+    given: float | ReferenceSampler | DeferredReferences | Mapping[str, RowArray],
+    network: Network,
+    preprocess: str | None = None,
+) -> float | ReferenceSampler | Mapping[str, RowArray]:
     """Return references that wait for a network made; others as they are.
 
     Parameters
@@ -78,7 +80,7 @@ def ready(
     preprocess : str, optional
         What pictures go through before the model.
     """
-    return given.made(network, preprocess) if isinstance(given, Asked) else given
+    return given.made(network, preprocess) if isinstance(given, DeferredReferences) else given
 
 
 def _as_number(given: str) -> float | None:
@@ -100,13 +102,13 @@ class ReferenceRows(NamedTuple):
     (several references), has a first axis of length 1 (shared) or of one entry for each row.
     """
 
-    made: float | Maker | None
+    made: float | ReferenceSampler | None
     arrays: Mapping[str, RowArray]
     per_row: frozenset[str]  # names of arrays that have an entry for each row
     rows: Rows | None = None  # that they are matched with
     path: Path = Path()  # for messages
 
-    def read(self, rows: slice) -> float | Maker | np.ndarray | dict[str, np.ndarray]:
+    def read(self, rows: slice) -> float | ReferenceSampler | np.ndarray | dict[str, np.ndarray]:
         """Return the references of consecutive rows, as a scoring function takes them."""
         if self.made is not None:
             return self.made
@@ -127,12 +129,12 @@ class ReferenceRows(NamedTuple):
             check_finite(self.arrays[name], where(self.path, name), ReferencesError, rows, largest)
 
 
-def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
+def match_references(given: float | ReferenceSampler | Mapping[str, RowArray], path: Path, rows: Rows) -> ReferenceRows:
     """Match references with the rows they are for.
 
     Parameters
     ----------
-    given : float, Maker, or Mapping of str to RowArray
+    given : float, ReferenceSampler, or Mapping of str to RowArray
         As `ready` returns it.
     path : Path
         The file of the references, for messages.
@@ -166,7 +168,9 @@ def match_references(given: float | Maker | Mapping[str, RowArray], path: Path, 
     return ReferenceRows(None, arrays | shared, frozenset(per_row), rows, path)
 
 
-def as_background(given: float | Maker | Mapping[str, RowArray], rows: Rows) -> float | Maker | Mapping[str, RowArray]:
+def as_background(
+    given: float | ReferenceSampler | Mapping[str, RowArray], rows: Rows
+) -> float | ReferenceSampler | Mapping[str, RowArray]:
     """Return arrays with rows, shape (R, ...), as a background for all rows of the input, shape (1, R, ...)."""
     if not isinstance(given, Mapping):
         return given

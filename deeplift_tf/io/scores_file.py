@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import ImageRows, image_rows, is_images
 from deeplift_tf.io.h5 import text_attributes
 from deeplift_tf.io.inputs import RowArray, open_arrays
-from deeplift_tf.letters import letters_last
+from deeplift_tf.sequences.alphabet import Alphabet
+from deeplift_tf.sequences.letters import letters_last
 
 logger = logging.getLogger("deeplift_tf")
 

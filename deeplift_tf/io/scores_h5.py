@@ -29,7 +29,7 @@ UNKNOWN = b"sha256:" + b"0" * 64
 HEADERS = 2**20  # bytes, more than attributes and the names of datasets take
 
 
-class Place(NamedTuple):
+class ArrayPlace(NamedTuple):
     """Where a dataset lies in its file: the first byte, the dtype, and the shape with all rows."""
 
     offset: int
@@ -97,7 +97,7 @@ def _laid_out_at_once() -> h5py.h5p.PropDCID:
     return properties
 
 
-def places_in(path: Path) -> dict[str, Place]:
+def places_in(path: Path) -> dict[str, ArrayPlace]:
     """Return where the datasets of a file lie.
 
     Raises
@@ -105,11 +105,11 @@ def places_in(path: Path) -> dict[str, Place]:
     OutputFileError
         It is not a file that `lay_out` has made.
     """
-    places: dict[str, Place] = {}
+    places: dict[str, ArrayPlace] = {}
 
     def add(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            places[name] = Place(item.id.get_offset() or 0, item.dtype, item.shape)  # None: not a byte is in it
+            places[name] = ArrayPlace(item.id.get_offset() or 0, item.dtype, item.shape)  # None: not a byte is in it
 
     try:
         with h5py.File(path, "r") as file:
@@ -196,7 +196,7 @@ class ScoresWriter:
 
     def __init__(self, path: Path, rows: int, metadata: Mapping[str, object] | None = None, written: int = 0) -> None:
         self.path, self.rows, self.metadata, self.written = path, rows, dict(metadata or {}), written
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, ArrayPlace] = {}
         self._file: int | None = None
 
     def __enter__(self) -> ScoresWriter:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf.multipliers import Difference, Multipliers, Rows
 from deeplift_tf.pickling import Portable
-from deeplift_tf.rules import Rule
+from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing
+from deeplift_tf.rules.rules import Rule
 
 
 class Step(NamedTuple):
@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
     inputs: tuple[Difference, ...]
     outputs: tuple[Difference, ...]
-    rows: Rows
+    rows: Pairing
     rule: Rule
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from deeplift_tf.layers.convolution import Convolution
-from deeplift_tf.layers.kernels import as_tensorflow
-from deeplift_tf.tensors import once, shape_of
+from deeplift_tf.layers.convolution_ops import as_tensorflow
+from deeplift_tf.rules.tensors import once, shape_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

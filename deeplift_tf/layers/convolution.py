@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.channels import each_channel, with_channels_last
-from deeplift_tf.layers.kernels import (
+from deeplift_tf.layers.convolution_ops import (
     Padding,
     amounts,
     by_flipped_kernel,
@@ -20,7 +20,7 @@ from deeplift_tf.layers.kernels import (
 )
 from deeplift_tf.layers.kinds import Linear
 from deeplift_tf.layers.packing import FEW_CHANNELS, by_packed_kernel
-from deeplift_tf.tensors import once, shape_of
+from deeplift_tf.rules.tensors import once, shape_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

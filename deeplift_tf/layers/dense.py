@@ -9,7 +9,7 @@ import tensorflow as tf
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.channels import each_channel
 from deeplift_tf.layers.kinds import Linear
-from deeplift_tf.tensors import once, shape_of
+from deeplift_tf.rules.tensors import once, shape_of
 
 
 def product(x: tf.Tensor, kernel: tf.Tensor, axes: int = 1, back: bool = False) -> tf.Tensor:

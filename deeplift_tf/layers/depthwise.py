@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from deeplift_tf.layers.convolution import Convolution
-from deeplift_tf.layers.kernels import depthwise_convolution
+from deeplift_tf.layers.convolution_ops import depthwise_convolution
 
 
 class DepthwiseConv(Convolution):

@@ -12,11 +12,11 @@ import functools
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
-from deeplift_tf.layers.given import Given, OnPartOfTheLine
+from deeplift_tf.layers.functional import Given, OnPartOfTheLine
 from deeplift_tf.layers.kinds import Secant
-from deeplift_tf.layers.side import side_rows
-from deeplift_tf.multipliers import Difference, Rows
-from deeplift_tf.tensors import shape_of, vjp
+from deeplift_tf.layers.non_differentiable import side_rows
+from deeplift_tf.rules.multipliers import Difference, Pairing
+from deeplift_tf.rules.tensors import shape_of, vjp
 
 
 def opened(gate: tf.Tensor) -> tf.Tensor:
@@ -32,7 +32,7 @@ class Steps(OnPartOfTheLine):
     """
 
 
-def both_ends(value: Difference, rows: Rows) -> tuple[tf.Tensor, tf.Tensor]:
+def both_ends(value: Difference, rows: Pairing) -> tuple[tf.Tensor, tf.Tensor]:
     """Return x and x⁰, each once for each row of the multipliers."""
     sizes = shape_of(value.delta)
     x, reference = (rows.repeat(tf.broadcast_to(end, sizes)) for end in (value.x, value.reference))

@@ -6,8 +6,8 @@ With y the output, m the multipliers that reach it, s the spread, and S± the sl
 kind           forward                     backward
 =============  ==========================  ===========================================================
 Linear         s_y = |L|·|Δx|              m̄ₓ = Lᵀm̄ + sign(Δx)·|L|ᵀd
-Diagonal       s_y = |A|s                  m̄ₓ = Aᵀm̄, dₓ = |A|ᵀd
-Maximum        the Diagonal whose A the    slope Δy/Δx at the unit that made the larger of y and y⁰
+Routing       s_y = |A|s                  m̄ₓ = Aᵀm̄, dₓ = |A|ᵀd
+Maximum        the Routing whose A the    slope Δy/Δx at the unit that made the larger of y and y⁰
                data choose
 Elementwise    s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|   m̄ₓ = ½(S⁺+S⁻)m̄ + ½(|S⁺|−|S⁻|)d,
                                            dₓ = ½(S⁺−S⁻)m̄ + ½(|S⁺|+|S⁻|)d
@@ -29,16 +29,16 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
 from deeplift_tf.layers.ties import Groups, Windows, in_order, sent_back, shared
-from deeplift_tf.multipliers import Difference, Multipliers, collapse
-from deeplift_tf.rules import Rule, Slopes
-from deeplift_tf.slopes import Function
-from deeplift_tf.slopes.function import guard
-from deeplift_tf.tensors import jvp_of_transpose, vjp
+from deeplift_tf.rules.multipliers import Difference, Multipliers, collapse
+from deeplift_tf.rules.rules import Rule, Slopes
+from deeplift_tf.rules.secants import Function
+from deeplift_tf.rules.secants.function import guard
+from deeplift_tf.rules.tensors import jvp_of_transpose, vjp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Affine(Layer):
-    """An affine map y = A(x) + b, base of Linear and Diagonal."""
+    """An affine map y = A(x) + b, base of Linear and Routing."""
 
     ruled = False
 
@@ -93,10 +93,10 @@ class Linear(Affine):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Diagonal(Affine):
+class Routing(Affine):
     """An affine map that carries positive and negative parts through, each on its own."""
 
-    kind = "Diagonal"
+    kind = "Routing"
 
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
         """Read when the output's is wanted."""
@@ -128,7 +128,7 @@ def at_least_still(delta: tf.Tensor) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maximum(Layer):
-    """The largest (or smallest) of a group of units: a Diagonal whose A the data choose.
+    """The largest (or smallest) of a group of units: a Routing whose A the data choose.
 
     Where Δy > 0 the credit goes to a unit that holds y in x, where Δy < 0 to one that holds y⁰ in x⁰: in both cases
     to one that holds the maximum of max(x, x⁰). Of several, which all do for a constant reference, it goes to the one
@@ -138,7 +138,7 @@ class Maximum(Layer):
     errors up to 2).
     """
 
-    kind = "Diagonal"
+    kind = "Routing"
     larger: ClassVar[bool] = True
     any_dtype: ClassVar[bool] = True  # whether `forward` takes numbers of another dtype than the network's
 

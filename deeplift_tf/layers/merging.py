@@ -1,4 +1,4 @@
-"""Layers of several inputs: sums are Diagonal, products Secant, maxima choose their units."""
+"""Layers of several inputs: sums are Routing, products Secant, maxima choose their units."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import ClassVar
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
-from deeplift_tf.layers.kinds import Diagonal, Maximum, Secant
+from deeplift_tf.layers.kinds import Maximum, Routing, Secant
 from deeplift_tf.layers.path import straight_line
 from deeplift_tf.layers.ties import Groups
 
 
-class Add(Diagonal):
+class Add(Routing):
     """Sum of the inputs, which may broadcast."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
@@ -22,7 +22,7 @@ class Add(Diagonal):
         return functools.reduce(tf.add, inputs)
 
 
-class Average(Diagonal):
+class Average(Routing):
     """Mean of the inputs, which may broadcast."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
@@ -30,7 +30,7 @@ class Average(Diagonal):
         return functools.reduce(tf.add, inputs) / len(inputs)
 
 
-class Subtract(Diagonal):
+class Subtract(Routing):
     """First input minus the second."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
@@ -44,7 +44,7 @@ class Subtract(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Concatenate(Diagonal):
+class Concatenate(Routing):
     """Inputs side by side.
 
     Attributes

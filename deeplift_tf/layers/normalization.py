@@ -6,12 +6,12 @@ import dataclasses
 
 import tensorflow as tf
 
-from deeplift_tf.layers.kinds import Diagonal
-from deeplift_tf.tensors import once
+from deeplift_tf.layers.kinds import Routing
+from deeplift_tf.rules.tensors import once
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scale(Diagonal):
+class Scale(Routing):
     """y = a·x + b, unit by unit: BatchNormalization at inference, Normalization, Rescaling.
 
     A negative scale swaps positive and negative parts, which |a| does by itself.

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.layers.side import all_pairs
-from deeplift_tf.multipliers import Difference, Multipliers, Rows, collapse
-from deeplift_tf.tensors import vjp
+from deeplift_tf.layers.non_differentiable import all_pairs
+from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing, collapse
+from deeplift_tf.rules.tensors import vjp
 
 PATH_NODES = 16  # 2e-7 relative on smooth layers with moderate displacements; a kink inside leaves about 1/n
 
@@ -26,7 +26,7 @@ def gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def straight_line(
-    function: Callable[..., Any], inputs: tuple[Difference, ...], multipliers: Any, nodes: int, rows: Rows
+    function: Callable[..., Any], inputs: tuple[Difference, ...], multipliers: Any, nodes: int, rows: Pairing
 ) -> list[Any]:
     """Return Σₖ wₖ J(x⁰+αₖΔx)ᵀm̂ for each input, all of them moving along one joint line.
 
@@ -40,7 +40,7 @@ def straight_line(
     multipliers : tf.Tensor or sequence of tf.Tensor or None, shape (K·N·R, ...)
     nodes : int
         Number of Gauss–Legendre nodes.
-    rows : Rows
+    rows : Pairing
     """
     floats = [index for index, value in enumerate(inputs) if value.x.dtype.is_floating]
 
@@ -73,7 +73,7 @@ def looped(at: Callable[..., list[tf.Tensor]], first: list[tf.Tensor], positions
     return list(loop[1:])
 
 
-def point_on_line(value: Difference, alpha: Any, rows: Rows) -> tf.Tensor:
+def point_on_line(value: Difference, alpha: Any, rows: Pairing) -> tf.Tensor:
     """Return x⁰ + αΔx, or x where there is no line: for integers, and under rules without a reference."""
     if value.x is value.reference or not value.x.dtype.is_floating:
         return all_pairs(value, rows)

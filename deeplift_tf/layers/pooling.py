@@ -1,4 +1,4 @@
-"""Pooling: averages are Diagonal, maxima choose their units."""
+"""Pooling: averages are Routing, maxima choose their units."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.channels import with_channels_last
-from deeplift_tf.layers.kernels import Padding
-from deeplift_tf.layers.kinds import Diagonal, Maximum
+from deeplift_tf.layers.convolution_ops import Padding
+from deeplift_tf.layers.kinds import Maximum, Routing
 from deeplift_tf.layers.ties import Groups, Windows
-from deeplift_tf.tensors import shape_of
+from deeplift_tf.rules.tensors import shape_of
 
 MOST_COPIES = 12  # of the units that windows which overlap may take; above, units are put in order
 
@@ -64,7 +64,7 @@ class Window(Layer):
         return tf.reshape(x, [rows, shape_of(x)[1], *image])
 
 
-class AveragePooling(Window, Diagonal):
+class AveragePooling(Window, Routing):
     """Means over windows; padding does not count towards them."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
@@ -171,7 +171,7 @@ class Reduction(Layer):
     keepdims: bool = False
 
 
-class Mean(Reduction, Diagonal):
+class Mean(Reduction, Routing):
     """Mean over axes: global average pooling."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:

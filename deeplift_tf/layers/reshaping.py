@@ -1,4 +1,4 @@
-"""Layers that move units about: all of them Diagonal."""
+"""Layers that move units about: all of them Routing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import dataclasses
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
-from deeplift_tf.layers.kinds import Diagonal
-from deeplift_tf.tensors import once, shape_of
+from deeplift_tf.layers.kinds import Routing
+from deeplift_tf.rules.tensors import once, shape_of
 
 
-class Identity(Diagonal):
+class Identity(Routing):
     """y = x: dropout, noise and whatever else does nothing at inference."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
@@ -20,7 +20,7 @@ class Identity(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Reshape(Diagonal):
+class Reshape(Routing):
     """Units in another shape, row by row.
 
     Attributes
@@ -37,7 +37,7 @@ class Reshape(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Permute(Diagonal):
+class Permute(Routing):
     """Axes in another order.
 
     Attributes
@@ -54,7 +54,7 @@ class Permute(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pad(Diagonal):
+class Pad(Routing):
     """Zeros around the units.
 
     Attributes
@@ -71,7 +71,7 @@ class Pad(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Crop(Diagonal):
+class Crop(Routing):
     """Units at the edges left out.
 
     Attributes
@@ -93,7 +93,7 @@ class Crop(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Repeat(Diagonal):
+class Repeat(Routing):
     """Every unit several times along some axes: RepeatVector and nearest-neighbour upsampling.
 
     Attributes
@@ -113,7 +113,7 @@ class Repeat(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ExpandAxis(Diagonal):
+class ExpandAxis(Routing):
     """A new axis of size one.
 
     Attributes
@@ -130,7 +130,7 @@ class ExpandAxis(Diagonal):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class AxisMaps(Diagonal):
+class AxisMaps(Routing):
     """One matrix for each of some axes: interpolated upsampling, resizing, adaptive average pooling.
 
     Attributes

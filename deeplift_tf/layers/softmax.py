@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Secant
-from deeplift_tf.slopes import relu
-from deeplift_tf.slopes.exponentials import decay
-from deeplift_tf.tensors import shape_of, vjp
+from deeplift_tf.rules.secants import relu
+from deeplift_tf.rules.secants.exponentials import decay
+from deeplift_tf.rules.tensors import shape_of, vjp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

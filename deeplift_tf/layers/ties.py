@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf.tensors import merge_leading, shape_of, vjp
+from deeplift_tf.rules.tensors import merge_leading, shape_of, vjp
 
 HIGH = 1 << 32
 NORMAL = 1 << 52  # below it the bits of a float64 are a number that processors may take for zero

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.attribution import Attribution, Plan
-from deeplift_tf.capacity import computing, require_room
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Edge, Graph
-from deeplift_tf.progress import Progress, as_progress
-from deeplift_tf.question import Part, as_tensor
-from deeplift_tf.rewriting import simplify
-from deeplift_tf.scoring import Score, Scores, Totals
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Graph
+from deeplift_tf.graph.passes import optimize
+from deeplift_tf.scoring.attribution import Attribution, Plan
+from deeplift_tf.scoring.batches import Batch, as_tensor
+from deeplift_tf.scoring.capacity import computing, require_room
+from deeplift_tf.scoring.progress import Progress, as_progress
+from deeplift_tf.scoring.score import Score, Scores, Totals
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -114,7 +114,7 @@ class Call:
         """Rows that the network sees together."""
         return self.options.get("batch_size", 32)
 
-    def run(self, extra: Callable[[Part, int], tuple[Any, ...]]) -> dict[str, Any]:
+    def run(self, extra: Callable[[Batch, int], tuple[Any, ...]]) -> dict[str, Any]:
         """Return the means over references of what the method finds, each with a leading axis of targets.
 
         Parameters
@@ -162,7 +162,7 @@ def value_function(graph: Graph, edge: Edge) -> Any:
     nodes, inputs = graph.ancestors([edge]), [value.edge for value in graph.inputs]
 
     def forward(*x: tf.Tensor) -> tf.Tensor:
-        return walk.forward(nodes, dict(zip(inputs, x, strict=True)))[edge]
+        return propagation.forward(nodes, dict(zip(inputs, x, strict=True)))[edge]
 
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs]
     return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
@@ -185,7 +185,7 @@ def compiled(
 
     Shapes are those of `compile_plan` with an axis of references and one of targets.
     """
-    graph = simplify(graph, [plan.target, *plan.scored])
+    graph = optimize(graph, [plan.target, *plan.scored])
     x = tuple(tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs)
     references = tuple(tf.TensorSpec([None, None, *value.shape[1:]], value.dtype) for value in graph.inputs)
     weights = tf.TensorSpec([None, None, *graph.shape(plan.target)[1:]], dtype)

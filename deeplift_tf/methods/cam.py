@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.attribution import Plan
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Edge, Graph
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Graph
 from deeplift_tf.methods.call import Call, Options, chunks
 from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.path import at_least_one
 from deeplift_tf.methods.sampled import Ends, Sampled, spread_out
-from deeplift_tf.scoring import Scores
-from deeplift_tf.tensors import merge_leading, shape_of
+from deeplift_tf.rules.tensors import merge_leading, shape_of
+from deeplift_tf.scoring.attribution import Plan
+from deeplift_tf.scoring.score import Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -120,7 +120,7 @@ class RsiGradCam(ActivationMap):
                 alpha = tf.cast(tf.reshape(alphas, [-1, *[1] * view.delta.shape.rank]), view.delta.dtype)
                 inputs[edge] = merge_leading(view.reference + alpha * view.delta, 3)
         below = self.graph.descendants([self.layer])
-        return walk.forward([node for node in self.nodes if node.name not in below], inputs)
+        return propagation.forward([node for node in self.nodes if node.name not in below], inputs)
 
     def inputs_delta(self, ends: Ends) -> tf.Tensor:
         """Return Δx of an input, whose first axes are those of examples and of references."""

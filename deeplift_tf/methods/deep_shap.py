@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from deeplift_tf.arrays import arrange
 from deeplift_tf.errors import DeepLiftError, InputError, ReferencesError
-from deeplift_tf.graph import Input
+from deeplift_tf.graph.graph import Input
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import under_rule
-from deeplift_tf.scoring import Scores
+from deeplift_tf.scoring.inputs import arrange
+from deeplift_tf.scoring.score import Scores
 
 ADDITIVITY = 0.01  # of the largest output, or of 1 where that is less
 

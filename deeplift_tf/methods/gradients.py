@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from deeplift_tf.methods.call import Options, cached
-from deeplift_tf.scoring import Score, Scores
+from deeplift_tf.scoring.score import Score, Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

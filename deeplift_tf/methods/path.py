@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.attribution import Plan, hypothetical
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Graph
+from deeplift_tf.graph.graph import Graph
 from deeplift_tf.layers.path import gauss_legendre
 from deeplift_tf.methods.call import Call, Options, chunks
 from deeplift_tf.methods.sampled import Sampled, add_up
-from deeplift_tf.question import Part
-from deeplift_tf.references.makers import Maker, generator
-from deeplift_tf.scoring import Scores
-from deeplift_tf.tensors import merge_leading, shape_of
+from deeplift_tf.rules.tensors import merge_leading, shape_of
+from deeplift_tf.scoring.attribution import Plan, hypothetical
+from deeplift_tf.scoring.batches import Batch
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler, generator
+from deeplift_tf.scoring.score import Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -194,7 +194,7 @@ def expected_gradients(
     """
     call = Call(network, x, references, target, options, PathGradients, EXTRA)
 
-    def places(part: Part, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def places(part: Batch, size: int) -> tuple[tf.Tensor, tf.Tensor]:
         shape = (at_least_one("samples", samples), call.question.references.count)
         drawn = [generator(seed, content(part.x, row)).random(shape) for row in range(len(part.x[0]))]
         return cut(np.stack(drawn, 1)[:, :, part.some], np.full(samples, 1 / samples), size)
@@ -241,7 +241,9 @@ def smoothgrad(
     multiply_by_inputs : bool
         True multiplies by x.
     """
-    around = Maker(functools.partial(noisy, samples=at_least_one("samples", samples), noise=noise, seed=seed))
+    around = ReferenceSampler(
+        functools.partial(noisy, samples=at_least_one("samples", samples), noise=noise, seed=seed)
+    )
     call = Call(network, x, around, target, options, PathGradients, EXTRA, complete=False, settings=(True,))
     return call.scores(call.run(lambda part, size: cut(np.zeros((1, 1, 1)), np.ones(1), size)), multiply_by_inputs)
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.arrays import as_batch
-from deeplift_tf.attribution import Plan
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Edge, Graph
-from deeplift_tf.letters import require_letters
+from deeplift_tf.graph.graph import Edge, Graph
 from deeplift_tf.methods.call import Call, Options, chunks
 from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.sampled import Ends, Sampled, add_up, spread_out
-from deeplift_tf.scoring import Scores
-from deeplift_tf.tensors import merge_leading, shape_of
+from deeplift_tf.rules.tensors import merge_leading, shape_of
+from deeplift_tf.scoring.attribution import Plan
+from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.score import Scores
+from deeplift_tf.sequences.letters import require_letters
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -267,7 +267,7 @@ def in_silico_mutagenesis(
             f"in_silico_mutagenesis: expected one input of one-hot sequences, shape (N, length, letters); received "
             f"inputs of shapes {[tuple(shape) for shape in shapes]} and layers={options.get('layers')}"
         )
-    require_letters(as_batch(x, network.graph.inputs).arrays, axis, "in_silico_mutagenesis")
+    require_letters(as_input_arrays(x, network.graph.inputs).arrays, axis, "in_silico_mutagenesis")
     call = Call(network, x, 0.0, target, options, Mutated, (tf.TensorSpec([None, None, 2], tf.int32),), False)
     (given,) = call.question.x.arrays
     alphabet = given.shape[axis]

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.attribution import Attribution, Plan
-from deeplift_tf.graph import Edge, Graph
-from deeplift_tf.multipliers import Difference, Rows
-from deeplift_tf.rewriting import differentiable
-from deeplift_tf.tensors import merge_leading, shape_of
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Graph
+from deeplift_tf.graph.passes import differentiable
+from deeplift_tf.rules.multipliers import Difference, Pairing
+from deeplift_tf.rules.tensors import merge_leading, shape_of
+from deeplift_tf.scoring.attribution import Attribution, Plan
 
 
 class Ends(NamedTuple):
@@ -28,7 +28,7 @@ class Ends(NamedTuple):
         Of the targets.
     """
 
-    values: walk.Values
+    values: propagation.Values
     views: dict[Edge, Difference]
     weights: tf.Tensor
 
@@ -45,8 +45,8 @@ class Sampled(Attribution):
 
     def ends(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> Ends:
         """Run x and the references forward."""
-        values = walk.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
-        rows = Rows(tf.shape(references[0])[1])
+        values = propagation.forward(self.nodes, dict(zip(self.inputs, x, strict=True)))
+        rows = Pairing(tf.shape(references[0])[1])
         reference_values = self._reference_values(values, references, rows)
         views = {
             edge: Difference(rows.example(values[edge]), rows.pair(reference_values[edge]))
@@ -74,7 +74,7 @@ class Sampled(Attribution):
             for edge, value in ends.values.items()
             if edge in read and edge not in points and not (edge.node in below and value.dtype.is_floating)
         }
-        return walk.forward(nodes, {**held, **points})[self.plan.target]
+        return propagation.forward(nodes, {**held, **points})[self.plan.target]
 
     def weighted(self, ends: Ends, outputs: tf.Tensor, lead: Sequence[Any]) -> tf.Tensor:
         """Return the targets at points, shape (K, P, n, R)."""

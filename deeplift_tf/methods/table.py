@@ -12,7 +12,7 @@ from deeplift_tf.methods.deep_shap import deep_shap
 from deeplift_tf.methods.gradients import deconvnet, deeplift, gradient, gradient_times_input, guided_backprop
 from deeplift_tf.methods.path import expected_gradients, integrated_gradients, smoothgrad
 from deeplift_tf.methods.perturbation import in_silico_mutagenesis, occlusion
-from deeplift_tf.scoring import Scores
+from deeplift_tf.scoring.score import Scores
 
 Method = Callable[..., Scores]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.extras import require
+from deeplift_tf.optional import require
 from deeplift_tf.printable import printable
 
 

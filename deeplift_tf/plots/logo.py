@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.extras import require
-from deeplift_tf.letters import is_one_hot
+from deeplift_tf.optional import require
 from deeplift_tf.plots.figure import given, panels
 from deeplift_tf.printable import printable
+from deeplift_tf.sequences.letters import is_one_hot
 
 HIGHLIGHT = "#fdd835"
 

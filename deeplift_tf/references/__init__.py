@@ -8,10 +8,8 @@ command line knows.
 from collections.abc import Callable
 from typing import Any
 
-from deeplift_tf.references.forms import References as References
-from deeplift_tf.references.forms import as_references as as_references
+from deeplift_tf.deprecation import renamed as _renamed
 from deeplift_tf.references.image import blurred as blurred
-from deeplift_tf.references.makers import Maker as Maker
 from deeplift_tf.references.sequence import dinucleotide_shuffle as dinucleotide_shuffle
 from deeplift_tf.references.sequence import gc_content as gc_content
 from deeplift_tf.references.sequence import shuffle as shuffle
@@ -24,6 +22,9 @@ from deeplift_tf.references.simple import mean as mean
 from deeplift_tf.references.simple import zeros as zeros
 from deeplift_tf.references.uniform_output import UniformOutput as UniformOutput
 from deeplift_tf.references.uniform_output import uniform_output as uniform_output
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler as ReferenceSampler
+from deeplift_tf.scoring.references import References as References
+from deeplift_tf.scoring.references import normalize_references as normalize_references
 
 REFERENCES: dict[str, Callable[..., Any]] = {
     make.__name__: make
@@ -42,3 +43,12 @@ REFERENCES: dict[str, Callable[..., Any]] = {
         uniform_output,
     )
 }
+
+_RENAMED = {
+    "Maker": "deeplift_tf.scoring.reference_sampler:ReferenceSampler",
+    "as_references": "deeplift_tf.scoring.references:normalize_references",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return _renamed(__name__, name, _RENAMED)

@@ -7,12 +7,12 @@ import functools
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.references.makers import Maker
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler
 
 REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
 
-def blurred(radius: float = 3.0, axes: tuple[int, ...] | None = None) -> Maker:
+def blurred(radius: float = 3.0, axes: tuple[int, ...] | None = None) -> ReferenceSampler:
     """Return a maker of images blurred by a Gaussian; beyond the border the image is mirrored.
 
     Parameters
@@ -24,7 +24,7 @@ def blurred(radius: float = 3.0, axes: tuple[int, ...] | None = None) -> Maker:
     """
     if radius < 0:
         raise ReferencesError(f"blurred: expected a radius of at least 0 pixels; received {radius}")
-    return Maker(functools.partial(_blurred, radius=radius, axes=axes))
+    return ReferenceSampler(functools.partial(_blurred, radius=radius, axes=axes))
 
 
 def _blurred(x: np.ndarray, radius: float, axes: tuple[int, ...] | None) -> np.ndarray:

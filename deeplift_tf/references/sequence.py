@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.letters import from_the_end, require_letters
 from deeplift_tf.references.euler import follows, last_edges, log_orders, transitions, walks
-from deeplift_tf.references.makers import Maker, checked, generator
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler, checked, generator
+from deeplift_tf.sequences.letters import from_the_end, require_letters
 
 logger = logging.getLogger("deeplift_tf")
 
 TOGETHER = 2**20  # positions of shuffles that are made together: many walks a step at a time, in bounded memory
 
 
-def uniform_frequencies(letters_axis: int = -1) -> Maker:
+def uniform_frequencies(letters_axis: int = -1) -> ReferenceSampler:
     """Return the reference in which all letters are equally frequent at every position.
 
     Parameters
@@ -28,7 +28,7 @@ def uniform_frequencies(letters_axis: int = -1) -> Maker:
     letters_axis : int
         The axis of x that holds the letters.
     """
-    return Maker(functools.partial(_uniform_frequencies, **letters_on(letters_axis)))
+    return ReferenceSampler(functools.partial(_uniform_frequencies, **letters_on(letters_axis)))
 
 
 def _uniform_frequencies(x: np.ndarray, letters_axis: int = -1) -> np.ndarray:
@@ -36,7 +36,7 @@ def _uniform_frequencies(x: np.ndarray, letters_axis: int = -1) -> np.ndarray:
     return np.full(x.shape, 1 / x.shape[letters_axis], x.dtype if x.dtype.kind == "f" else np.float64)
 
 
-def gc_content(gc: float | None = None, letters_axis: int = -1) -> Maker:
+def gc_content(gc: float | None = None, letters_axis: int = -1) -> ReferenceSampler:
     """Return the reference of base frequencies (1−gc)/2, gc/2, gc/2, (1−gc)/2 for A, C, G, T at every position.
 
     Parameters
@@ -48,7 +48,7 @@ def gc_content(gc: float | None = None, letters_axis: int = -1) -> Maker:
     """
     if gc is not None and not 0 <= gc <= 1:
         raise ReferencesError(f"gc_content: expected a fraction from 0 to 1; received {gc}")
-    return Maker(functools.partial(_gc_content, gc=gc, **letters_on(letters_axis)))
+    return ReferenceSampler(functools.partial(_gc_content, gc=gc, **letters_on(letters_axis)))
 
 
 def _gc_content(x: np.ndarray, gc: float | None, letters_axis: int = -1) -> np.ndarray:
@@ -66,7 +66,7 @@ def _gc_content(x: np.ndarray, gc: float | None, letters_axis: int = -1) -> np.n
     return np.moveaxis(found, -1, letters_axis)
 
 
-def shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Maker:
+def shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> ReferenceSampler:
     """Return a maker of sequences with the positions of x in random order.
 
     Parameters
@@ -77,7 +77,9 @@ def shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Maker:
     letters_axis : int
         The axis of x that holds the letters.
     """
-    return Maker(functools.partial(_shuffle, count=checked("shuffle", count), seed=seed, **letters_on(letters_axis)))
+    return ReferenceSampler(
+        functools.partial(_shuffle, count=checked("shuffle", count), seed=seed, **letters_on(letters_axis))
+    )
 
 
 def letters_on(axis: int) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def shuffled(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.stack([row[order] for row, order in zip(x, orders, strict=True)])
 
 
-def dinucleotide_shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Maker:
+def dinucleotide_shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> ReferenceSampler:
     """Return a maker of random sequences that have every pair of neighbours exactly as often as x has it.
 
     All orders with the same pairs, the same first and the same last letter are equally likely: a uniform random
@@ -132,7 +134,9 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1)
         The axis of x that holds the letters.
     """
     count = checked("dinucleotide_shuffle", count)
-    return Maker(functools.partial(_dinucleotide_shuffle, count=count, seed=seed, **letters_on(letters_axis)))
+    return ReferenceSampler(
+        functools.partial(_dinucleotide_shuffle, count=count, seed=seed, **letters_on(letters_axis))
+    )
 
 
 def _dinucleotide_shuffle(x: np.ndarray, count: int, seed: int, letters_axis: int = -1) -> np.ndarray:

@@ -11,28 +11,28 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.references.makers import Maker, checked, generator
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler, checked, generator
 
 CHUNK = 16 * 2**20  # bytes of an array that are read together
 
 
-def constant(value: float) -> Maker:
+def constant(value: float) -> ReferenceSampler:
     """Return the reference that has one value everywhere.
 
     Parameters
     ----------
     value : float
     """
-    return Maker(functools.partial(_constant, value=value))
+    return ReferenceSampler(functools.partial(_constant, value=value))
 
 
 def _constant(x: np.ndarray, value: float) -> np.ndarray:
     return np.full(x.shape, value, x.dtype if x.dtype.kind == "f" else np.float64)
 
 
-def zeros() -> Maker:
+def zeros() -> ReferenceSampler:
     """Return the reference that is zero everywhere, of texts the empty one."""
-    return Maker(functools.partial(_zeros), any_kind=True)
+    return ReferenceSampler(functools.partial(_zeros), any_kind=True)
 
 
 def _zeros(x: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def batches(data: Any) -> Iterator[np.ndarray]:
     return (np.asarray(batch) for batch in data)
 
 
-def another_example(examples: np.ndarray, count: int = 1, seed: int = 0) -> Maker:
+def another_example(examples: np.ndarray, count: int = 1, seed: int = 0) -> ReferenceSampler:
     """Return a maker of other examples, drawn without repetition for each row, never the row itself.
 
     Parameters
@@ -105,7 +105,7 @@ def another_example(examples: np.ndarray, count: int = 1, seed: int = 0) -> Make
         R.
     seed : int
     """
-    return Maker(
+    return ReferenceSampler(
         functools.partial(_another_example, examples=examples, count=checked("another_example", count), seed=seed)
     )
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import DeepLiftWarning, ReferencesError
-from deeplift_tf.graph import Edge, Graph, Input
-from deeplift_tf.progress import Progress, as_progress
-from deeplift_tf.references.makers import checked, generator
-from deeplift_tf.rewriting import differentiable
-from deeplift_tf.target_layer import log_probabilities, resolve_target, value_before_activation
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Graph, Input
+from deeplift_tf.graph.passes import differentiable
+from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.progress import Progress, as_progress
+from deeplift_tf.scoring.reference_sampler import checked, generator
+from deeplift_tf.scoring.target_layer import log_probabilities, resolve_target, value_before_activation
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -150,7 +150,7 @@ def uniform_output(
     if not rows.ndim:
         rows = filled(float(rows), value)
     single = rows.ndim == value.shape.rank - 1
-    (x,) = as_batch(rows[None] if single else rows, network.graph.inputs).arrays
+    (x,) = as_input_arrays(rows[None] if single else rows, network.graph.inputs).arrays
     edge = resolve_target(network.graph, output, False).edge
     at = tf.constant(np.asarray(x, value.dtype.as_numpy_dtype))
     before = classes(network.graph, edge, at)
@@ -205,7 +205,7 @@ def classes(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
         When the output is no distribution over classes.
     """
     before = value_before_activation(graph, edge)
-    values = walk.forward(graph.ancestors([before.edge]), {graph.inputs[0].edge: x})[before.edge]
+    values = propagation.forward(graph.ancestors([before.edge]), {graph.inputs[0].edge: x})[before.edge]
     if graph.shape(edge).rank != 2 or (before.edge == edge and values.shape[1] == 1):
         raise ReferencesError(
             "uniform_output: expected an output of probabilities, or of logits of several classes; its shape is "

@@ -10,9 +10,9 @@ import numpy as np
 from deeplift_tf import plots
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.scores_file import ScoresFile, take
-from deeplift_tf.letters import from_the_end, positions_axis
 from deeplift_tf.plots.figure import panels
 from deeplift_tf.report.sentences import sentence, titles
+from deeplift_tf.sequences.letters import from_the_end, positions_axis
 
 
 class Drawing(NamedTuple):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
-from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import OutputFileError
-from deeplift_tf.extras import require
+from deeplift_tf.optional import require
 from deeplift_tf.runs.output import SCORES
+from deeplift_tf.sequences.alphabet import Alphabet
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from deeplift_tf.runs import own_code
 
 if TYPE_CHECKING:
-    from deeplift_tf.runs.model import SavedModel
+    from deeplift_tf.runs.model import ModelSource
 
 # Scores depend on every argument of a command but on these, so that one that is new counts until it is named here.
 HOW = (
@@ -106,7 +106,7 @@ def pieces(path: Path) -> list[Path]:
     return [Path(piece) for piece in re.split("[:,=]", str(path)) if piece and Path(piece).exists()]
 
 
-def of_model(model: SavedModel) -> dict[str, Any]:
+def of_model(model: ModelSource) -> dict[str, Any]:
     """Return what scores depend on in the process that makes them: the model's bytes, and the versions at work.
 
     Unlike `identity` it reads large files too: the times of files differ from machine to machine.

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import image_rows, is_images
 from deeplift_tf.io.inputs import Rows, open_arrays, select
-from deeplift_tf.letters import positions_axis
+from deeplift_tf.sequences.alphabet import Alphabet
+from deeplift_tf.sequences.letters import positions_axis
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics import SequenceRows

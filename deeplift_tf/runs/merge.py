@@ -23,7 +23,7 @@ from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import label_of
 
 
-class Part(NamedTuple):
+class FinishedPart(NamedTuple):
     """One shard of a run.
 
     Attributes
@@ -149,7 +149,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     return int(count)
 
 
-def read_part(path: Path) -> Part:
+def read_part(path: Path) -> FinishedPart:
     """Read what a file of scores says of itself."""
     scores = scores_in(path)
     if scores.with_name(scores.name + ".partial").exists() and not scores.is_file():
@@ -157,7 +157,7 @@ def read_part(path: Path) -> Part:
     if not scores.is_file():
         raise InputError(f"{path}: no such file of scores")
     metadata = metadata_of(scores)
-    part = Part(path, metadata)
+    part = FinishedPart(path, metadata)
     try:
         start, stop, count = metadata["rows"]
         whole = 0 <= start <= stop <= count and part.shard.of > 0
@@ -169,7 +169,7 @@ def read_part(path: Path) -> Part:
     return part
 
 
-def check_parts(parts: Sequence[Part]) -> None:
+def check_parts(parts: Sequence[FinishedPart]) -> None:
     """Refuse parts that are not all shards of one run."""
     first = parts[0]
     for part in parts[1:]:
@@ -190,7 +190,7 @@ def check_parts(parts: Sequence[Part]) -> None:
     check_rows(parts)
 
 
-def check_rows(parts: Sequence[Part]) -> None:
+def check_rows(parts: Sequence[FinishedPart]) -> None:
     """Refuse parts whose rows do not follow on each other."""
     expected = 0
     for part in parts:
@@ -223,7 +223,7 @@ def timeless(known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def pieces(part: Part) -> Iterator[Arrays]:
+def pieces(part: FinishedPart) -> Iterator[Arrays]:
     """Read the arrays of a part, some rows at a time."""
     with open_arrays(part.scores) as arrays:
         row_bytes = sum(array.dtype.itemsize * int(np.prod(array.shape[1:])) for array in arrays.values())

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 
-class SavedModel(NamedTuple):
+class ModelSource(NamedTuple):
     """A saved model, and how it is to be read; can be pickled, so that another process reads the same.
 
     Attributes
@@ -51,7 +51,7 @@ class SavedModel(NamedTuple):
         """Classes and functions of the user's own, by name; imports the modules that define them."""
         return own_objects(self.custom_objects)
 
-    def elsewhere(self) -> SavedModel:
+    def elsewhere(self) -> ModelSource:
         """Return the same for another working directory."""
         weights = None if self.weights is None else self.weights.resolve()
         own = tuple(map(absolute, self.custom_objects))

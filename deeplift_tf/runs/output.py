@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import seal
 from deeplift_tf.runs.journal import Journal, State
-from deeplift_tf.runs.kept import Kept, check_same, scores_kept
+from deeplift_tf.runs.resumable import ResumableWriter, check_same, scores_kept
 
 SCORES = "scores.h5"  # the file of scores in a folder
 BESIDE_SCORES = (".json", ".skipped.tsv")  # endings of what stands beside a file of scores
@@ -83,7 +83,7 @@ class Output(NamedTuple):
         check: Callable[[int], None] = lambda done: None,
         resume: bool = True,
         keep: bool = True,
-    ) -> Iterator[Kept]:
+    ) -> Iterator[ResumableWriter]:
         """Write scores; on leaving, the whole takes its name.
 
         After an exception the batches on the disk are kept, and a note of the exception says so; where there are none,

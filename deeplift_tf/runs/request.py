@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from deeplift_tf.letters import as_model_rows, letters_last
-from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.model import ModelSource
 from deeplift_tf.runs.targets import Target, label_of, task
+from deeplift_tf.sequences.letters import as_model_rows, letters_last
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
-    from deeplift_tf.scoring import Scores
+    from deeplift_tf.scoring.score import Scores
 
 Arrays = dict[str, np.ndarray]
 
@@ -23,13 +23,13 @@ class Request(NamedTuple):
 
     Attributes
     ----------
-    model : SavedModel
+    model : ModelSource
     targets : tuple of targets
         By index or name; with several, each array is called after its target as well.
     output, layers, xla, batch_size, pre_activation, mean_normalised, hypothetical
         See `Score.__call__` and `Network.compile`.
     method : str
-        See `deeplift_tf.methods.named.scoring_function`.
+        See `deeplift_tf.methods.from_spec.scoring_function`.
     multipliers : bool
         Keep the multipliers too.
     reverse_complement : bool
@@ -44,7 +44,7 @@ class Request(NamedTuple):
         The axis of the model's input that holds the letters.
     """
 
-    model: SavedModel
+    model: ModelSource
     targets: tuple[Target, ...] = (0,)
     output: str | None = None
     method: str = "deeplift"
@@ -86,7 +86,7 @@ class Scorer:
     def __init__(self, request: Request, network: Network | None = None) -> None:
         from deeplift_tf.genomics.strand_targets import StrandTargets
         from deeplift_tf.genomics.strands import both_strands
-        from deeplift_tf.methods.named import scoring_function
+        from deeplift_tf.methods.from_spec import scoring_function
         from deeplift_tf.runs.inputs import sequence_input
 
         network = request.model.convert() if network is None else network

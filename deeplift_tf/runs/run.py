@@ -7,20 +7,20 @@ from contextlib import closing
 
 import numpy as np
 
-from deeplift_tf.completeness import Completeness
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import not_finite
-from deeplift_tf.runs.engine import Engine
-from deeplift_tf.runs.kept import Kept
-from deeplift_tf.runs.overlap import ahead, behind
+from deeplift_tf.runs.engines.local import Engine
+from deeplift_tf.runs.prefetch import prefetch, write_behind
 from deeplift_tf.runs.request import Arrays
-from deeplift_tf.runs.source import Batch, Source, batches
+from deeplift_tf.runs.resumable import ResumableWriter
+from deeplift_tf.runs.source import RowBatch, Source, batches
+from deeplift_tf.scoring.completeness import Completeness
 
 
 def run(
     source: Source,
     engine: Engine,
-    kept: Kept,
+    kept: ResumableWriter,
     rows: range,
     batch_size: int,
     advance: Callable[[int], None],
@@ -32,7 +32,7 @@ def run(
     ----------
     source : Source
     engine : Engine
-    kept : Kept
+    kept : ResumableWriter
         Where the scores go.
     rows : range
     batch_size : int
@@ -42,7 +42,10 @@ def run(
         Counts rows whose contributions miss the difference.
     """
     left = range(rows.start + kept.state.rows, rows.stop)
-    with behind(kept.append, kept.flush) as write, closing(ahead(source.read, batches(left, batch_size))) as read:
+    with (
+        write_behind(kept.append, kept.flush) as write,
+        closing(prefetch(source.read, batches(left, batch_size))) as read,
+    ):
         for batch, arrays in engine(read):
             if completeness is not None and not batch.skipped:
                 completeness.add_arrays(batch.rows.start, arrays)
@@ -52,7 +55,7 @@ def run(
             advance(batch.rows.stop - batch.rows.start)
 
 
-def overflowed(arrays: Arrays, batch: Batch, skip: bool) -> dict[int, str]:
+def overflowed(arrays: Arrays, batch: RowBatch, skip: bool) -> dict[int, str]:
     """Return the rows whose scores are no finite numbers, though all that was read was finite, and what they hold.
 
     Raises

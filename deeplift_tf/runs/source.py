@@ -12,7 +12,7 @@ from deeplift_tf.io.inputs import Rows
 from deeplift_tf.io.reference_rows import ReferenceRows
 
 
-class Batch(NamedTuple):
+class RowBatch(NamedTuple):
     """Some rows, as a scoring function takes them.
 
     Attributes
@@ -41,11 +41,11 @@ class Source(NamedTuple):
     references: ReferenceRows
     skip: bool = False
 
-    def read(self, rows: slice) -> Batch:
+    def read(self, rows: slice) -> RowBatch:
         """Read consecutive rows."""
         x, bad = self.rows.read_good(rows) if self.skip else (self.rows.read(rows), {})
         skipped = {rows.start + row: reason for row, reason in bad.items()}
-        return Batch(rows, x, self._references(rows, x), skipped, self.rows.names(rows))
+        return RowBatch(rows, x, self._references(rows, x), skipped, self.rows.names(rows))
 
     def _references(self, rows: slice, x: Any) -> Any:
         """Return the references of rows: of the inputs that are held, what they are."""

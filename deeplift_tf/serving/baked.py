@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.arrays import arrange, require_finite, require_tokens
 from deeplift_tf.errors import InputError, ReferencesError
-from deeplift_tf.graph import Input
-from deeplift_tf.letters import CLOSE
-from deeplift_tf.references import Maker
+from deeplift_tf.graph.graph import Input
+from deeplift_tf.rules.tensors import shape_of
+from deeplift_tf.scoring.inputs import arrange, require_finite, require_tokens
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler
+from deeplift_tf.sequences.letters import CLOSE
 from deeplift_tf.serving.shuffles import dinucleotide_shuffle, shuffle
-from deeplift_tf.tensors import shape_of
 
 Make = Callable[[tf.Tensor], tf.Tensor]
 
@@ -61,7 +61,7 @@ def baked_in(references: Any, inputs: Sequence[Input]) -> Any:
 
 def _function(references: Any, inputs: Sequence[Input]) -> Callable[[Sequence[tf.Tensor]], Sequence[Any]]:
     """Return the function from x to references of any of the forms that are allowed."""
-    if isinstance(references, Maker):
+    if isinstance(references, ReferenceSampler):
         make = _in_graph(references)
         only = len(inputs) == 1  # of several inputs, those that are no floats are their own references
         every = only or references.any_kind
@@ -158,7 +158,7 @@ IN_GRAPH: dict[str, Callable[..., tf.Tensor]] = {
 }
 
 
-def _in_graph(maker: Maker) -> Make:
+def _in_graph(maker: ReferenceSampler) -> Make:
     """Return what makes the same references with TensorFlow operations."""
     name = maker.make.func.__name__.strip("_")
     if name not in IN_GRAPH:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.errors import OutputFileError
-from deeplift_tf.scoring import Score
+from deeplift_tf.scoring.score import Score
 from deeplift_tf.serving.folder import check_new, whole_folder
 from deeplift_tf.serving.signatures import Wanted, predict_signature, score_signature
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplift_tf.tensors import shape_of
+from deeplift_tf.rules.tensors import shape_of
 
 HASH = 0x5EED  # the second half of the seed of the hash's coefficients, apart from those of the draws
 

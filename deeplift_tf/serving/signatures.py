@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.attribution import Plan
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Edge, Input
-from deeplift_tf.held import dtypes_in, held_at_x
-from deeplift_tf.scoring import Score
-from deeplift_tf.serving.asked import Asked, asked_of_value
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge, Input
+from deeplift_tf.scoring.attribution import Plan
+from deeplift_tf.scoring.fixed_at_input import dtypes_in, fixed_at_input
+from deeplift_tf.scoring.score import Score
+from deeplift_tf.scoring.target_layer import resolve_target
 from deeplift_tf.serving.baked import baked_in
-from deeplift_tf.target_layer import resolve_target
+from deeplift_tf.serving.served_target import ServedTarget, asked_of_value
 
 
 class Wanted(NamedTuple):
@@ -83,7 +83,7 @@ def predict_signature(score: Score) -> Any:
 
 
 def _specs(
-    inputs: Sequence[Input], given: Sequence[str | None] = (), asked: Asked | None = None
+    inputs: Sequence[Input], given: Sequence[str | None] = (), asked: ServedTarget | None = None
 ) -> list[tf.TensorSpec]:
     specs = [tf.TensorSpec(value.shape, value.dtype, tensor_name(value.name)) for value in inputs]
     for name, value in zip(given, inputs, strict=bool(given)):
@@ -113,8 +113,8 @@ def _meets_references(score: Score, plan: Plan) -> list[bool]:
     edges, nodes = tuple(value.edge for value in graph.inputs), graph.ancestors([plan.target, *plan.scored])
 
     def look(*x: tf.Tensor) -> tf.Tensor:
-        values = walk.forward(nodes, dict(zip(edges, x, strict=True)))
-        found.update(held_at_x(edges, nodes, plan.scored, dtypes_in(values)).edges)
+        values = propagation.forward(nodes, dict(zip(edges, x, strict=True)))
+        found.update(fixed_at_input(edges, nodes, plan.scored, dtypes_in(values)).edges)
         return tf.zeros([])
 
     specs = [tf.TensorSpec(value.shape, value.dtype) for value in graph.inputs]

@@ -17,7 +17,7 @@ from deeplift_tf import plots
 from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, LayerNameError
 from deeplift_tf.network import LayerRow, render
 from deeplift_tf.printable import CODES, printable
-from tests.cli.running import run
+from tests.support.command_line import run
 
 CODE = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m"
 
@@ -129,7 +129,7 @@ def test_an_output_that_is_a_link_to_itself(files: Path, tmp_path: Path) -> None
 def test_what_was_being_written_and_is_cut_in_half_names_the_way_on(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.cli.running import interrupted
+    from tests.support.command_line import interrupted
 
     command = ("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5", "--batch-size", 8)
     interrupted(monkeypatch, *command)

@@ -8,8 +8,8 @@ import pytest
 
 from deeplift_tf.cli import diagnosis
 from deeplift_tf.conversion import convert, self_test
-from tests.cli.running import run
 from tests.cli.test_startup import python
+from tests.support.command_line import run
 
 
 def test_a_diagnosis_without_the_extras() -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from deeplift_tf.cli.errors import Commands, described, terminable
 from deeplift_tf.errors import InputError
-from tests.cli.running import interruptible, run
+from tests.support.command_line import interruptible, run
 
 
 class ResourceExhaustedError(Exception):

@@ -8,8 +8,8 @@ import pytest
 
 from deeplift_tf.cli.inspect import print_layers, print_report
 from deeplift_tf.cli.options import RULES
-from tests.cli.running import run
-from tests.installed import exported
+from tests.support.command_line import run
+from tests.support.installed import exported
 
 
 def test_the_table_names_every_layer(files: Path) -> None:

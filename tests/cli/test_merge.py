@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from deeplift_tf.runs.merge import timeless
-from tests.cli.running import interrupted, run
 from tests.cli.test_score import arrays_of
+from tests.support.command_line import interrupted, run
 
 
 def command(files: Path, out: Path, *more: object) -> tuple[object, ...]:

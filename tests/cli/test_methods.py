@@ -11,7 +11,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import methods
-from tests.cli.running import run
+from tests.support.command_line import run
 
 GIVEN: dict[str, dict[str, Any]] = {
     "deeplift": {},

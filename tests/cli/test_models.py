@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from deeplift_tf.io.scores_file import open_scores
 from deeplift_tf.runs.identity import contents, identity
-from tests.cli.running import run
-from tests.installed import exported
-from tests.keras_models import randomise
+from tests.support.command_line import run
+from tests.support.installed import exported
+from tests.support.keras_models import randomise
 
 
 @pytest.fixture(scope="module")

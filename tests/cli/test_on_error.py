@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.running import run
 from tests.cli.test_score import arrays_of, score
+from tests.support.command_line import run
 
 BAD = {3: "nan at position (2, 1)", 4: "inf at position (0, 0)", 49: "nan at position (11, 3)"}
 

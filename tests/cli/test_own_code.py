@@ -13,9 +13,9 @@ import pytest
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.io.scores_file import open_scores
 from deeplift_tf.runs.identity import differences, identities
-from deeplift_tf.runs.model import SavedModel
+from deeplift_tf.runs.model import ModelSource
 from deeplift_tf.runs.own_code import own_objects
-from tests.cli.running import run
+from tests.support.command_line import run
 
 CODE = """
 import keras
@@ -64,7 +64,7 @@ def test_inspect_score_export_and_report(folder: Path) -> None:
     out = folder / "scores.h5"
     scored = run("score", "-m", folder / "model.keras", "-i", folder / "x.npy", "-o", out, "--target", "1", *own)
     assert scored.exit_code == 0, scored.stderr
-    kernel = SavedModel(folder / "model.keras", custom_objects=(str(folder / "layers_of_mine.py"),)).convert()
+    kernel = ModelSource(folder / "model.keras", custom_objects=(str(folder / "layers_of_mine.py"),)).convert()
     x = np.load(folder / "x.npy")
     with open_scores(out) as file:  # a linear model: the scores are the parts of its output, of a zero bias
         np.testing.assert_allclose(file.contributions[:].sum(1), kernel.predict(x)[:, 1], rtol=1e-4, atol=1e-5)
@@ -119,7 +119,7 @@ def test_another_process_in_another_folder(folder: Path, monkeypatch: pytest.Mon
     import pickle
 
     monkeypatch.chdir(folder)
-    model = SavedModel(Path("model.keras"), custom_objects=("layers_of_mine.py", "json"))
+    model = ModelSource(Path("model.keras"), custom_objects=("layers_of_mine.py", "json"))
     assert model.elsewhere().custom_objects == (str(folder / "layers_of_mine.py"), "json")
     code = "import pickle, sys; print(len(pickle.load(sys.stdin.buffer).convert().graph.nodes))"
     sent = pickle.dumps(model.elsewhere())

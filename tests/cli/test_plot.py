@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplift_tf.io.scores_file import open_scores
-from tests.cli.running import run
+from tests.support.command_line import run
 
 pytest.importorskip("matplotlib")
 image = pytest.importorskip("matplotlib.image")

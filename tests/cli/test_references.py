@@ -11,7 +11,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf.cli import help
 from deeplift_tf.methods import METHODS
-from tests.cli.running import run
+from tests.support.command_line import run
 
 
 def score(files: Path, out: Path, references: str, *others: object) -> tuple[np.ndarray, str]:

@@ -16,7 +16,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf.io.scores_h5 import CHECKSUM
 from deeplift_tf.runs.identity import essential
-from tests.cli.running import interruptible, run
+from tests.support.command_line import interruptible, run
 
 ROWS = 50
 

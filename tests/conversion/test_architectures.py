@@ -11,7 +11,7 @@ import pytest
 from keras import layers, ops
 
 import deeplift_tf as dl
-from tests.installed import since_keras
+from tests.support.installed import since_keras
 
 Build = Callable[[], tuple[keras.Model, list[tuple[int, ...]]]]
 

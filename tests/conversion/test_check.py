@@ -14,11 +14,11 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check, relative_gap
 from deeplift_tf.errors import DeepLiftError
-from deeplift_tf.graph import Node
+from deeplift_tf.graph.graph import Node
 from deeplift_tf.layers.dense import Dense
 from deeplift_tf.layers.path import Path
-from tests.installed import exported
-from tests.keras_models import randomise
+from tests.support.installed import exported
+from tests.support.keras_models import randomise
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ import tensorflow as tf
 from keras import layers
 
 import deeplift_tf as dl
-from deeplift_tf.conversion import registry
-from deeplift_tf.conversion.scope import Scope
+from deeplift_tf.conversion.keras_graph import registry
+from deeplift_tf.conversion.keras_graph.context import ConversionContext
 from deeplift_tf.errors import RuleError, UnsupportedLayerError
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph.graph import Edge
 from deeplift_tf.network import Network
-from deeplift_tf.slopes import smooth
-from tests.checks import assert_close_to_largest, assert_complete
-from tests.keras_models import MODEL_ROWS, Row, outputs_of, random_inputs, randomise
+from deeplift_tf.rules.secants import smooth
+from tests.support.checks import assert_close_to_largest, assert_complete
+from tests.support.keras_models import MODEL_ROWS, Row, outputs_of, random_inputs, randomise
 
 RULES = ("rescale", "reveal_cancel")
 ROWS = {row.id: row for row in MODEL_ROWS}
@@ -156,7 +156,7 @@ def _rules(network: Network) -> dict[str, str]:
 
 
 def test_genomics_default_follows_what_feeds_a_nonlinearity() -> None:
-    # tanh behind pool sees a ReLU first, and no Linear layer through Diagonal ones alone: Rescale
+    # tanh behind pool sees a ReLU first, and no Linear layer through Routing ones alone: Rescale
     assert _rules(dl.convert(_genomics(), rule="genomics_default")) == {
         "conv": "rescale",
         "after_norm": "rescale",
@@ -244,9 +244,9 @@ def _wavy() -> keras.Model:
     return randomise(keras.Model(x, layers.Dense(1, name="y")(Ripple(name="ripple")(y))), 1)
 
 
-def wave(layer: Any, scope: Scope) -> Edge:
-    scaled = scope.add(dl.layers.Scale(scope.weight(layer.w), scope.weight(0.0)))
-    return scope.add(dl.layers.Elementwise(smooth(tf.sin, "sin")), scaled)
+def wave(layer: Any, context: ConversionContext) -> Edge:
+    scaled = context.add(dl.layers.Scale(context.weight(layer.w), context.weight(0.0)))
+    return context.add(dl.layers.Elementwise(smooth(tf.sin, "sin")), scaled)
 
 
 @pytest.fixture
@@ -292,9 +292,9 @@ def test_a_registered_converter_makes_a_layer_exact() -> None:
 def test_converters_of_one_call_go_before_registered_ones_and_stay_in_it() -> None:
     called = []
 
-    def noted(layer: Any, scope: Scope) -> Edge:
+    def noted(layer: Any, context: ConversionContext) -> Edge:
         called.append(layer.name)
-        return wave(layer, scope)
+        return wave(layer, context)
 
     dl.register("Wave")(wave)
     dl.convert(_wavy(), converters={"Wave": noted, "Ripple": noted}, approximate=False)
@@ -306,8 +306,8 @@ def test_converters_of_one_call_go_before_registered_ones_and_stay_in_it() -> No
 
 def test_a_converter_may_replace_one_of_ours() -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="y"), layers.Activation("relu", name="relu")])
-    network = dl.convert(model, converters={"Activation": lambda layer, scope: scope.add(dl.layers.Identity())})
-    assert network.layers["relu"].layer.kind == "Diagonal"
+    network = dl.convert(model, converters={"Activation": lambda layer, context: context.add(dl.layers.Identity())})
+    assert network.layers["relu"].layer.kind == "Routing"
 
 
 @keras.saving.register_keras_serializable("deeplift_tf_tests")
@@ -371,6 +371,6 @@ def test_table_of_a_whole_model() -> None:
     rows = {row.name: row for row in table}
     assert rows["conv2d"][1:] == ("Conv2D", "Elementwise", "reveal_cancel", (None, 8, 8, 4), True)
     assert rows["conv2d/linear"][1:] == ("Conv2D", "Linear", "", (None, 8, 8, 4), True)
-    assert rows["pool"].kind == rows["norm"].kind == rows["flatten"].kind == "Diagonal"
+    assert rows["pool"].kind == rows["norm"].kind == rows["flatten"].kind == "Routing"
     assert rows["probabilities"].kind == "Secant"
     assert all(row.exact for row in table)

@@ -13,9 +13,9 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf.network import Network
-from tests.checks import assert_close_to_largest
-from tests.installed import exported
-from tests.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
+from tests.support.checks import assert_close_to_largest
+from tests.support.installed import exported
+from tests.support.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
 
 pytestmark = pytest.mark.filterwarnings("ignore:Layer 'flatten' .* was passed an input with a mask:UserWarning")
 

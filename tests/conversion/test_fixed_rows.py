@@ -13,10 +13,10 @@ from keras import layers, ops
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check
-from tests.checks import assert_close_to_largest, assert_complete
-from tests.conversion.saved_models import randomised
-from tests.conversion.test_stateful import from_zero_states, rows_for
-from tests.installed import exported
+from tests.conversion.keras_graph.test_stateful import from_zero_states, rows_for
+from tests.support.checks import assert_close_to_largest, assert_complete
+from tests.support.installed import exported
+from tests.support.saved_models import randomised
 
 
 @keras.saving.register_keras_serializable("tests")

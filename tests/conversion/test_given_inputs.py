@@ -13,8 +13,8 @@ from keras import layers
 
 import deeplift_tf as dl
 from deeplift_tf.errors import InputError, ReferencesError
-from tests.checks import assert_close_to_largest
-from tests.conversion.saved_models import randomised
+from tests.support.checks import assert_close_to_largest
+from tests.support.saved_models import randomised
 
 
 def column() -> keras.Model:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import deeplift_tf as dl
-from tests.checks import assert_close_to_largest
-from tests.conversion.graph_models import with_random_weights
+from tests.support.checks import assert_close_to_largest
+from tests.support.graph_models import with_random_weights
 
 pytestmark = [
     pytest.mark.slow,

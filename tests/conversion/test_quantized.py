@@ -14,9 +14,9 @@ from keras import layers
 
 import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
-from tests.checks import assert_close_to_largest, assert_complete
-from tests.conversion.saved_models import randomised
-from tests.installed import keras_version, since_keras
+from tests.support.checks import assert_close_to_largest, assert_complete
+from tests.support.installed import keras_version, since_keras
+from tests.support.saved_models import randomised
 
 HAS_INT4 = keras_version >= (3, 12)
 

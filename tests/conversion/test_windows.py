@@ -14,7 +14,7 @@ from keras import ops
 
 import deeplift_tf as dl
 from deeplift_tf.errors import UnsupportedLayerError
-from tests.installed import exported
+from tests.support.installed import exported
 
 SIDE, WINDOW, CHANNELS, HEADS = 4, 2, 6, 2
 AREA, WINDOWS = WINDOW**2, (SIDE // WINDOW) ** 2

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.examples.running import ROOT, run_example
+from tests.support.examples import ROOT, run_example
 
 
 @pytest.fixture(scope="module")

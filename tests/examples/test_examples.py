@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import run
-from tests.examples.running import run_example
+from tests.support.command_line import run
+from tests.support.examples import run_example
 
 pytest.importorskip("sklearn")
 image = pytest.importorskip("matplotlib.image")

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.examples.running import run_example
+from tests.support.examples import run_example
 
 pytest.importorskip("sklearn")
 image = pytest.importorskip("matplotlib.image")

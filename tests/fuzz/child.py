@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.conversion.limited import ADDRESSES, forget_peak, peak
+from tests.support.limited import ADDRESSES, forget_peak, peak
 
 TOLERANCE = 1e-3  # relative to the largest prediction: float32, and quantised layers in another order
 LARGEST = 1 << 24  # elements of the input that a damaged model is tried with
@@ -70,7 +70,7 @@ def predictions_of_keras(paths: list[str], x: list[np.ndarray]) -> list[np.ndarr
 
 def command(arguments: list[str]) -> str:
     """Run a command; its end is success or one line about a mistake."""
-    from tests.cli.running import run
+    from tests.support.command_line import run
 
     result = run(*arguments)
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]

@@ -24,10 +24,10 @@ import keras
 import numpy as np
 import pytest
 
-from tests.cli.running import run
-from tests.conversion.test_readers_fuzz import contents as contents
+from tests.conversion.readers.test_fuzz import contents as contents
 from tests.fuzz.mutations import archive, damaged, hdf5, with_other_json
-from tests.installed import exported
+from tests.support.command_line import run
+from tests.support.installed import exported
 
 FILES = int(os.environ.get("DEEPLIFT_TF_FUZZ", "240"))
 SEED = int(os.environ.get("DEEPLIFT_TF_FUZZ_SEED", "0"))

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from deeplift_tf.alphabet import Alphabet
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics import letters_of, one_hot, region_rows, sequence_rows
-from tests.cli.running import run
+from deeplift_tf.sequences.alphabet import Alphabet
 from tests.genomics.conftest import LENGTH
+from tests.support.command_line import run
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 

@@ -9,8 +9,8 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import genomics
-from tests.cli.running import interrupted, run
 from tests.genomics.conftest import LENGTH, letters_in, one_hot_slowly
+from tests.support.command_line import interrupted, run
 
 pytest.importorskip("pyfaidx")
 KEPT = [("chr1", 27), ("chr2", 95), ("chr2", 115), ("chr10", 55)]

@@ -11,8 +11,8 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf import genomics
-from tests.cli.running import run
 from tests.genomics.conftest import GENOME, LENGTH, letters_in, one_hot_slowly
+from tests.support.command_line import run
 
 pytest.importorskip("pyfaidx")
 PROFILE = 12

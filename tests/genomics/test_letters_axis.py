@@ -14,8 +14,8 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.genomics import both_strands, letters_of
-from deeplift_tf.letters import as_model_rows, letters_last
-from tests.cli.running import run
+from deeplift_tf.sequences.letters import as_model_rows, letters_last
+from tests.support.command_line import run
 
 LENGTH = 12
 # shapes of a model's input, and where the letters stand in it

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.cli.running import run
+from tests.support.command_line import run
 
 MOTIF = "AGATAAGA"
 SEQUENCES, LENGTH = 260, 120

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.cli.running import run
 from tests.genomics.conftest import letters_in, one_hot_slowly
+from tests.support.command_line import run
 
 FASTA = Path(__file__).resolve().parents[2] / "../shared/data/input/sequences.fa"
 SOME = 200

@@ -14,7 +14,7 @@ import pytest
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics import Selection, read_regions, region_rows
 from deeplift_tf.genomics.regions import Region
-from tests.cli.running import run
+from tests.support.command_line import run
 
 NARROW = "chr1\t100\t200\tp\t0\t.\t1.5\t-1\t3\t{}"
 BED12 = "chr1\t100\t200\tgene\t0\t+\t{}\t{}\t0,0,0\t2\t10,20\t0,80"

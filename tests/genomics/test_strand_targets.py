@@ -15,7 +15,7 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf.errors import InputError, TargetError
 from deeplift_tf.genomics import both_strands, counts, profile
-from tests.cli.running import run
+from tests.support.command_line import run
 
 LENGTH = 60
 X = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (3, LENGTH))]

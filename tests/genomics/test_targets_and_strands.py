@@ -12,8 +12,8 @@ from deeplift_tf.errors import TargetError
 from deeplift_tf.genomics.strands import reverse_complement
 from deeplift_tf.genomics.targets import head_of
 from deeplift_tf.runs.targets import task
-from tests.cli.running import run
 from tests.genomics.conftest import LENGTH
+from tests.support.command_line import run
 
 
 def test_the_profile_is_weighted_by_its_softmax() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import image_paths, image_rows, read_image
-from tests.cli.running import run
+from tests.support.command_line import run
 
 pillow = pytest.importorskip("PIL.Image")
 

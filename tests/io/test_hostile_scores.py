@@ -13,7 +13,7 @@ import pytest
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import open_arrays
 from deeplift_tf.io.scores_file import open_scores
-from tests.cli.running import run
+from tests.support.command_line import run
 
 ROWS = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 

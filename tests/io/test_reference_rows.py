@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deeplift_tf.errors import ReferencesError
+from deeplift_tf.io.deferred_references import DeferredReferences
 from deeplift_tf.io.inputs import Rows
-from deeplift_tf.io.reference_makers import Asked
 from deeplift_tf.io.reference_rows import match_references, open_references
 
 X = np.zeros((6, 5, 4), "float32")
@@ -22,7 +22,7 @@ def random(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize(("given", "number"), [("zeros", 0.0), ("0.25", 0.25), ("-1e3", -1000.0)])
 def test_numbers(given: str, number: float) -> None:
     with open_references(given) as opened:
-        assert opened == number and not isinstance(opened, Asked)
+        assert opened == number and not isinstance(opened, DeferredReferences)
         assert match_references(opened, PATH, Rows(PATH, {"x": X})).read(BATCH) == number
 
 
@@ -42,7 +42,7 @@ def test_arrays_are_cut_where_they_have_an_entry_for_each_row(
     array = random(*shape)
     np.save(tmp_path / "r.npy", array)
     with open_references(str(tmp_path / "r.npy")) as opened:
-        assert not isinstance(opened, Asked)
+        assert not isinstance(opened, DeferredReferences)
         read = match_references(opened, PATH, Rows(PATH, {"x": X})).read(BATCH)
     assert isinstance(read, np.ndarray)
     shared = array[0] if shape == (1, 5, 4) else array  # by its shape too, whatever the rows of a batch

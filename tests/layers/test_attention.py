@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 import deeplift_tf as dl
-from tests.sequences import check, model_of, token_model_of
+from tests.support.sequences import check, model_of, token_model_of
 
 MODELS: dict[str, Callable[[Any], Any]] = {
     "attention": lambda x: layers.Attention(use_scale=True)([x, x]),
@@ -68,8 +68,8 @@ def test_grouped_attention_with_a_mask() -> None:
 @pytest.mark.parametrize("name", ["heads", "grouped"])
 def test_masks_are_kept_along_a_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heads find the mask of the queries on the tensor itself, not among their arguments."""
-    monkeypatch.setattr("deeplift_tf.conversion.scope.unfolded", lambda scope: None)
-    monkeypatch.setattr("deeplift_tf.conversion.scope.Scope.walked", lambda scope: None)
+    monkeypatch.setattr("deeplift_tf.conversion.keras_graph.context.unfolded", lambda context: None)
+    monkeypatch.setattr("deeplift_tf.conversion.keras_graph.context.ConversionContext.walked", lambda context: None)
     model = token_model_of(MODELS[name])
     network = dl.convert(model)
     assert any(row.kind == "Path" for row in network.table())

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
-from tests.installed import keras_version
+from tests.support.installed import keras_version
 
 INF = float("inf")
 MASKS = {"inf": -INF, "1e9": -1e9, "1e38": -1e38}

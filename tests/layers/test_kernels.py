@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.convolution import Conv
-from deeplift_tf.multipliers import Difference, Rows
-from deeplift_tf.rules import RESCALE
-from deeplift_tf.tensors import vjp
+from deeplift_tf.rules.multipliers import Difference, Pairing
+from deeplift_tf.rules.rules import RESCALE
+from deeplift_tf.rules.tensors import vjp
 
 CASES = [
     (padding, strides, dilation, size, window, channels)
@@ -62,7 +62,7 @@ def test_transpose(
     reach = [(length - 1) * rate for length, rate in zip(window, dilation, strict=True)]
     layer = Conv(kernel, None, strides, dilation, amounts_of(padding, reach))
     x = tf.constant(rng.normal(size=(3, *size, channels)))
-    step = Step((Difference(x, x),), (), Rows(), RESCALE)
+    step = Step((Difference(x, x),), (), Pairing(), RESCALE)
     y = layer.forward(x)
     plain = layer.differentiable()  # TensorFlow's general function, which has a derivative everywhere
     np.testing.assert_allclose(y, plain.forward(x), rtol=0, atol=1e-13 * float(tf.reduce_max(tf.abs(y))))
@@ -79,7 +79,7 @@ def test_transpose_of_multipliers_whose_sizes_are_not_known(strides: tuple[int, 
     rng = np.random.default_rng(0)
     layer = Conv(tf.constant(rng.normal(size=(3, 4, 3, 6))), None, strides, (1, 1), padding)
     x = tf.constant(rng.normal(size=(2, 9, 10, 3)))
-    step = Step((Difference(x, x),), (), Rows(), RESCALE)
+    step = Step((Difference(x, x),), (), Pairing(), RESCALE)
     multipliers = tf.constant(rng.normal(size=layer.forward(x).shape))
     (expected,) = layer.transpose(step, multipliers)
     open_sizes = [tf.TensorSpec([None, None, None, 6], tf.float64)]

@@ -13,15 +13,15 @@ from keras import layers, ops
 import deeplift_tf as dl
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.norms import Norm, UnitNorm
-from deeplift_tf.multipliers import Difference, Rows
-from deeplift_tf.rules import RESCALE
+from deeplift_tf.rules.multipliers import Difference, Pairing
+from deeplift_tf.rules.rules import RESCALE
 
 
 def through(layer: Norm, x: np.ndarray, x0: np.ndarray, m: np.ndarray, dtype: tf.DType) -> np.ndarray:
     """Mᵀm of each row."""
     values = [tf.constant(each, dtype) for each in (x, x0)]
     outputs = [layer.forward(value) for value in values]
-    step = Step((Difference(*values),), (Difference(*outputs),), Rows(), RESCALE)
+    step = Step((Difference(*values),), (Difference(*outputs),), Pairing(), RESCALE)
     (back,) = layer.secant_transpose(step, tf.constant(m, dtype))
     return np.asarray(back)
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
-from deeplift_tf import compiled
 from deeplift_tf.layers.ties import in_order
+from deeplift_tf.scoring import programs
 
 RULES = ("rescale", "reveal_cancel")
 Windows = list[tuple[int, ...]]
@@ -144,7 +144,7 @@ def test_scores_are_the_same_without_rewriting(
     references = (np.zeros((12, 4)), np.full((12, 4), 0.25), rng.normal(size=(4, 12, 4)))
     network = dl.convert(model, rule=rule, dtype="float64")
     found = [network.compile()(values, references=each).contributions for each in references]
-    monkeypatch.setattr(compiled, "simplify", lambda graph, keep: graph)
+    monkeypatch.setattr(programs, "optimize", lambda graph, keep: graph)
     network = dl.convert(model, rule=rule, dtype="float64")
     for each, first in zip(references, found, strict=True):
         other = network.compile()(values, references=each)

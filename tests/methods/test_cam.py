@@ -13,7 +13,7 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf import methods
 from deeplift_tf.errors import InputError
-from tests.methods.models import image_model, set_weights
+from tests.support.method_models import image_model, set_weights
 
 RNG = np.random.default_rng(2)
 

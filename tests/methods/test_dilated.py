@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 import deeplift_tf as dl
-from tests.keras_models import randomise
+from tests.support.keras_models import randomise
 
 
 def test_integrated_gradients_of_a_dilated_convolution() -> None:

@@ -13,8 +13,8 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf import methods
 from deeplift_tf.methods.deep_shap import require_additivity
-from deeplift_tf.methods.named import scoring_function
-from tests.methods.models import dense_model, image_model, plain_gradient, set_weights
+from deeplift_tf.methods.from_spec import scoring_function
+from tests.support.method_models import dense_model, image_model, plain_gradient, set_weights
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(3, 10, 8, 3))

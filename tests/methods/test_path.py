@@ -12,8 +12,8 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf import methods
 from deeplift_tf.errors import InputError
-from tests.keras_models import randomise
-from tests.methods.models import image_model, smooth_model
+from tests.support.keras_models import randomise
+from tests.support.method_models import image_model, smooth_model
 
 RNG = np.random.default_rng(1)
 X, REFERENCES = RNG.normal(size=(4, 6)), RNG.normal(size=(4, 3, 6))

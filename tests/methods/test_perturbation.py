@@ -12,8 +12,8 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf import methods
 from deeplift_tf.errors import InputError
-from tests.keras_models import randomise
-from tests.methods.models import dense_model, image_model
+from tests.support.keras_models import randomise
+from tests.support.method_models import dense_model, image_model
 
 RNG = np.random.default_rng(3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.properties_table import COMPARED, DOCUMENT, PROPERTIES, measure, render
+from tests.support.properties_table import COMPARED, DOCUMENT, PROPERTIES, measure, render
 
 pytestmark = pytest.mark.slow  # half a minute of small networks
 
@@ -40,4 +40,4 @@ def test_properties(table: dict[str, list[bool]], method: str) -> None:
 def test_document_is_up_to_date(table: dict[str, list[bool]]) -> None:
     if not DOCUMENT.is_file():
         pytest.skip("docs/properties.md is not part of an installed package")
-    assert DOCUMENT.read_text(encoding="utf-8") == render(table), "run python -m tests.properties_table"
+    assert DOCUMENT.read_text(encoding="utf-8") == render(table), "run python -m tests.support.properties_table"

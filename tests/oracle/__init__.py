@@ -13,7 +13,7 @@ from tests.oracle.layers import (
     maximum,
     weighted_sum,
 )
-from tests.oracle.ops import Diagonal, Elementwise, Function, Linear, Max, Multiply
+from tests.oracle.ops import Elementwise, Function, Linear, Max, Multiply, Routing
 from tests.oracle.walk import Explanation, Node, Op, Unit, explain, explain_rows
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "SIGMOID",
     "SILU",
     "TANH",
-    "Diagonal",
     "Elementwise",
     "Explanation",
     "Function",
@@ -30,6 +29,7 @@ __all__ = [
     "Multiply",
     "Node",
     "Op",
+    "Routing",
     "Unit",
     "average_pool",
     "batch_norm",

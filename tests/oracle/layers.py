@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tests.oracle.ops import Diagonal, Linear, Max
+from tests.oracle.ops import Linear, Max, Routing
 
 
 def dense(weights: ArrayLike, bias: ArrayLike = 0.0) -> Linear:
@@ -78,13 +78,13 @@ def maximum(shape: tuple[int, ...], count: int = 2) -> Max:
     return Max(tuple(tuple(range(i, count * size, size)) for i in range(size)), shape)
 
 
-def average_pool(input_shape: tuple[int, ...], width: int, strides: int, padding: str = "valid") -> Diagonal:
+def average_pool(input_shape: tuple[int, ...], width: int, strides: int, padding: str = "valid") -> Routing:
     """Positions in the padding are not counted."""
     windows, shape = pool_windows(input_shape, width, strides, padding)
     matrix = np.zeros((np.prod(input_shape), len(windows)))
     for j, window in enumerate(windows):
         matrix[list(window), j] = 1 / len(window)
-    return Diagonal((matrix,), np.zeros(len(windows)), shape)
+    return Routing((matrix,), np.zeros(len(windows)), shape)
 
 
 def batch_norm(
@@ -94,27 +94,27 @@ def batch_norm(
     variance: ArrayLike,
     shape: tuple[int, ...],
     epsilon: float = 1e-3,
-) -> Diagonal:
+) -> Routing:
     """Parameters of shape (channels,), channels last."""
     scale = np.asarray(gamma, float) / np.sqrt(np.asarray(variance, float) + epsilon)
     shift = np.asarray(beta, float) - scale * np.asarray(mean, float)
-    return Diagonal((np.diag(np.broadcast_to(scale, shape).ravel()),), np.broadcast_to(shift, shape).ravel(), shape)
+    return Routing((np.diag(np.broadcast_to(scale, shape).ravel()),), np.broadcast_to(shift, shape).ravel(), shape)
 
 
-def flatten(input_shape: tuple[int, ...]) -> Diagonal:
+def flatten(input_shape: tuple[int, ...]) -> Routing:
     size = int(np.prod(input_shape))
-    return Diagonal((np.eye(size),), np.zeros(size), (size,))
+    return Routing((np.eye(size),), np.zeros(size), (size,))
 
 
-def weighted_sum(shape: tuple[int, ...], *signs: float) -> Diagonal:
+def weighted_sum(shape: tuple[int, ...], *signs: float) -> Routing:
     """Add with signs (1, 1, ...), Subtract with (1, −1), Average of n with 1/n each."""
     size = int(np.prod(shape))
-    return Diagonal(tuple(sign * np.eye(size) for sign in signs), np.zeros(size), shape)
+    return Routing(tuple(sign * np.eye(size) for sign in signs), np.zeros(size), shape)
 
 
-def concatenate(*shapes: tuple[int, ...]) -> Diagonal:
+def concatenate(*shapes: tuple[int, ...]) -> Routing:
     """Along the last axis."""
     shape = (*shapes[0][:-1], sum(s[-1] for s in shapes))
     flat = np.arange(np.prod(shape)).reshape(shape)
     pieces = np.split(flat, np.cumsum([s[-1] for s in shapes])[:-1], axis=-1)
-    return Diagonal(tuple(np.eye(flat.size)[piece.ravel()] for piece in pieces), np.zeros(flat.size), shape)
+    return Routing(tuple(np.eye(flat.size)[piece.ravel()] for piece in pieces), np.zeros(flat.size), shape)

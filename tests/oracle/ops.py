@@ -38,7 +38,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Diagonal:
+class Routing:
     """Affine maps that keep the parts of each input apart: y = Σ xᵢ Aᵢ + b, all flattened.
 
     A positive entry sends Δ⁺ to Δ⁺ and Δ⁻ to Δ⁻; a negative entry sends Δ⁺ to Δ⁻ and Δ⁻ to Δ⁺.
@@ -84,7 +84,7 @@ class Max:
     """The largest of each window; a window lists positions of the flattened, joined inputs.
 
     Where Δy > 0 the position of the largest x, where Δy < 0 that of the largest x⁰, passes Δy on alone, with slope
-    Δy / Δx, or 1 where Δx = 0 there: for this example, a `Diagonal` map. Of positions that tie, the one whose other
+    Δy / Δx, or 1 where Δx = 0 there: for this example, a `Routing` map. Of positions that tie, the one whose other
     end is the largest; of those, the one that was largest before an activation made them equal; then the first.
     """
 
@@ -108,7 +108,7 @@ class Max:
     def backward(self, inputs: Sequence[Unit], output: Unit, m_plus: Array, m_minus: Array, rule: str) -> list[Pair]:
         return self.as_diagonal(inputs).backward(inputs, output, m_plus, m_minus, rule)
 
-    def as_diagonal(self, inputs: Sequence[Unit]) -> Diagonal:
+    def as_diagonal(self, inputs: Sequence[Unit]) -> Routing:
         x, x0 = joined([u.x for u in inputs]), joined([u.x0 for u in inputs])
         # the unit that holds the larger of y and y⁰ has the larger end; then what it was before that
         pairs = [(x, x0)]
@@ -123,7 +123,7 @@ class Max:
             moved = x[place] - x0[place]
             matrix[place, j] = 1.0 if moved == 0 else delta / moved
         ends = np.cumsum([u.x.size for u in inputs])[:-1]
-        return Diagonal(tuple(np.split(matrix, ends)), np.zeros(len(self.windows)), self.shape)
+        return Routing(tuple(np.split(matrix, ends)), np.zeros(len(self.windows)), self.shape)
 
 
 class Function(NamedTuple):

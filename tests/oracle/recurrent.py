@@ -6,13 +6,13 @@ import numpy as np
 
 from tests.oracle.functions import SIGMOID, TANH
 from tests.oracle.layers import concatenate, dense, weighted_sum
-from tests.oracle.ops import Diagonal, Elementwise, Multiply
+from tests.oracle.ops import Elementwise, Multiply, Routing
 from tests.oracle.walk import Array, Node
 
 
-def pick(size: int, start: int, stop: int) -> Diagonal:
+def pick(size: int, start: int, stop: int) -> Routing:
     """Units start to stop of a flattened value."""
-    return Diagonal((np.eye(size)[:, start:stop],), np.zeros(stop - start), (stop - start,))
+    return Routing((np.eye(size)[:, start:stop],), np.zeros(stop - start), (stop - start,))
 
 
 def lstm(name: str, source: str, shape: tuple[int, int], kernel: Array, recurrent: Array, bias: Array) -> list[Node]:

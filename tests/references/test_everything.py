@@ -12,7 +12,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, ReferencesError
 from deeplift_tf.references import REFERENCES
-from tests.keras_models import randomise
+from tests.support.keras_models import randomise
 
 LENGTH = 6
 X = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (3, LENGTH))]
@@ -48,7 +48,7 @@ def network() -> dl.Network:
 def test_there_is_an_example_of_everything() -> None:
     public = {name for name in vars(dl.references) if not name.startswith("_") and name[0].islower()}
     modules = {"forms", "image", "makers", "sequence", "simple", "euler"}
-    assert set(MAKE) == set(REFERENCES) == public - modules - {"as_references"}
+    assert set(MAKE) == set(REFERENCES) == public - modules - {"normalize_references"}
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -159,7 +159,7 @@ def test_a_start_that_is_uniform_stays(recwarn: pytest.WarningsRecorder) -> None
 
 
 def test_the_warning_and_the_seed_on_the_command_line(tmp_path: Path) -> None:
-    from tests.cli.running import run
+    from tests.support.command_line import run
 
     relu_network(0.0).save(tmp_path / "m.keras")
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32))

@@ -72,11 +72,11 @@ def test_all_orders_are_equally_likely() -> None:
 @pytest.mark.parametrize("make", [dl.references.shuffle, dl.references.dinucleotide_shuffle])
 def test_rows_do_not_depend_on_their_batch(make: object) -> None:
     x = ONE_HOT[random_codes(9, 30, seed=4)]
-    maker = make(count=3, seed=7)  # type: ignore[operator]
-    whole = maker(x)
-    np.testing.assert_array_equal(np.concatenate([maker(x[:4]), maker(x[4:])]), whole)
-    np.testing.assert_array_equal(maker(x[::-1]), whole[::-1])
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(maker))(x.astype(np.float64)), whole)
+    sampler = make(count=3, seed=7)  # type: ignore[operator]
+    whole = sampler(x)
+    np.testing.assert_array_equal(np.concatenate([sampler(x[:4]), sampler(x[4:])]), whole)
+    np.testing.assert_array_equal(sampler(x[::-1]), whole[::-1])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(sampler))(x.astype(np.float64)), whole)
     assert (make(count=3, seed=8)(x) != whole).any()  # type: ignore[operator]
     np.testing.assert_array_equal(np.sort(whole, 2), np.sort(np.repeat(x[:, None], 3, 1), 2))
     assert (whole[:, 0] != whole[:, 1]).any()
@@ -91,10 +91,10 @@ def test_large_inputs_are_cut_without_a_trace(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_only_order_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     x = ONE_HOT[np.array([[0, 1, 3, 2] * 6 + [0], [0, 1, 3, 2, 0, 3, 2, 1] * 3 + [0]])]
-    maker = dl.references.dinucleotide_shuffle(count=4)
+    sampler = dl.references.dinucleotide_shuffle(count=4)
     with caplog.at_level(logging.WARNING, "deeplift_tf"):
-        maker(x[:1])
-        made = maker(x)
+        sampler(x[:1])
+        made = sampler(x)
     assert [record.getMessage().split(" (")[0] for record in caplog.records] == [
         "dinucleotide_shuffle: the sequence ACTGACTGACTGACTGACTGACTG..."
     ]

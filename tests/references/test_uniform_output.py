@@ -8,7 +8,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf.errors import ReferencesError
-from tests.keras_models import randomise
+from tests.support.keras_models import randomise
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.cli.running import run
-from tests.installed import exported
-from tests.report.browser import opened
+from tests.support.browser import opened
+from tests.support.command_line import run
+from tests.support.installed import exported
 
 pytest.importorskip("matplotlib")
 

@@ -12,9 +12,9 @@ import pytest
 
 from deeplift_tf.cli.score import score
 from deeplift_tf.errors import WorkerError
+from deeplift_tf.runs.engines.ray import Worker
 from deeplift_tf.runs.identity import BESIDE, HOW, differences, essential, identities, of_model
-from deeplift_tf.runs.model import SavedModel
-from deeplift_tf.runs.ray_engine import Worker
+from deeplift_tf.runs.model import ModelSource
 from deeplift_tf.runs.request import Request
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_scores_do_not_depend_on_may_change() -> None:
 def test_a_worker_with_another_model_refuses_to_score(tmp_path: Path) -> None:
     """As on a machine of a cluster where a stale copy lies under the same path."""
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
-    request = Request(SavedModel(tmp_path / "model.keras"))
+    request = Request(ModelSource(tmp_path / "model.keras"))
     identity = of_model(request.model)
     scores = Worker(request, 0.0, 1, identity).score(np.ones((2, 3), "float32"), None)
     assert scores["contributions"].shape == (2, 3)
@@ -89,7 +89,7 @@ def test_every_file_of_a_folder_counts(tmp_path: Path, place: str) -> None:
     for name in ("saved_model.pb", "variables/variables.index", "assets/words.txt"):
         (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "model" / name).write_text(name)
-    model = SavedModel(tmp_path / "model")
+    model = ModelSource(tmp_path / "model")
     before = of_model(model)
     assert of_model(model) == before
     (tmp_path / "model" / place).write_text("other")

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from deeplift_tf.errors import WorkerError
+from deeplift_tf.runs.engines.ray import Workers, on_ray
 from deeplift_tf.runs.identity import of_model
-from deeplift_tf.runs.model import SavedModel
-from deeplift_tf.runs.ray_engine import Workers, on_ray
+from deeplift_tf.runs.model import ModelSource
 from deeplift_tf.runs.request import Request
-from deeplift_tf.runs.source import Batch
+from deeplift_tf.runs.source import RowBatch
 from tests.cli.conftest import files as files
-from tests.cli.running import run
 from tests.cli.test_score import arrays_of
 from tests.genomics.conftest import data as data
+from tests.support.command_line import run
 
 LOOPBACK = {"0100007F", "0" * 24 + "01000000", "0" * 16 + "FFFF00000100007F"}  # as the kernel writes it
 SCRIPT = Path(__file__).with_name("killed.py")
@@ -161,8 +161,8 @@ def test_mistakes_on_ray_end_in_one_line(files: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    request = Request(SavedModel(tmp_path / "none.keras"))
-    batch = Batch(slice(0, 3), np.zeros((3, 2), "float32"), 0.0, {}, {})
+    request = Request(ModelSource(tmp_path / "none.keras"))
+    batch = RowBatch(slice(0, 3), np.zeros((3, 2), "float32"), 0.0, {}, {})
     with (
         pytest.raises(WorkerError, match=r"rows 0 to 3: a worker could not start; .*none.keras: expected a model file"),
         on_ray(request, Workers(1), 0.0) as engine,
@@ -173,10 +173,10 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_worker_with_another_model_ends_the_run(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
-    request = Request(SavedModel(files / "one.keras"))
+    request = Request(ModelSource(files / "one.keras"))
     other = of_model(request.model) | {str(files / "one.keras"): "0" * 64}
-    monkeypatch.setattr("deeplift_tf.runs.ray_engine.of_model", lambda model: other)
-    batch = Batch(slice(0, 3), np.zeros((3, 12, 4), "float32"), 0.0, {}, {})
+    monkeypatch.setattr("deeplift_tf.runs.engines.ray.of_model", lambda model: other)
+    batch = RowBatch(slice(0, 3), np.zeros((3, 12, 4), "float32"), 0.0, {}, {})
     with (
         pytest.raises(WorkerError, match=r"rows 0 to 3: worker on .*one.keras is not the file that it is there"),
         on_ray(request, Workers(1), 0.0) as engine,

@@ -15,8 +15,8 @@ import pytest
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import CHECKSUM, is_sealed
 from deeplift_tf.runs.identity import essential
-from deeplift_tf.runs.kept import Kept
 from deeplift_tf.runs.output import Output
+from deeplift_tf.runs.resumable import ResumableWriter
 
 RUN: dict[str, Any] = {
     "arguments": {"target": (1, 2), "seed": 0, "out": "s.h5"},
@@ -31,7 +31,7 @@ class StoppedError(Exception):
     pass
 
 
-def batches(kept: Kept, stop: int) -> Iterator[int]:
+def batches(kept: ResumableWriter, stop: int) -> Iterator[int]:
     """Write rows up to some number, three at a time."""
     for first in range(kept.state.rows, stop, 3):
         part = ROWS[first : first + 3]

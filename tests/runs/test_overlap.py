@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from deeplift_tf.runs.overlap import AHEAD, AT_LEAST, ahead, behind
+from deeplift_tf.runs.prefetch import AHEAD, AT_LEAST, prefetch, write_behind
 
 
 def test_items_come_in_order_and_no_more_than_a_few_are_read_ahead() -> None:
@@ -16,7 +16,7 @@ def test_items_come_in_order_and_no_more_than_a_few_are_read_ahead() -> None:
         read.append(item)
         return 10 * item
 
-    with closing(ahead(one, range(20))) as items:
+    with closing(prefetch(one, range(20))) as items:
         for done, item in enumerate(items):
             assert item == 10 * done
             assert len(read) <= done + 1 + AHEAD
@@ -25,13 +25,13 @@ def test_items_come_in_order_and_no_more_than_a_few_are_read_ahead() -> None:
 
 def test_reading_goes_on_while_an_item_is_used() -> None:
     second = threading.Event()
-    with closing(ahead(lambda item: second.set() if item == 2 else None, [1, 2])) as items:
+    with closing(prefetch(lambda item: second.set() if item == 2 else None, [1, 2])) as items:
         next(items)
         assert second.wait(10)
 
 
 def test_what_reading_raises_comes_in_its_place() -> None:
-    with closing(ahead(lambda item: 6 // item, [3, 2, 0, 1])) as items:
+    with closing(prefetch(lambda item: 6 // item, [3, 2, 0, 1])) as items:
         assert [next(items), next(items)] == [2, 3]
         with pytest.raises(ZeroDivisionError):
             next(items)
@@ -40,7 +40,7 @@ def test_what_reading_raises_comes_in_its_place() -> None:
 
 def test_what_was_handed_over_is_written_after_an_exception_too() -> None:
     written: list[int] = []
-    with pytest.raises(KeyError), behind(written.append, lambda: None) as write:
+    with pytest.raises(KeyError), write_behind(written.append, lambda: None) as write:
         for item in range(3):
             write(item)
         raise KeyError
@@ -59,7 +59,7 @@ def failing(written: list[int]) -> Callable[[int], None]:
 def test_nothing_is_written_after_a_failure_and_the_failure_is_raised() -> None:
     written: list[int] = []
     handed = 0
-    with pytest.raises(OSError, match="disk full"), behind(failing(written), lambda: None) as write:
+    with pytest.raises(OSError, match="disk full"), write_behind(failing(written), lambda: None) as write:
         for item in range(1000):
             write(item)
             handed += 1
@@ -68,7 +68,7 @@ def test_nothing_is_written_after_a_failure_and_the_failure_is_raised() -> None:
 
 
 def test_a_failure_of_the_last_write_is_raised() -> None:
-    with pytest.raises(OSError, match="disk full"), behind(failing([]), lambda: None) as write:
+    with pytest.raises(OSError, match="disk full"), write_behind(failing([]), lambda: None) as write:
         write(2)
 
 
@@ -80,7 +80,7 @@ def test_what_was_written_is_flushed_when_nothing_waits() -> None:
         go_on.wait(10)
         done.append(item)
 
-    with behind(write, lambda: done.append("flush")) as hand_over:
+    with write_behind(write, lambda: done.append("flush")) as hand_over:
         hand_over(1)
         hand_over(2)
         go_on.set()
@@ -96,7 +96,7 @@ def test_what_was_written_is_flushed_now_and_then_where_something_always_waits()
         done.append(item)
 
     count = 2 * AT_LEAST + 1
-    with behind(write, lambda: done.append("flush")) as hand_over:
+    with write_behind(write, lambda: done.append("flush")) as hand_over:
         for item in range(count):
             hand_over(item)
             if item:

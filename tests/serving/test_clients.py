@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.serving.models import CASES
-from tests.serving.served import close, serve
+from tests.support.served import close, serve
+from tests.support.served_models import CASES
 
 CLIENT = Path(__file__).with_name("client.py")
 C_CLIENT = Path(__file__).with_name("client.c")

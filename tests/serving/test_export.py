@@ -15,10 +15,10 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf import serving
 from deeplift_tf.errors import InputError, OutputFileError, ReferencesError, TargetError
-from deeplift_tf.scoring import Score
-from tests.cli.running import run
-from tests.serving import models
-from tests.serving.served import answer_of, close
+from deeplift_tf.scoring.score import Score
+from tests.support import served_models as models
+from tests.support.command_line import run
+from tests.support.served import answer_of, close
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from keras import layers, ops
 
 import deeplift_tf as dl
-from tests.checks import assert_close_to_largest
-from tests.conversion.saved_models import randomised
+from tests.support.checks import assert_close_to_largest
+from tests.support.saved_models import randomised
 
 
 def text() -> keras.Model:

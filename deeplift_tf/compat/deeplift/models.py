@@ -9,7 +9,7 @@ import numpy as np
 
 from deeplift_tf.compat.deeplift.variables import Layer
 from deeplift_tf.errors import InputError, LayerNameError, ReferencesError
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph.graph import Edge
 from deeplift_tf.network import Network
 
 ScoringFunction = Callable[..., Any]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf import walk
-from deeplift_tf.arrays import as_batch
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph import Edge
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Edge
 from deeplift_tf.network import Network
-from deeplift_tf.question import as_tensor
+from deeplift_tf.scoring.batches import as_tensor
+from deeplift_tf.scoring.inputs import as_input_arrays
 
 ACTIVATION, REFERENCE, DIFFERENCE = "activation", "reference", "difference"
 
@@ -132,14 +132,14 @@ def _forward_function(network: Network, edges: Sequence[Edge]) -> Callable[[Mapp
     nodes = network.graph.ancestors(edges)
 
     def forward(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        values = walk.forward(nodes, dict(zip((value.edge for value in inputs), tensors, strict=True)))
+        values = propagation.forward(nodes, dict(zip((value.edge for value in inputs), tensors, strict=True)))
         return [values[edge] for edge in edges]
 
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
     compiled = tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
     def run(fed: Mapping[str, Any]) -> list[np.ndarray]:
-        batch = as_batch(dict(fed), inputs)
+        batch = as_input_arrays(dict(fed), inputs)
         tensors = [as_tensor(array, value.dtype) for array, value in zip(batch.arrays, inputs, strict=True)]
         return [value.numpy() for value in compiled(*tensors)]
 

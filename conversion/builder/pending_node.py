@@ -1,0 +1,40 @@
+"""A node on its way: what a converter says of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from deeplift_tf.graph.graph import Edge, LayerUse
+from deeplift_tf.layers.base import Layer
+from deeplift_tf.layers.non_differentiable import NonDifferentiable
+
+
+class Counted(Edge):
+    """A truth value or integer of the model that is a float in the network, since it is made of floats."""
+
+
+@dataclasses.dataclass
+class PendingNode:
+    """A node whose shapes are not known yet."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[Edge, ...]
+    owner: str
+    keras_class: str
+    outputs: int = 1
+    uses: tuple[LayerUse, ...] = ()
+
+
+def declared(edge: Edge, dtype: tf.DType, pending: list[PendingNode]) -> Edge:
+    """Return a value in the dtype in which the model has it: one that counts is no float there."""
+    if not isinstance(edge, Counted):
+        return edge
+    name = f"{edge.node}/{dtype.name}"
+    if name not in {pending_node.name for pending_node in pending}:
+        pending.append(
+            PendingNode(name, NonDifferentiable(lambda x: tf.cast(x, dtype)), (Edge(*edge),), edge.node, "Cast")
+        )
+    return Edge(name)

@@ -1,8 +1,0 @@
-"""What each operation of TensorFlow becomes, by families. One short file each; a new operation is one line."""
-
-from deeplift_tf.conversion.graphs.families import arithmetic as arithmetic
-from deeplift_tf.conversion.graphs.families import gates as gates
-from deeplift_tf.conversion.graphs.families import moving as moving
-from deeplift_tf.conversion.graphs.families import products as products
-from deeplift_tf.conversion.graphs.families import reducing as reducing
-from deeplift_tf.conversion.graphs.families import scalars as scalars

@@ -1,0 +1,1 @@
+"""The road of Keras models: their layers and operations, one by one."""

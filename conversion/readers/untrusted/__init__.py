@@ -1,0 +1,1 @@
+"""What a file may ask for: names, calls, sizes, code."""

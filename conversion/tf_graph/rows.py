@@ -1,0 +1,54 @@
+"""Whether a graph keeps rows apart, tried on random input: each row's scores are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.conversion.tf_graph.operation import Value
+from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
+from deeplift_tf.errors import UnsupportedLayerError
+
+OPEN_SIZES = (24, 96, 400, 2000)  # tried in turn for axes whose size is open
+GAP = 1e-3  # relative; rounding stays far below
+
+
+def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
+    """Whether an output of one row changes when another is beside it; False where the graph runs at no size tried.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        When an output has no axis of rows.
+    """
+    rng = np.random.default_rng(0)
+    for size in OPEN_SIZES:
+        both = {value: sample(value, size, rng) for value in scratch.inputs}
+        try:
+            together = scratch.evaluate(outputs, both)
+            alone = [
+                scratch.evaluate(outputs, {value: x[row : row + 1] for value, x in both.items()}) for row in (0, 1)
+            ]
+        except (tf.errors.OpError, ValueError):
+            continue
+        if not all(map(np.ndim, together)):
+            raise UnsupportedLayerError("an output is one value for all rows: expected a value for each row")
+        return any(differs(y, np.concatenate(parts)) for y, *parts in zip(together, *alone, strict=True))
+    return False
+
+
+def sample(value: Value, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return two rows for an input."""
+    shape = [2, *(size if axis is None else axis for axis in value.spec.shape[1:])]
+    dtype = value.spec.dtype.as_numpy_dtype
+    return rng.normal(size=shape).astype(dtype) if value.is_float else rng.integers(0, 2, shape).astype(dtype)
+
+
+def differs(found: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether two values differ by more than rounding, or in their shapes; where both are NaN they do not."""
+    if found.shape != expected.shape or found.dtype.kind not in "biuf":
+        return found.shape != expected.shape or bool(np.any(found != expected))
+    a, b = (np.nan_to_num(each.astype("float64")) for each in (found, expected))
+    return bool(np.abs(a - b).max(initial=0) > GAP * max(np.abs(b).max(initial=0), 1e-12))

@@ -1,0 +1,100 @@
+"""The walk: values forward through the nodes, spreads beside them, multipliers back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from deeplift_tf.graph.graph import Edge, Node
+from deeplift_tf.layers.base import Step
+from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing
+
+Values = dict[Edge, tf.Tensor]
+
+
+def forward(nodes: Sequence[Node], inputs: Mapping[Edge, tf.Tensor]) -> Values:
+    """Return the value of every edge, shape (rows, ...), from those of the inputs. What is given stays as it is."""
+    values = dict(inputs)
+    for node in nodes:
+        outputs = node.layer.forward(*(values[edge] for edge in node.inputs))
+        for index, output in enumerate(as_tuple(outputs)):
+            values.setdefault(Edge(node.name, index), output)
+    return values
+
+
+def differences(nodes: Sequence[Node], x: Values, references: Values, rows: Pairing) -> dict[Edge, Difference]:
+    """Return the difference of every edge, with its spread where some rule reads it."""
+    views = {edge: Difference(rows.example(x[edge]), _reference(x[edge], references[edge], rows)) for edge in x}
+    return with_spreads(nodes, views, rows)
+
+
+def with_spreads(
+    nodes: Sequence[Node], differences: Mapping[Edge, Difference], rows: Pairing, wanted: Iterable[Edge] = ()
+) -> dict[Edge, Difference]:
+    """Return the differences with the spread of each edge where some rule reads it, or where it is wanted."""
+    views, read = dict(differences), spreads_read(nodes, wanted)
+    for node in nodes:
+        if not read.intersection(node.outputs):
+            continue
+        for edge, spread in zip(node.outputs, node.layer.spread(step_of(node, views, rows)), strict=True):
+            views[edge] = views[edge]._replace(spread=rows.pair(spread))
+    return views
+
+
+def backward(
+    nodes: Sequence[Node], views: Mapping[Edge, Difference], start: Mapping[Edge, Multipliers], rows: Pairing
+) -> dict[Edge, Multipliers]:
+    """Return the multipliers of every edge that the starting ones reach through the nodes.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        In order; those through which no multipliers are to pass are left out.
+    views : mapping
+        Difference of each edge.
+    start : mapping
+        Multipliers of the target's edges, shape (K·N·R, ...).
+    rows : Pairing
+    """
+    reached = dict(start)
+    for node in reversed(nodes):
+        arriving = [reached.get(edge) for edge in node.outputs]
+        if all(multipliers is None for multipliers in arriving):
+            continue
+        leaving = node.layer.backward(step_of(node, views, rows), *arriving)
+        leaving = [None if m is None else m.finite() for m in leaving] if node.guarded else leaving
+        for edge, multipliers in zip(node.inputs, leaving, strict=True):
+            if multipliers is not None and views[edge].x.dtype.is_floating:
+                reached[edge] = multipliers.plus(reached.get(edge))
+    return reached
+
+
+def step_of(node: Node, views: Mapping[Edge, Difference], rows: Pairing) -> Step:
+    """Gather what happened at a node; where a rule without a reference has a say, as if x⁰ were x."""
+    inputs = tuple(views[edge] for edge in node.inputs)
+    outputs = tuple(views[edge] for edge in node.outputs)
+    if node.layer.ruled and not node.rule.reference:
+        inputs = tuple(value.local(rows) for value in inputs)
+        outputs = tuple(value.local(rows) for value in outputs)
+    return Step(inputs, outputs, rows, node.rule)
+
+
+def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge]:
+    """Return the edges whose spread is wanted or read by a rule further on: nothing is computed for the others."""
+    read: set[Edge] = set(wanted)
+    for node in reversed(tuple(nodes)):
+        needed = not read.isdisjoint(node.outputs)
+        if node.layer.reads_spread(node.rule, needed):
+            read |= set(node.inputs)
+    return read
+
+
+def _reference(x: tf.Tensor, reference: tf.Tensor, rows: Pairing) -> tf.Tensor:
+    return rows.pair(reference) if x.dtype.is_floating else rows.example(x)
+
+
+def as_tuple(outputs: Any) -> tuple[tf.Tensor, ...]:
+    """Return what a layer's forward gives, a tensor or several, as a tuple."""
+    return tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)

@@ -1,0 +1,1 @@
+"""HDF5 files from anywhere: what is checked before the library reads them."""

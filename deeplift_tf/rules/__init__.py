@@ -1,0 +1,1 @@
+"""The mathematics: tensors, multipliers, rules and the secant slopes of scalar functions."""

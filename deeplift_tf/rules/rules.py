@@ -1,0 +1,117 @@
+"""The rules: the slopes that an elementwise nonlinearity has between a reference and an input.
+
+A rule is a function of what went in; it knows no layer. All of the mathematics of the package that is not
+linear algebra stands here and in `slopes`. Sources: DeepLIFT, Shrikumar et al., ICML 2017, sections 3.5.2 (Rescale)
+and 3.5.3 (RevealCancel); guided backpropagation, Springenberg et al. 2015; DeconvNet, Zeiler and Fergus 2014.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from deeplift_tf.errors import RuleError
+from deeplift_tf.rules.multipliers import Difference
+from deeplift_tf.rules.secants import Function
+from deeplift_tf.rules.secants.function import four_slopes
+from deeplift_tf.rules.tensors import vjp
+
+
+class Slopes(NamedTuple):
+    """The slopes of positive and negative differences, S± = S̄ ± h.
+
+    Attributes
+    ----------
+    mean : tf.Tensor
+        S̄ = ½(S⁺ + S⁻).
+    half_difference : tf.Tensor or None
+        h = ½(S⁺ − S⁻); None where both are the same.
+    """
+
+    mean: tf.Tensor
+    half_difference: tf.Tensor | None = None
+
+    def sizes(self) -> Slopes:
+        """Return the same of |S⁺| and |S⁻|."""
+        if self.half_difference is None:
+            return Slopes(tf.abs(self.mean))
+        up, down = tf.abs(self.mean + self.half_difference), tf.abs(self.mean - self.half_difference)
+        return Slopes((up + down) / 2, (up - down) / 2)
+
+
+def rescale_slopes(function: Function, value: Difference) -> Slopes:
+    """S⁺ = S⁻ = S(x⁰, x); where x = x⁰ the derivative, with ReLU′(0) = 0."""
+    return Slopes(function.secant(value.reference, value.x))
+
+
+def reveal_cancel_slopes(function: Function, value: Difference) -> Slopes:
+    """S⁺ = ½[S(x⁰, x⁰+Δ⁺) + S(x⁰+Δ⁻, x)], S⁻ = ½[S(x⁰, x⁰+Δ⁻) + S(x⁰+Δ⁺, x)].
+
+    Where a displacement is zero, its slope is the one just to the right.
+    """
+    ends = (value.reference, value.x, *value.parts)
+    return Slopes(*(four_slopes(function.secant, *ends) if function.four is None else function.four(*ends)))
+
+
+def gradient_slopes(function: Function, value: Difference) -> Slopes:
+    """S⁺ = S⁻ = f′(x)."""
+    (slope,) = vjp(function.value, [value.x], tf.ones_like(value.x))
+    return Slopes(slope)
+
+
+def deconvnet_slopes(function: Function, value: Difference) -> Slopes:
+    """One for rectifiers, whose forward state DeconvNet ignores; f′(x) for all other functions."""
+    if not function.rectifier:
+        return gradient_slopes(function, value)
+    return Slopes(tf.ones_like(value.x))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an elementwise nonlinearity passes multipliers on.
+
+    Attributes
+    ----------
+    name : str
+    slopes : callable
+        (function, difference) -> S±.
+    spread : bool
+        Whether the rule reads the positive and negative parts of its input's difference.
+    reference : bool
+        False: the rule looks at x alone, and every layer that follows it sees x⁰ := x.
+    gate : callable or None
+        What a rectifier does to the collapsed multipliers that reach it, before the slopes.
+    """
+
+    name: str
+    slopes: Callable[[Function, Difference], Slopes]
+    spread: bool = False
+    reference: bool = True
+    gate: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+
+RESCALE = Rule("rescale", rescale_slopes)
+REVEAL_CANCEL = Rule("reveal_cancel", reveal_cancel_slopes, spread=True)
+GRADIENT = Rule("gradient", gradient_slopes, reference=False)
+GUIDED_BACKPROP = Rule("guided_backprop", gradient_slopes, reference=False, gate=tf.nn.relu)
+DECONVNET = Rule("deconvnet", deconvnet_slopes, reference=False, gate=tf.nn.relu)
+
+RULES = {rule.name: rule for rule in (RESCALE, REVEAL_CANCEL, GRADIENT, GUIDED_BACKPROP, DECONVNET)}
+GENOMICS_DEFAULT = "genomics_default"  # not one rule but a choice between two, made by `assignment`
+
+
+def rule_named(name: str) -> Rule:
+    """Return a rule by its name.
+
+    Raises
+    ------
+    RuleError
+        When there is no such rule.
+    """
+    if name not in RULES:
+        known = ", ".join([*RULES, GENOMICS_DEFAULT])
+        raise RuleError(f"unknown rule {name!r}; the rules are {known}")
+    return RULES[name]

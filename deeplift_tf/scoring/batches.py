@@ -1,0 +1,178 @@
+"""What a scoring function is asked, checked and cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplift_tf.errors import InputError
+from deeplift_tf.graph.graph import Edge, Input
+from deeplift_tf.scoring.inputs import InputArrays
+from deeplift_tf.scoring.progress import Progress
+from deeplift_tf.scoring.references import References
+from deeplift_tf.scoring.target_layer import TargetValue
+from deeplift_tf.scoring.targets import Selector, chosen
+
+
+class Batch(NamedTuple):
+    """One batch of a question.
+
+    Attributes
+    ----------
+    rows, some : slice
+        Of the N rows and of the R references.
+    x : tuple of np.ndarray, shape (n, ...)
+        For each input.
+    references : tuple of np.ndarray, shape (1 or n, 1 or r, ...)
+        For each input.
+    weights : np.ndarray, shape (K, 1 or n, ...)
+    """
+
+    rows: slice
+    some: slice
+    x: tuple[np.ndarray, ...]
+    references: tuple[np.ndarray, ...]
+    weights: np.ndarray
+
+    def filled(self, size: int) -> Batch:
+        """Return the batch with its last row repeated, up to a power of two or to the rows of a whole batch.
+
+        So that there are few sizes of batches, where each costs a compilation; the results of the last rows are not
+        wanted.
+
+        Parameters
+        ----------
+        size : int
+            Rows in a whole batch.
+        """
+        rows = len(self.x[0])
+        further = max(rows, min(size, 1 << (rows - 1).bit_length())) - rows
+        x, references = (
+            tuple(repeat_last(a, rows, further, 0) for a in arrays) for arrays in (self.x, self.references)
+        )
+        return self._replace(x=x, references=references, weights=repeat_last(self.weights, rows, further, 1))
+
+    def tensors(
+        self, inputs: Sequence[Input], dtype: tf.DType, several_references: bool, several_targets: bool
+    ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...], tf.Tensor]:
+        """Return x, references and weights as a compiled function takes them.
+
+        Parameters
+        ----------
+        inputs : sequence of Input
+        dtype : tf.DType
+            Of the weights.
+        several_references, several_targets : bool
+            Whether those have an axis of their own.
+        """
+        given = self.references
+        if several_references:
+            width = max(array.shape[1] for array in given)
+            given = tuple(np.broadcast_to(a, (len(a), width, *a.shape[2:])) for a in given)
+        else:
+            given = tuple(array[:, 0] for array in given)
+        weights = self.weights if several_targets else self.weights[0]
+        x = tuple(as_tensor(array, value.dtype) for array, value in zip(self.x, inputs, strict=True))
+        references = tuple(as_tensor(array, value.dtype) for array, value in zip(given, inputs, strict=True))
+        return x, references, as_tensor(weights, dtype)
+
+
+class ScoreRequest(NamedTuple):
+    """Rows, their references, and the targets as weights over one value of the network.
+
+    Attributes
+    ----------
+    x : InputArrays
+    references : References
+    value : TargetValue
+        The value that the weights are for.
+    selectors : tuple of callable or None
+        For each target how its weights follow from the outputs of x inside of the compiled function; None where they
+        are given, or chosen outside of it.
+    choosers : tuple of callable or None
+        For each target the user's function of the outputs of x that chooses its weights, if there is one.
+    weights : np.ndarray, shape (K, 1 or N, ...)
+    several_targets : bool
+        Whether K is asked for as an axis of its own.
+    """
+
+    x: InputArrays
+    references: References
+    value: TargetValue
+    selectors: tuple[Selector | None, ...]
+    choosers: tuple[Selector | None, ...]
+    weights: np.ndarray
+    several_targets: bool
+
+    def shares_references(self, size: int) -> bool:
+        """Whether all batches of a size have the same references, all of them in each."""
+        return self.references.shared and self.references.count <= size
+
+    @property
+    def target(self) -> Edge:
+        """The value that is explained."""
+        return self.value.edge
+
+    def largest_batch(self, size: int) -> int:
+        """Return how many (example, reference) pairs a batch of a size holds at most."""
+        return min(size, len(self.x) * self.references.count)
+
+    def batches(
+        self, size: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
+    ) -> Iterator[Batch]:
+        """Cut the question into batches, all references of an example together where they fit.
+
+        Parameters
+        ----------
+        size : int
+            (Example, reference) pairs in a batch.
+        progress : callable
+            Told (pairs done, pairs in all) after each batch.
+        outputs : callable
+            Rows of x -> the value that is explained; called once for each rows where a user's function chooses weights.
+        """
+        if size < 1:
+            raise InputError(f"batch_size: expected at least 1; received {size}")
+        rows, count, done = len(self.x), self.references.count, 0
+        progress(0, rows * count)
+        for start, stop in spans(rows, max(1, size // count)):
+            made = self.references.take(start, stop)
+            x = tuple(array[start:stop] for array in self.x.arrays)
+            weights = self.weights if self.weights.shape[1] == 1 else self.weights[:, start:stop]
+            weights = self.chosen(weights, outputs(x)) if any(self.choosers) else weights
+            for first, last in spans(count, max(1, size // (stop - start))):
+                given = tuple(array if array.shape[1] == 1 else array[:, first:last] for array in made)
+                yield Batch(slice(start, stop), slice(first, last), x, given, weights)
+                done += (stop - start) * (last - first)
+                progress(done, rows * count)
+
+    def chosen(self, weights: np.ndarray, values: tf.Tensor) -> np.ndarray:
+        """Return the weights of some rows, shape (K, n, ...), with those that users' functions choose."""
+        weights = np.broadcast_to(weights, (len(weights), *values.shape)).astype(values.dtype.as_numpy_dtype)
+        outputs = self.value.as_output(values)
+        for index, choose in enumerate(self.choosers):
+            if choose is not None:
+                found = tf.constant(chosen(choose, outputs))
+                weights[index] = self.value.weights(found, values.shape[1:]).numpy()
+        return weights
+
+
+def repeat_last(array: np.ndarray, rows: int, times: int, axis: int) -> np.ndarray:
+    """Return an array with its last row repeated; as it is where one row stands for all."""
+    if not times or array.shape[axis] != rows:
+        return array
+    last = array.take([-1], axis)
+    return np.concatenate([array, *[last] * times], axis)
+
+
+def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
+    """Cut 0..total into spans of a length."""
+    return ((start, min(start + step, total)) for start in range(0, total, step))
+
+
+def as_tensor(array: Any, dtype: tf.DType) -> tf.Tensor:
+    """Return an array as a tensor; strings stay what they are."""
+    return tf.constant(array if dtype == tf.string else np.asarray(array, dtype.as_numpy_dtype))

@@ -1,0 +1,216 @@
+"""Whether the values of a batch fit into memory, told from their shapes before any of them is computed."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from deeplift_tf.errors import DeepLiftError, InputError
+from deeplift_tf.graph import propagation
+from deeplift_tf.graph.graph import Graph
+
+MAX_ROW_ELEMENTS = 1 << 28
+"""Elements of one value of one example. A layer that makes more has a wrong size in its settings."""
+
+COPIES = 6
+"""Tensors of the size of the largest value that scoring holds at once at least: x, the reference, their difference, the
+multipliers that arrive and leave, contributions. Some twenty were measured."""
+
+COPIES_FORWARD = 2
+"""As many that a prediction holds: what goes in and what comes out."""
+
+GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how much memory a container may take."""
+
+
+class LargestValue(NamedTuple):
+    """The largest value that a graph makes of one row: the layer, and its elements."""
+
+    layer: str
+    elements: int
+
+
+def require_room(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, copies: int = COPIES) -> None:
+    """Refuse a batch whose largest value cannot fit into memory.
+
+    Parameters
+    ----------
+    graph : Graph
+    shapes : sequence of tuple of int
+        Of one row of each input.
+    rows : int
+        (Example, reference) pairs in a batch.
+    copies : int
+        Tensors of the size of the largest value that are held at once.
+
+    Raises
+    ------
+    InputError
+        Naming the layer, what it needs, and how many rows would fit.
+    """
+    if _fits_by_larger(graph, shapes, rows * copies):
+        return
+    largest = largest_value(graph, shapes)
+    check_row(largest.layer, largest.elements)
+    needed, memory = copies * bytes_of(graph, largest), memory_bytes()
+    if needed * rows > memory:
+        fitting = memory // needed
+        advice = f"use a batch_size of at most {fitting}" if fitting else "not even one row fits"
+        raise InputError(
+            f"layer {largest.layer!r}: expected values that fit into {memory / 1e9:.3g} GB of memory; it makes "
+            f"{largest.elements} numbers of every row, so that a batch of {rows} takes at least "
+            f"{needed * rows / 1e9:.3g} GB: {advice}"
+        )
+
+
+@contextmanager
+def computing(what: str) -> Iterator[None]:
+    """Turn what TensorFlow says of a computation that fails into an error of the package.
+
+    Parameters
+    ----------
+    what : str
+        What is computed, for messages.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(f"{what}: out of memory; use a smaller batch_size. {_first_line(error)}") from error
+    except tf.errors.OpError as error:
+        raise InputError(f"{what}: the model does not run on this input: {_first_line(error)}") from error
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    """Return what TensorFlow says, without the lines of Python that it lists before."""
+    text = (error.message or "").rpartition("(most recent call last):")[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("File ")]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:500]
+
+
+def bytes_of(graph: Graph, largest: LargestValue) -> int:
+    """Return the bytes of a value of one row."""
+    floats = [value.dtype.size for value in graph.inputs if value.dtype.is_floating]
+    return largest.elements * max([4, *floats])
+
+
+def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], times: int) -> bool:
+    """Whether inputs that were larger in every axis would fit: so that not every length of a sequence is traced."""
+    for key, largest in _KNOWN.get(graph, {}).items():
+        pairs = [pair for known, shape in zip(key, shapes, strict=False) for pair in zip(known, shape, strict=False)]
+        if pairs and all(known >= size for known, size in pairs):
+            return largest.elements <= MAX_ROW_ELEMENTS and bytes_of(graph, largest) * times <= memory_bytes()
+    return False
+
+
+def check_row(layer: str, elements: int, kind: type[DeepLiftError] = InputError) -> None:
+    """Refuse a layer whose output for one row is larger than any real one.
+
+    Raises
+    ------
+    InputError
+        Or an error of another kind.
+    """
+    if elements > MAX_ROW_ELEMENTS:
+        raise kind(
+            f"layer {layer!r}: expected at most {MAX_ROW_ELEMENTS} numbers for one row; it makes {elements}. "
+            "A size in its settings is wrong, or the file is damaged"
+        )
+
+
+def largest_value(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> LargestValue:
+    """Return the largest value that a graph makes of one row of inputs of some shapes."""
+    known = _KNOWN.setdefault(graph, {})
+    key = tuple(map(tuple, shapes)) if _is_open(graph) else ()
+    if key not in known:
+        known[key] = max(_values(graph, key), key=lambda value: value.elements, default=LargestValue("", 0))
+    return known[key]
+
+
+def row_elements(shape: Sequence[int | None] | tf.TensorShape) -> int:
+    """Return the elements of one row of a value; an axis of open size counts once."""
+    return prod(1 if size is None else abs(int(size)) for size in list(shape)[1:])
+
+
+def memory_bytes() -> int:
+    """Return how much memory this process may take at most."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
+    for path in GROUP_LIMITS:
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            limits.append(int(Path(path).read_text()))
+    with suppress(ImportError):  # no such module on Windows
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limits += [] if soft == resource.RLIM_INFINITY else [soft]
+    return min(limits, default=1 << 62)
+
+
+def _is_open(graph: Graph) -> bool:
+    """Whether a value has an axis of open size besides that of rows."""
+    shapes = [value.shape for value in graph.inputs] + [shape for node in graph.nodes for shape in node.shapes]
+    return any(shape.rank is None or None in shape[1:] for shape in shapes)
+
+
+def _values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[LargestValue]:
+    if not shapes:
+        return [value for node in graph.nodes for value in _node_values(node.name, node.shapes, node.layer)]
+    return _traced_values(graph, shapes)
+
+
+def _node_values(name: str, shapes: Sequence[tf.TensorShape], layer: object) -> list[LargestValue]:
+    """Return the values of a node, and of the graph that it applies to every step of a sequence."""
+    found = [LargestValue(name, row_elements(shape)) for shape in shapes]
+    inner = getattr(layer, "graph", None)
+    if isinstance(inner, Graph) and shapes[0].rank > 1:
+        values = [value for node in inner.nodes for value in _node_values(node.name, node.shapes, node.layer)]
+        found += [LargestValue(f"{name}/{value.layer}", shapes[0][1] * value.elements) for value in values]
+    return found
+
+
+def _traced_values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[LargestValue]:
+    """Return the tensors that one row of the given shapes makes, from a trace that never runs."""
+    found: list[LargestValue] = []
+
+    def trace(*x: tf.Tensor) -> None:
+        values = dict(zip([value.edge for value in graph.inputs], x, strict=True))
+        trace_graph, seen, of_rows = tf.compat.v1.get_default_graph(), 0, {y.ref() for y in x}
+        for node in graph.nodes:
+            try:
+                values |= propagation.forward([node], values)
+            finally:  # a size beyond 2^31 stops the trace just after it was inferred
+                made = rows_made(trace_graph.get_operations()[seen:], of_rows)
+                seen = len(trace_graph.get_operations())
+                found.append(LargestValue(node.name, max((y.shape.num_elements() or 0 for y in made), default=0)))
+
+    signature = [tf.TensorSpec([1, *shape], value.dtype) for shape, value in zip(shapes, graph.inputs, strict=True)]
+    try:
+        tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
+    except DeepLiftError:
+        raise
+    except (TypeError, ValueError, tf.errors.OpError):
+        pass  # sizes at which the model does not run: the run itself says so
+    return found
+
+
+def rows_made(operations: Sequence[tf.Operation], of_rows: set[Any]) -> list[tf.Tensor]:
+    """Return what operations make of tensors that depend on the rows, and add it to those; weights do not count."""
+    made: list[tf.Tensor] = []
+    for operation in operations:
+        if of_rows & {tensor.ref() for tensor in operation.inputs}:
+            made += operation.outputs
+            of_rows |= {tensor.ref() for tensor in operation.outputs}
+    return made
+
+
+_KNOWN: weakref.WeakKeyDictionary[Graph, dict[tuple[tuple[int, ...], ...], LargestValue]] = weakref.WeakKeyDictionary()

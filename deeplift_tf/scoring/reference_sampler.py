@@ -1,0 +1,73 @@
+"""What the makers of references share: they are functions of rows of x, and treat every row on its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.errors import ReferencesError
+
+
+@dataclasses.dataclass(frozen=True)
+class ReferenceSampler:
+    """Makes the references of rows of x, input by input; can be pickled, and says what it is.
+
+    Of several inputs, those of integers or strings are their own references, unless it makes those of any kind.
+
+    Attributes
+    ----------
+    make : functools.partial
+        Takes rows of one input, shape (N, ...), and returns their references, shape (N, ...) or (N, R, ...).
+    any_kind : bool
+        Whether it makes references of integers and strings, too.
+    """
+
+    make: functools.partial[np.ndarray]
+    any_kind: bool = False
+
+    def __call__(self, x: Any) -> Any:
+        """Return the references of rows of x in the structure of x."""
+        if isinstance(x, Mapping):
+            return {name: self._made(part) for name, part in x.items()}
+        if isinstance(x, (list, tuple)):
+            return [self._made(part) for part in x]
+        return self.make(np.asarray(x))
+
+    def _made(self, part: Any) -> np.ndarray:
+        array = np.asarray(part)
+        return self.make(array) if self.any_kind or array.dtype.kind == "f" else array
+
+    def __str__(self) -> str:
+        numbers = {name: value for name, value in self.make.keywords.items() if not hasattr(value, "shape")}
+        return f"{self.make.func.__name__.strip('_')}({', '.join(f'{n}={v}' for n, v in numbers.items())})"
+
+
+def checked(name: str, count: int) -> int:
+    """Return a count of references.
+
+    Raises
+    ------
+    ReferencesError
+        When it is less than one.
+    """
+    if count < 1:
+        raise ReferencesError(f"{name}: expected a count of at least 1; received {count}")
+    return count
+
+
+def generator(seed: int, content: np.ndarray) -> np.random.Generator:
+    """Return the random numbers of one row: the same wherever the row stands, in whatever batch or shard.
+
+    Parameters
+    ----------
+    seed : int
+    content : np.ndarray
+        What the row holds, in a dtype that does not depend on how it was given.
+    """
+    digest = hashlib.blake2b(np.ascontiguousarray(content).tobytes(), digest_size=8).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest, "little")])

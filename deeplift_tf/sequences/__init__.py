@@ -1,0 +1,1 @@
+"""Biological sequences: alphabets, and the axis of an array that holds the letters."""
