@@ -10,3 +10,4 @@ require_tensorflow()  # before Keras is imported, so that nothing is half import
 from deeplift_tf.conversion.convert import convert as convert  # noqa: E402
 from deeplift_tf.conversion.keras_graph.context import ConversionContext as ConversionContext  # noqa: E402
 from deeplift_tf.conversion.keras_graph.registry import register as register  # noqa: E402
+from deeplift_tf.conversion.readers.file_readers import register_reader as register_reader  # noqa: E402

@@ -54,10 +54,10 @@ def convert(
     model : path, pair of paths, keras.Model or tf_keras.Model
         A .keras or .h5 file of any Keras version, (architecture.json, weights.h5), a SavedModel folder, a live model,
         or a live model of tf_keras.
-    rule : str or mapping
-        "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", or {layer name or
-        Keras class name: rule, "default": rule}. A name means all uses of a layer, "name/1" the second; "inner/name"
-        is a layer of a nested model, "inner" all of them.
+    rule : str, Rule or mapping
+        "rescale", "reveal_cancel", "genomics_default", "gradient", "guided_backprop", "deconvnet", a `dl.rules.Rule`
+        of your own, or {layer name or Keras class name: rule, "default": rule}. A name means all uses of a layer,
+        "name/1" the second; "inner/name" is a layer of a nested model, "inner" all of them.
     custom_objects : mapping, optional
         Classes and functions of yours that the file names.
     safe_mode : bool

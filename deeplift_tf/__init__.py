@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from deeplift_tf import methods as methods
     from deeplift_tf import plots as plots
     from deeplift_tf import references as references
+    from deeplift_tf import rules as rules
     from deeplift_tf import serving as serving
     from deeplift_tf.conversion import ConversionContext as ConversionContext
     from deeplift_tf.conversion import register as register
+    from deeplift_tf.conversion import register_reader as register_reader
     from deeplift_tf.conversion.convert import convert as convert
     from deeplift_tf.errors import DeepLiftError as DeepLiftError
     from deeplift_tf.errors import DeepLiftWarning as DeepLiftWarning
@@ -33,7 +35,18 @@ __version__ = "0.1.0"
 
 _MODULES = {
     name: f"{__name__}.{name}"
-    for name in ("errors", "evaluate", "genomics", "images", "layers", "methods", "plots", "references", "serving")
+    for name in (
+        "errors",
+        "evaluate",
+        "genomics",
+        "images",
+        "layers",
+        "methods",
+        "plots",
+        "references",
+        "rules",
+        "serving",
+    )
 } | {"secants": f"{__name__}.rules.secants"}
 _NAMES = {
     "Comparison": "evaluate.compare",
@@ -46,6 +59,7 @@ _NAMES = {
     "compare": "evaluate.compare",
     "convert": "conversion",
     "register": "conversion",
+    "register_reader": "conversion",
 }
 _RENAMED = {"Scope": f"{__name__}.conversion:ConversionContext", "slopes": f"{__name__}.rules.secants"}
 

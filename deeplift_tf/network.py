@@ -140,7 +140,7 @@ class Network(Portable):
 
         Parameters
         ----------
-        rule : str or mapping
+        rule : str, Rule or mapping
             As for `dl.convert`.
         """
         return Network(with_rules(self.graph, rule), self.dtype, self.origin)

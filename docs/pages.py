@@ -10,7 +10,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "deeplift_tf"
-FIRST = ("mathematics", "methods", "dna", "scale", "serving", "coming_from", "coverage", "properties")
+FIRST = ("mathematics", "methods", "dna", "scale", "serving", "coming_from", "coverage", "properties", "architecture")
 WHOLE = {
     "README": "index",
     "benchmarks/README": "benchmarks/README",
@@ -72,16 +72,17 @@ def example(path: Path) -> str:
 
 
 def modules() -> dict[str, Path]:
-    """Return the modules that `import deeplift_tf as dl` gives, and the file of each; `serving` goes with them."""
+    """Return the modules that `import deeplift_tf as dl` gives, and the file of each."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
-    found = [name for module, name in imported(tree) if module == PACKAGE.name]
-    return {name: file_of(name) for name in sorted([*found, "serving"])}
+    found = {name: file_of(module, name) for module, name in imported(tree)}
+    return {name: file for name, file in sorted(found.items()) if file.exists()}
 
 
-def file_of(name: str) -> Path:
-    """Return the file of a module of the package."""
-    folder = PACKAGE / name / "__init__.py"
-    return folder if folder.exists() else PACKAGE / f"{name}.py"
+def file_of(module: str, name: str) -> Path:
+    """Return the file that a name in a module has if it is a module itself."""
+    place = ROOT.joinpath(*module.split("."), name)
+    folder = place / "__init__.py"
+    return folder if folder.exists() else place.with_suffix(".py")
 
 
 def reference(lead: str, path: Path) -> str:

@@ -14,8 +14,8 @@ import keras
 
 from deeplift_tf.conversion.readers.architecture_json import read_pair
 from deeplift_tf.conversion.readers.checkpoint_weights import checkpoint_prefix
+from deeplift_tf.conversion.readers.file_readers import file_reader
 from deeplift_tf.conversion.readers.foreign import WEIGHTS, file_found, folder_found
-from deeplift_tf.conversion.readers.keras2.legacy_h5 import read_legacy_h5
 from deeplift_tf.conversion.readers.keras2.live import is_keras2, read_live_keras2
 from deeplift_tf.conversion.readers.keras2.saved_model import has_layers, read_keras2_saved_model
 from deeplift_tf.conversion.readers.keras_folder import is_keras_folder, read_keras_folder
@@ -23,10 +23,9 @@ from deeplift_tf.conversion.readers.keras_v3 import read_keras_v3
 from deeplift_tf.conversion.readers.saved_model import FILE as SAVED_MODEL
 from deeplift_tf.conversion.readers.saved_model import is_saved_model, read_saved_model
 from deeplift_tf.conversion.readers.untrusted.errors import reading
-from deeplift_tf.conversion.readers.weights_file import HDF5_MAGIC, first_bytes, open_weights
+from deeplift_tf.conversion.readers.weights_file import first_bytes, open_weights
 from deeplift_tf.errors import ModelFileError, UnsafeModelError, UnsupportedLayerError
 
-ZIP_MAGIC = b"PK\x03\x04"
 KNOWN = (
     "a .keras file, an .h5 file, a SavedModel folder, a .keras file unpacked into a folder, a pair "
     "(architecture.json, weights), or a live model of Keras or tf_keras"
@@ -100,11 +99,12 @@ def _read_one(
     if not path.exists() and checkpoint_prefix(path) is not None:
         raise ModelFileError(f"{path}: expected {KNOWN}; found a TensorFlow checkpoint: weights alone. {WEIGHTS}")
     start = first_bytes(path, "a model file")
-    if start.startswith(ZIP_MAGIC):
-        return read_keras_v3(path, custom_objects, safe_mode, as_stored=as_stored)
-    if start.startswith(HDF5_MAGIC):
-        return read_legacy_h5(path, custom_objects, safe_mode)
-    raise ModelFileError(f"{path}: expected {KNOWN}; {file_found(path, start)}")
+    reader = file_reader(start)
+    if reader is None:
+        raise ModelFileError(f"{path}: expected {KNOWN}; {file_found(path, start)}")
+    if as_stored and reader.read is read_keras_v3:
+        return read_keras_v3(path, custom_objects, safe_mode, as_stored=True)
+    return reader.read(path, custom_objects, safe_mode)
 
 
 def _read_two(first: Any, weights: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> keras.Model:

@@ -12,7 +12,7 @@ from deeplift_tf.graph.graph import Edge, Graph, LayerUse, Node
 from deeplift_tf.graph.time_distributed import TimeDistributed
 from deeplift_tf.rules.rules import GENOMICS_DEFAULT, RESCALE, REVEAL_CANCEL, Rule, rule_named
 
-RuleChoice = str | Mapping[str, str]
+RuleChoice = str | Rule | Mapping[str, str | Rule]
 
 
 class LayerPlace(NamedTuple):
@@ -39,7 +39,7 @@ def with_rules(graph: Graph, choice: RuleChoice) -> Graph:
     Parameters
     ----------
     graph : Graph
-    choice : str or mapping
+    choice : str, Rule or mapping
         One rule for all layers, or {name or Keras class: rule, "default": rule}. The name of a layer means all its
         uses, "name/1" the second one, counted from 0; in a nested model "inner/name", or the name alone where no other
         layer has it; the name of a nested model means all layers in it. A layer's name goes before its class, its
@@ -51,7 +51,7 @@ def with_rules(graph: Graph, choice: RuleChoice) -> Graph:
     RuleError
         When a rule is unknown, or a key names no layer and no class of the model, or several layers.
     """
-    choices = {"default": choice} if isinstance(choice, str) else {"default": "rescale", **choice}
+    choices = {"default": choice} if isinstance(choice, str | Rule) else {"default": "rescale", **choice}
     places = {key: places_of(key, graph) for key in choices}
     if strange := [key for key, found in places.items() if not found]:
         names = {name for node in graph.nodes for name in (node.name, layer_name(node), node.keras_class)}
@@ -64,7 +64,7 @@ def with_rules(graph: Graph, choice: RuleChoice) -> Graph:
     return dataclasses.replace(graph, nodes=tuple(_under_rule(node, chosen[node.name], around) for node in graph.nodes))
 
 
-def _chosen(name: str, choices: Mapping[str, str], places: Mapping[str, Mapping[str, LayerPlace]]) -> str:
+def _chosen(name: str, choices: Mapping[str, str | Rule], places: Mapping[str, Mapping[str, LayerPlace]]) -> str | Rule:
     """Return the rule that is chosen for a node."""
     met = {key: places[key][name] for key in choices if name in places[key]}
     return choices[min(met, key=lambda key: met[key])]
@@ -138,16 +138,16 @@ def layer_name(node: Node) -> str:
     return "/".join(each.name for each in uses_of(node))
 
 
-def _under_rule(node: Node, name: str, around: Around) -> Node:
+def _under_rule(node: Node, choice: str | Rule, around: Around) -> Node:
     """Return a node under a rule, and all that stands inside of its layer too."""
-    if name != GENOMICS_DEFAULT:
-        rule = rule_named(name)
+    if choice != GENOMICS_DEFAULT:
+        rule = rule_named(choice)
         return dataclasses.replace(node, layer=node.layer.under(rule), rule=rule)
     if not isinstance(node.layer, TimeDistributed):
         return dataclasses.replace(node, rule=genomics_default(node, around))
     graph = node.layer.graph
     inside = Around(graph, node, around)
-    nodes = tuple(_under_rule(each, name, inside) for each in graph.nodes)
+    nodes = tuple(_under_rule(each, choice, inside) for each in graph.nodes)
     folded = dataclasses.replace(node.layer, graph=dataclasses.replace(graph, nodes=nodes))
     return dataclasses.replace(node, layer=folded, rule=RESCALE)
 

@@ -23,3 +23,4 @@ from deeplift_tf.methods.table import METHODS as METHODS
 from deeplift_tf.methods.table import WITHOUT_REFERENCES as WITHOUT_REFERENCES
 from deeplift_tf.methods.table import method_named as method_named
 from deeplift_tf.methods.table import name_of as name_of
+from deeplift_tf.methods.table import register as register

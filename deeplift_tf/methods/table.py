@@ -60,6 +60,36 @@ WITHOUT_REFERENCES = frozenset(
 )
 
 
+def register(name: str) -> Callable[[Method], Method]:
+    """Register a method of your own, for `compare`, the sanity checks and the command line.
+
+    It takes the arguments of the others and returns `Scores`::
+
+        @dl.methods.register("half_gradient")
+        def half_gradient(network, x, references=None, target=0, **options):
+            scores = dl.methods.gradient(network, x, references, target, **options)
+            return scores._replace(contributions=scores.contributions / 2)
+
+    Parameters
+    ----------
+    name : str
+        Words with underscores between them.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+
+    def enter(method: Method) -> Method:
+        if name in METHODS:
+            raise ValueError(f"a method named {name!r} is registered already")
+        METHODS[name] = method
+        return method
+
+    return enter
+
+
 def method_named(method: str | Method) -> Method:
     """Return a method by its name; a callable is one already.
 

@@ -103,15 +103,17 @@ RULES = {rule.name: rule for rule in (RESCALE, REVEAL_CANCEL, GRADIENT, GUIDED_B
 GENOMICS_DEFAULT = "genomics_default"  # not one rule but a choice between two, made by `assignment`
 
 
-def rule_named(name: str) -> Rule:
-    """Return a rule by its name.
+def rule_named(rule: str | Rule) -> Rule:
+    """Return a rule by its name; a `Rule` is one already.
 
     Raises
     ------
     RuleError
         When there is no such rule.
     """
-    if name not in RULES:
+    if isinstance(rule, Rule):
+        return rule
+    if rule not in RULES:
         known = ", ".join([*RULES, GENOMICS_DEFAULT])
-        raise RuleError(f"unknown rule {name!r}; the rules are {known}")
-    return RULES[name]
+        raise RuleError(f"unknown rule {rule!r}; expected one of {known}, or a dl.rules.Rule")
+    return RULES[rule]
