@@ -17,6 +17,7 @@ from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.readers.quantized import states_of
 from deeplift_tf.conversion.readers.untrusted.errors import quoted
+from deeplift_tf.conversion.tf_graph.rows import texts
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Input
@@ -321,13 +322,15 @@ def structured(model: Any, parts: Sequence[tf.Tensor]) -> Any:
 
 
 def random_inputs(network: Network, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> list[np.ndarray]:
-    """Return normal numbers for inputs of floats, and zeros and ones for others."""
-    return [
-        rng.normal(size=shape).astype("float32")
-        if value.dtype.is_floating
-        else rng.integers(0, 2, shape).astype(value.dtype.as_numpy_dtype)
-        for value, shape in zip(network.graph.inputs, shapes, strict=True)
-    ]
+    """Return normal numbers for inputs of floats, a few words for texts, and zeros and ones for others."""
+
+    def drawn(dtype: tf.DType, shape: tuple[int, ...]) -> np.ndarray:
+        if dtype == tf.string:
+            return texts(shape, rng)
+        numbers = rng.normal(size=shape) if dtype.is_floating else rng.integers(0, 2, shape)
+        return numbers.astype("float32" if dtype.is_floating else dtype.as_numpy_dtype)
+
+    return [drawn(value.dtype, shape) for value, shape in zip(network.graph.inputs, shapes, strict=True)]
 
 
 def tensors(network: Network, arrays: Sequence[np.ndarray]) -> list[tf.Tensor]:

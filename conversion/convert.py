@@ -159,7 +159,8 @@ class Conversion:
             self.problems += [f"{each.name} ({each.keras_class})" for each in lowered.pending if not each.layer.exact]
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
-        return Graph(lowered.inputs, build_graph(lowered.inputs, self.pending), lowered.outputs)
+        inputs = with_ranges(lowered.inputs, self.pending)
+        return Graph(inputs, build_graph(inputs, self.pending), lowered.outputs)
 
     def emit(self, name: str, use: LayerCall) -> Sequence[Edge]:
         """Add the nodes of one use of a layer; a layer without a converter is noted, and the walk goes on."""

@@ -28,6 +28,8 @@ class GraphModel:
         By name the tensor, as ``node:index``.
     values : mapping of str to array
         Of variables and captured tensors, by the node that stands for them.
+    tables : mapping of str to (keys, values)
+        What tables of words and numbers hold, by the node that stands for them.
     """
 
     name: str
@@ -35,6 +37,7 @@ class GraphModel:
     inputs: dict[str, tf.TensorSpec]
     outputs: dict[str, str]
     values: Mapping[str, Any]
+    tables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, inputs: Any, training: bool = False) -> list[Any]:
         """Run the graph as TensorFlow runs it, for comparison; initialisers do not run.
@@ -56,6 +59,8 @@ class GraphModel:
             for node in self.graph.node:
                 if node.op in VARIABLES:
                     assign(graph.get_tensor_by_name(f"{node.name}:0"), self.values[node.name], session)
+                if node.name in self.tables:
+                    fill(graph.get_tensor_by_name(f"{node.name}:0"), self.tables[node.name], session)
             given = zip(x, self.inputs.values(), strict=True)
             places = {f"{spec.name}:0": np.asarray(part, spec.dtype.as_numpy_dtype) for part, spec in given}
             return list(session.run(outputs, places))
@@ -72,6 +77,14 @@ def assign(variable: tf.Tensor, value: Any, session: Any) -> None:
     else:
         done = tf.compat.v1.assign(variable, place)
     session.run(done, {place: value})
+
+
+def fill(table: tf.Tensor, contents: tuple[Any, Any], session: Any) -> None:
+    """Put keys and values into a table of a graph."""
+    keys, values = contents
+    by_resource = table.dtype == tf.resource
+    fill_in = tf.raw_ops.LookupTableImportV2 if by_resource else tf.raw_ops.LookupTableImport
+    session.run(fill_in(table_handle=table, keys=tf.constant(keys), values=tf.constant(values)))
 
 
 def needed(graph: GraphDef, tensors: Iterable[str]) -> GraphDef:

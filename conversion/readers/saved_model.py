@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
 from deeplift_tf.conversion.readers.saved_functions import described, function_model, traces_of
+from deeplift_tf.conversion.readers.saved_tables import tables_of
 from deeplift_tf.conversion.readers.saved_variables import SavedVariables, keys_of
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_GRAPH_BYTES
@@ -61,7 +62,8 @@ def read_saved_model(path: Path, safe_mode: bool, signature: str | None) -> Grap
         graph = needed(meta.graph_def, outputs.values())
         if safe_mode:
             check_operations([graph], path, apart_from=FILES)
-        return GraphModel(f"{path} ({name})", graph, inputs, outputs, SavedVariables(path, keys_of(meta)))
+        tables = tables_of(meta.graph_def)
+        return GraphModel(f"{path} ({name})", graph, inputs, outputs, SavedVariables(path, keys_of(meta)), tables)
 
 
 def meta_graph(path: Path) -> Any:

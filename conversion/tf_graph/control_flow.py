@@ -142,6 +142,7 @@ def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:
         raise UnsupportedLayerError(
             f"operation {node.name!r} ({node.op}): what runs depends on the inputs, or on their open sizes"
         )
+    flat.decisive.append(value)
     return bool(flat.scratch.array(value))
 
 
@@ -150,6 +151,7 @@ def number(flat: Inlining, node: Any, entry: Entry) -> int:
     value = flat.value(entry, node.name)
     if value.depends != Depends.NOTHING:
         raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): its place or size depends on the inputs")
+    flat.decisive.append(value)
     return int(flat.scratch.array(value))
 
 

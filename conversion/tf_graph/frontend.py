@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-import deeplift_tf.conversion.tf_graph.control_flow  # noqa: F401 - fills the table of handlers
 from deeplift_tf.conversion.builder.pending_node import PendingNode, declared
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.tf_graph.inlining import Inlining
 from deeplift_tf.conversion.tf_graph.layouts import is_plain
-from deeplift_tf.conversion.tf_graph.lowering import Lowering, everything
+from deeplift_tf.conversion.tf_graph.lowering import Lowering
 from deeplift_tf.conversion.tf_graph.naming import Names
-from deeplift_tf.conversion.tf_graph.operation import Depends, Value
+from deeplift_tf.conversion.tf_graph.operation import Depends, Value, everything
 from deeplift_tf.conversion.tf_graph.rows import mixes_rows
 from deeplift_tf.conversion.tf_graph.tokens import with_tokens
 from deeplift_tf.graph.graph import Edge, Input

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from deeplift_tf.conversion.readers.untrusted.saved_model_safety import definition
+
+SPELLED: dict[str, Callable[..., tf.Tensor]] = {}
+"""Operations that are computed by others here, from inputs of our own: filled by `lookups`."""
+
+
+def spells(*kinds: str) -> Callable[[Callable[..., tf.Tensor]], Callable[..., tf.Tensor]]:
+    """Register what stands for some operations."""
+
+    def enter(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+        SPELLED.update(dict.fromkeys(kinds, function))
+        return function
+
+    return enter
+
 
 FLOATS = {tf.float16, tf.bfloat16, tf.float32, tf.float64}
 
@@ -32,6 +46,8 @@ def run(node: Any, inputs: Sequence[tf.Tensor], outputs: int, dtype: tf.DType, v
     ValueError
         Where TensorFlow does not accept it.
     """
+    if node.op in SPELLED:
+        return [SPELLED[node.op](*inputs)]
     own = _float_of(node) or tf.float32
     try:
         if node.op == "Bitcast" and own != dtype:

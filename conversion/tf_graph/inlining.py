@@ -11,17 +11,27 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers.graph_model import GraphModel, names_called, node_of
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_OPERATIONS
 from deeplift_tf.conversion.readers.untrusted.saved_model_safety import definition
-from deeplift_tf.conversion.tf_graph.operation import Value, plain
+from deeplift_tf.conversion.tf_graph.import_op import SPELLED
+from deeplift_tf.conversion.tf_graph.operation import Value, everything, plain
 from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
 DEEPEST = 100  # calls of functions inside one another
-CHANGING = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
-"""Beginnings of the names of operations that change a variable, their first input."""
+CHANGING = (
+    *("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply"),
+    *("InitializeTable", "LookupTableImport", "LookupTableInsert", "LookupTableRemove"),
+)
+"""Beginnings of the names of operations that change a variable or a table, their first input."""
 
 
 class VariableRead(NamedTuple):
     """What stands for a variable: the node whose value the model holds."""
+
+    node: str
+
+
+class Table(NamedTuple):
+    """What stands for a table of words or numbers: the node whose contents the model holds."""
 
     node: str
 
@@ -33,12 +43,12 @@ class Items(NamedTuple):
 
 
 Entry = Any
-"""What a node makes: a Value, a Variable, Items, or None where it does not run."""
+"""What a node makes: a Value, a Variable, a Table, Items, or None where it does not run."""
 
 Handler = Callable[["Inlining", "LoopFrame", Any, list[Entry]], list[Entry]]
 
 HANDLERS: dict[str, Handler] = {}
-"""Of the operations that are no computation: filled by `structure` and `loops`."""
+"""Of the operations that are no computation: filled by `structure` and `lookups`."""
 
 
 def handles(*kinds: str) -> Callable[[Handler], Handler]:
@@ -79,6 +89,7 @@ class Inlining:
         self.count = 0
         self.read: dict[str, Value] = {}
         self.changes: dict[str, str] = {}
+        self.decisive: list[Value] = []
 
     def close(self) -> None:
         """Give back what the computation of constants took."""
@@ -129,31 +140,41 @@ class Inlining:
         arguments = {name: [value] for name, value in zip(names, self.inputs, strict=True)}
         frame = LoopFrame({node.name: node for node in self.model.graph.node}, arguments, {})
         found = self.entries(frame, list(self.model.outputs.values()))
-        self.check_changes()
-        return [self.value(entry, name) for entry, name in zip(found, self.model.outputs, strict=True)]
+        outputs = [self.value(entry, name) for entry, name in zip(found, self.model.outputs, strict=True)]
+        self.check_changes([*outputs, *self.decisive])
+        return outputs
 
     def note_changes(self, frame: LoopFrame) -> None:
         """Note the variables that a function changes, whatever it makes."""
         for node in frame.nodes.values():
             if node.op.startswith(CHANGING):
                 (entry,) = self.entries(frame, [node.input[0]])
-                if isinstance(entry, VariableRead):
+                if isinstance(entry, VariableRead | Table):
                     self.changes[entry.node] = node.name
 
-    def check_changes(self) -> None:
-        """Refuse a model whose variables change while it runs.
+    def check_changes(self, values: Sequence[Value]) -> None:
+        """Refuse a model that is computed from variables which change while it runs.
+
+        A layer that draws random numbers in training changes its seed in any case, and lets it have no effect.
+
+        Parameters
+        ----------
+        values : sequence of Value
+            The outputs, and what branches and loops go by.
 
         Raises
         ------
         UnsupportedLayerError
             Naming those that it reads.
         """
-        unsteady = [name for name in self.changes if name in self.read]
+        used = {operation.name for operation in everything([*values, *self.scratch.counted])}
+        read = {name for name, value in self.read.items() if value.operation.name in used}
+        unsteady = [name for name in self.changes if name in read]
         if unsteady:
             listed = ", ".join(f"{name!r} (by {self.changes[name]!r})" for name in unsteady)
             raise UnsupportedLayerError(
                 f"{self.model.name}: expected variables that stay as they are; the model reads some that it changes "
-                f"while it runs: {listed}"
+                f"while it runs: {listed}. {advice(unsteady)}"
             )
 
     def entries(self, frame: LoopFrame, tensors: Sequence[str]) -> list[Entry]:
@@ -206,7 +227,7 @@ class Inlining:
         UnsupportedLayerError
             Where TensorFlow does not accept it.
         """
-        if getattr(definition(node.op), "is_stateful", False):
+        if getattr(definition(node.op), "is_stateful", False) and node.op not in SPELLED:
             raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}) does more than compute")
         try:
             return self.scratch.add(name or node.name, node, inputs, self.output_count(node))
@@ -251,7 +272,7 @@ class Inlining:
         """
         if isinstance(entry, Value):
             return entry
-        found = {VariableRead: "a variable", Items: "a list of tensors"}.get(type(entry), "nothing")
+        found = {VariableRead: "a variable", Table: "a table", Items: "a list of tensors"}.get(type(entry), "nothing")
         raise UnsupportedLayerError(f"operation {name!r}: expected a tensor; found {found}, which is not followed")
 
     def held(self, name: str) -> Value:
@@ -259,6 +280,20 @@ class Inlining:
         if name not in self.read:
             self.read[name] = self.scratch.stored(name, np.asarray(self.model.values[name]))
         return self.read[name]
+
+
+def advice(variables: Iterable[str]) -> str:
+    """Return what to do about variables that change, by what their names say that they are."""
+    if any("seed" in name for name in variables):
+        return (
+            "They are seeds: the graph draws random numbers in every call, since Keras exports layers of augmentation "
+            "as they are in training. Export the model without them, or convert the Keras model itself, live or from "
+            "its .keras file, where they do nothing"
+        )
+    return (
+        "With a state that one call leaves to the next, scores would depend on earlier calls. Build the layer with "
+        "stateful=False, or convert the Keras model itself, live or from its .keras file: it starts from zeros"
+    )
 
 
 def in_order(frame: LoopFrame, tensors: Sequence[str]) -> Iterator[Any]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.builder.pending_node import Counted, PendingNode
 from deeplift_tf.conversion.readers.untrusted.errors import quoted
+from deeplift_tf.conversion.tf_graph.codes import codes_in, weighed_in
 from deeplift_tf.conversion.tf_graph.dilated import Dilated, dilated
 from deeplift_tf.conversion.tf_graph.fusion import UNIT_BY_UNIT, Fused, Fusion
 from deeplift_tf.conversion.tf_graph.import_op import value_places
@@ -17,11 +18,13 @@ from deeplift_tf.conversion.tf_graph.inlining import Inlining
 from deeplift_tf.conversion.tf_graph.layout_changes import LOOKS
 from deeplift_tf.conversion.tf_graph.layouts import is_merged, is_plain, order_of, row_axis, rows_at
 from deeplift_tf.conversion.tf_graph.layouts import seen as tensor_seen
+from deeplift_tf.conversion.tf_graph.loose import LOOSE, RESTORING, settled
 from deeplift_tf.conversion.tf_graph.naming import Names
 from deeplift_tf.conversion.tf_graph.op_context import GATES, TABLE, OpContext, Seen, jump, plain_seen
 from deeplift_tf.conversion.tf_graph.op_subgraph import OpSubgraph, leaves_of, varying_inputs
-from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
+from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value, everything
 from deeplift_tf.conversion.tf_graph.shape_inference import PROBES
+from deeplift_tf.conversion.tf_graph.tables import table_of
 from deeplift_tf.conversion.tf_graph.windows import is_with_rows, on_merged_rows, rows_in_front
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
@@ -64,6 +67,10 @@ class Lowering:
             value for value, edge in zip(flat.inputs, edges, strict=True) if value.is_float or isinstance(edge, Counted)
         }
         self.wanted: set[Value] = set()
+        self.codes: set[Value] = set()
+        self.weighed: set[Value] = set()
+        self.deferred: dict[Value, str] = {}
+        self.loose: set[Value] = set()
         self.edges: list[Edge] = []
 
     def run(self) -> None:
@@ -96,6 +103,9 @@ class Lowering:
         if value.depends != Depends.INPUTS:
             self.problems.append(f"{value.operation.name}: an output that does not depend on the inputs")
             return Edge(value.operation.name)
+        if value in self.deferred:
+            self.problems.append(self.deferred[value])
+            return Edge(value.operation.name)
         edge = self.plain(value, value.operation).edge
         return Counted(*edge) if self.discrete(value) else edge
 
@@ -109,6 +119,7 @@ class Lowering:
     def look(self, outputs: Sequence[Value]) -> None:
         """See every operation once, in order: its regions, its constants, and what depends on sizes."""
         every = list(everything(outputs))
+        self.codes, self.weighed = codes_in(every, outputs), weighed_in(every)
         for operation in every:
             self.fusing.see(operation)
             self.note(operation)
@@ -121,7 +132,10 @@ class Lowering:
         if operation.depends != Depends.INPUTS or self.is_padding_mask(operation):
             return
         differs = any(value in self.differing for value in operation.inputs)
+        self.codes -= set() if not differs else {Value(operation)}
         for index, spec in enumerate(operation.specs):
+            if Value(operation, index) in self.codes:
+                continue
             made = spec.dtype.is_floating and operation.type != "Cast"  # of integers alone, such as rows of a table
             if made or (differs and (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool)):
                 self.differing.add(Value(operation, index))
@@ -155,7 +169,8 @@ class Lowering:
 
     def arrays_of(self, operation: Operation) -> dict[Value, np.ndarray]:
         """Return what an operation may take for values that depend on sizes: one of equal rows where it repeats it."""
-        return self.arrays | self.rows if operation.type in BROADCASTING else self.arrays
+        alone = operation.type in BROADCASTING and not any(value in self.deferred for value in operation.inputs)
+        return self.arrays | self.rows if alone else self.arrays
 
     def array(self, value: Value, operation: Operation) -> np.ndarray | None:
         """Return a value that is the same for all rows; None where it varies."""
@@ -174,10 +189,20 @@ class Lowering:
         region = self.region(operation)
         if region is not None:
             return [region.root]
+        return self.varying(operation)
+
+    def varying(self, operation: Operation) -> list[Value]:
+        """Return the inputs of an operation that vary, then the values whose sizes are read, each once."""
+        table = table_of(operation, self.scratch)
+        if table is not None:
+            return [table.tokens]
         direct = varying_inputs(operation)
         known = self.arrays_of(operation)
         sized = [value for value in operation.inputs if value.depends == Depends.SIZES and value not in known]
-        return list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
+        found = list(dict.fromkeys([*direct, *leaves_of(sized, set(direct))]))
+        if not any(value in self.deferred for value in found):
+            return found
+        return settled(operation.inputs, self.deferred, known)
 
     def needed(self, outputs: Sequence[Value]) -> Iterable[Operation]:
         """Return the operations to convert, each after what it needs."""
@@ -216,8 +241,21 @@ class Lowering:
             return
         for index in range(len(operation.specs)):
             value = Value(operation, index)
-            if index == 0 or value in self.wanted:
+            if index > 0 and value not in self.wanted:
+                continue
+            if value in self.codes:
+                self.deferred[value] = f"{operation.name} ({operation.type}) makes floats of integers for a while"
+                continue
+            if self.discrete(value) and row_axis(value.spec.shape) is None:
+                self.deferred[value] = f"{operation.name} ({operation.type}) makes one number of all rows"
+                continue
+            if not self.is_side(operation, index):
                 self.known[value] = self.one(operation, index)
+                continue
+            try:
+                self.known[value] = self.side(operation, index)
+            except UnsupportedLayerError as error:
+                self.deferred[value] = f"{operation.name} ({operation.type}): {error}"
 
     def fuse(self, operation: Operation, region: Fused) -> Seen:
         """Add the layers of a region."""
@@ -237,11 +275,11 @@ class Lowering:
     def one(self, operation: Operation, index: int) -> Seen:
         """Add the layers of one output of an operation; return how it looks."""
         varying = self.needs(operation)
-        numbers = any(value.is_float or self.discrete(value) for value in varying_inputs(operation))
         if operation.specs[index].dtype.is_complex:
             raise UnsupportedLayerError("expected floats; its result is complex")
-        if not numbers or not (operation.specs[index].dtype.is_floating or self.discrete(Value(operation, index))):
-            return self.side(operation, index)
+        for value in varying_inputs(operation):
+            if value in self.deferred and not self.leaps(operation, index):
+                raise UnsupportedLayerError(f"reads a value that is not laid out row by row: {self.deferred[value]}")
         if operation.type in LOOKS:
             return LOOKS[operation.type](self, operation, index)
         if self.leaps(operation, index):
@@ -258,6 +296,20 @@ class Lowering:
         op = self.op(operation, index, plain=entry is not None and self.first_rows(operation))
         edge = entry.converter(op) if entry is not None else self.path(op)
         return self.made(edge, op.shape)
+
+    def is_side(self, operation: Operation, index: int) -> bool:
+        """Whether an operation reads only values that have no difference, or makes one that has none."""
+        inputs = [value for value in varying_inputs(operation) if value not in self.codes]
+        numbers = any(value.is_float or self.discrete(value) for value in inputs)
+        spec = operation.specs[index]
+        return not spec.dtype.is_complex and not (
+            numbers and (spec.dtype.is_floating or self.discrete(Value(operation, index)))
+        )
+
+    def is_loose(self, operation: Operation) -> bool:
+        """Whether what an operation makes has a first axis that is not that of rows."""
+        inherited = operation.type not in RESTORING and any(value in self.loose for value in operation.inputs)
+        return inherited or operation.type in LOOSE
 
     def leaps(self, operation: Operation, index: int) -> bool:
         """Whether a discrete value chooses what an operation does, or meets values that are held at x."""
@@ -346,14 +398,19 @@ class Lowering:
 
     def side(self, operation: Operation, index: int) -> Seen:
         """Add an operation on values that have no difference, or whose result has none."""
+        if self.is_loose(operation):
+            self.loose.add(Value(operation, index))
+            raise UnsupportedLayerError("what it makes has no axis of rows")
         op = self.op(operation, index, plain=False)
         subgraph, edges, _ = op.subgraph()
-        tokens = operation.specs[index].dtype.is_floating and any(
-            value.spec.dtype != tf.bool and not value.is_float for value in self.needs(operation)
+        result = Value(operation, index)
+        tokens = result.is_float and any(
+            result in self.weighed if value.spec.dtype == tf.bool else not value.is_float
+            for value in self.needs(operation)
         )
-        return self.made(
-            self.add(operation, Embedding(subgraph) if tokens else NonDifferentiable(subgraph), edges), op.shape
-        )
+        table = table_of(operation, self.scratch)
+        layer = Embedding(subgraph, table and table.rows) if tokens else NonDifferentiable(subgraph)
+        return self.made(self.add(operation, layer, edges), op.shape)
 
     def path(self, op: OpContext) -> Edge:
         """Add an operation that no table knows, along a path.
@@ -386,18 +443,3 @@ def has_equal_rows(few: np.ndarray, many: np.ndarray) -> bool:
     if not few.ndim or few.shape[1:] != many.shape[1:] or (len(few), len(many)) != (PROBES[0][0], PROBES[1][0]):
         return False
     return all(np.array_equal(row, few[0]) for row in (*few, *many))
-
-
-def everything(outputs: Sequence[Value]) -> Iterable[Operation]:
-    """Return all operations that outputs depend on, each after its inputs."""
-    left, done = [(value.operation, False) for value in reversed(outputs)], set[Operation]()
-    while left:
-        operation, ready = left.pop()
-        if operation in done:
-            continue
-        if ready:
-            done.add(operation)
-            yield operation
-            continue
-        left.append((operation, True))
-        left.extend((value.operation, False) for value in reversed(operation.inputs))

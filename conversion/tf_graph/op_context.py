@@ -60,6 +60,9 @@ GATES: set[str] = set()
 MOVING: set[str] = set()
 """Operations of the table that move values to where discrete ones say."""
 
+LOOKUPS = frozenset({"LookupTableFind", "LookupTableFindV2"})
+"""Operations that look each unit up."""
+
 SORTING = frozenset({"TopK", "TopKV2"})
 """Operations along the last axis."""
 
@@ -177,8 +180,7 @@ class OpContext:
 
     def varying(self) -> list[Value]:
         """Return the inputs that vary, then the values whose sizes are read, each once."""
-        direct = varying_inputs(self.operation)
-        return list(dict.fromkeys([*direct, *leaves_of(self.sized(), set(direct))]))
+        return self.walk.varying(self.operation)
 
     def subgraph(self, change: Change | None = None) -> tuple[OpSubgraph, list[Edge], tuple[int, ...]]:
         """Return the operation as a function, the edges that it takes, and which of them are sides.
@@ -224,7 +226,7 @@ def jump(op: OpContext) -> Edge:
     leaping = [value for index, value in enumerate(values) if index not in linear and index not in sides]
     if not leaping:
         raise UnsupportedLayerError("expected a value that can differ from the reference among its inputs")
-    by_unit = op.operation.type in UNIT_BY_UNIT and not op.first_axes_differ()
+    by_unit = op.operation.type in UNIT_BY_UNIT | LOOKUPS and not op.first_axes_differ()
     return op.add(Jump(subgraph, sides, linear, shared_axes(op, leaping), by_unit and fits(op, values)), *edges)
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.tf_graph.import_op import of_floats, run, value_places
 from deeplift_tf.conversion.tf_graph.layouts import View, edge_of, parted, seen
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
-from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
+from deeplift_tf.conversion.tf_graph.shape_inference import COUNTING, ShadowGraph
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -107,7 +107,10 @@ class OpSubgraph:
             tensors = [
                 tf.cast(each, operation.inputs[i].spec.dtype) if i in floats else each for i, each in enumerate(tensors)
             ]
-        return run(node, tensors, len(operation.specs), self.dtype, self.version)
+        made = run(node, tensors, len(operation.specs), self.dtype, self.version)
+        if operation.type in COUNTING:
+            return [tf.ensure_shape(y, spec.shape) for y, spec in zip(made, operation.specs, strict=True)]
+        return made
 
 
 def operations_between(targets: Sequence[Value], given: set[Value]) -> Iterator[Operation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -84,3 +85,18 @@ def plain(attribute: Any) -> Any:
         filled = [list(getattr(value, name)) for name in ("i", "f", "b", "s", "type") if len(getattr(value, name))]
         return filled[0] if filled else []
     return value
+
+
+def everything(outputs: Sequence[Value]) -> Iterable[Operation]:
+    """Return all operations that outputs depend on, each after its inputs."""
+    left, done = [(value.operation, False) for value in reversed(outputs)], set[Operation]()
+    while left:
+        operation, ready = left.pop()
+        if operation in done:
+            continue
+        if ready:
+            done.add(operation)
+            yield operation
+            continue
+        left.append((operation, True))
+        left.extend((value.operation, False) for value in reversed(operation.inputs))

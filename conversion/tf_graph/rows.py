@@ -12,6 +12,7 @@ from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
 from deeplift_tf.errors import UnsupportedLayerError
 
 OPEN_SIZES = (24, 96, 400, 2000)  # tried in turn for axes whose size is open
+WORDS = (b"a", b"b", b"one", b"two", b"the")
 GAP = 1e-3  # relative; rounding stays far below
 
 
@@ -42,8 +43,17 @@ def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
 def sample(value: Value, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return two rows for an input."""
     shape = [2, *(size if axis is None else axis for axis in value.spec.shape[1:])]
+    if value.spec.dtype == tf.string:
+        return texts(shape, rng)
     dtype = value.spec.dtype.as_numpy_dtype
     return rng.normal(size=shape).astype(dtype) if value.is_float else rng.integers(0, 2, shape).astype(dtype)
+
+
+def texts(shape: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Return texts of one to four words."""
+    count = int(np.prod(shape))
+    words = [b" ".join(rng.choice(WORDS, rng.integers(1, 5)).tolist()) for _ in range(count)]
+    return np.array(words, object).reshape(shape)
 
 
 def differs(found: np.ndarray, expected: np.ndarray) -> bool:

@@ -42,6 +42,9 @@ COUNTED = {
 SHAPED = {"BroadcastTo": 1, "Fill": 0, "Reshape": 1}
 """Operations whose output has the shape that an input says."""
 
+COUNTING = ("DenseBincount", "RaggedBincount", "SparseToDense")
+"""Operations whose output is as large as an input says, which is computed from what is counted or joined."""
+
 READ_SIZES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
 """Operations that look at no values."""
 
@@ -68,6 +71,8 @@ class ShadowGraph:
         self.fitting: set[tuple[tuple[int, ...], ...]] = set()
         self._session: Any = None
         self.inputs: list[Value] = []
+        self.held: set[Value] = set()
+        self.counted: list[Value] = []
 
     def place(self, name: str, spec: tf.TensorSpec) -> Value:
         """Add an input of the model."""
@@ -81,7 +86,9 @@ class ShadowGraph:
     def stored(self, name: str, array: np.ndarray) -> Value:
         """Add an array that the model holds; constants that are computed may grow with what it holds."""
         self.left += MAX_FOLDED_FACTOR * array.size
-        return self.constant(name, array)
+        value = self.constant(name, array)
+        self.held.add(value)
+        return value
 
     def constant(self, name: str, array: Any) -> Value:
         """Add a constant; floats become those of the network."""
@@ -108,6 +115,7 @@ class ShadowGraph:
             Where TensorFlow does not accept it.
         """
         if node.op in COUNTED and all(self.counts(value) for value in inputs):
+            self.counted.extend(value for value in inputs if value in self.held)
             return [self.constant(name, COUNTED[node.op](*(self.arrays[value] for value in inputs)))]
         check_strides(name, node)
         tensors = self.run(node, inputs, outputs)
@@ -118,6 +126,8 @@ class ShadowGraph:
             self.shape(tensors[0], self.partial(inputs[SHAPED[node.op]]))
         if node.op == "Reshape":
             self.shape_of_rows(tensors[0], *inputs)
+        if node.op in COUNTING:
+            self.shape_as_tried(tensors[0])
         depends = min(depends, Depends.SIZES) if node.op in READ_SIZES else depends
         specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors)
         known = self.size(node, inputs, tensors[0]) if depends == Depends.SIZES and len(tensors) == 1 else None
@@ -228,7 +238,7 @@ class ShadowGraph:
             given = {}
             for value in self.inputs:
                 shape = [rows, *(size if axis is None else axis for axis in value.spec.shape[1:])]
-                given[value] = np.zeros(shape, value.spec.dtype.as_numpy_dtype)
+                given[value] = blank(shape, value.spec.dtype)
             try:
                 found.append(self.evaluate(values, given))
             except (tf.errors.OpError, ValueError):
@@ -292,6 +302,11 @@ class ShadowGraph:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def blank(shape: Sequence[int], dtype: tf.DType) -> np.ndarray:
+    """Return zeros, or empty texts."""
+    return np.full(shape, b"", object) if dtype == tf.string else np.zeros(shape, dtype.as_numpy_dtype)
 
 
 def check_strides(name: str, node: Any) -> None:

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.tf_graph.inlining import Inlining
-from deeplift_tf.conversion.tf_graph.lowering import everything
-from deeplift_tf.conversion.tf_graph.operation import Value
+from deeplift_tf.conversion.tf_graph.operation import Value, everything
 
 
 def with_tokens(model: GraphModel, dtype: tf.DType) -> GraphModel:

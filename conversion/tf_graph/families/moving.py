@@ -16,7 +16,7 @@ from deeplift_tf.layers.reshaping import Pad, Reshape
 MOVED = """
     AvgPool3D BroadcastTo Cumsum DepthToSpace ExtractImagePatches ExtractVolumePatches Gather GatherNd
     MatrixBandPart MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MirrorPad
-    ResizeArea ResizeBilinear ResizeNearestNeighbor Reverse ReverseSequence ReverseV2 Roll ScatterNd SegmentMean
+    ResizeBilinear ResizeNearestNeighbor Reverse ReverseSequence ReverseV2 Roll ScatterNd SegmentMean
     SegmentSum SpaceToDepth TensorScatterUpdate UnsortedSegmentSum
 """
 
