@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deeplift_tf.conversion import register as register
     from deeplift_tf.conversion import register_reader as register_reader
     from deeplift_tf.conversion.convert import convert as convert
+    from deeplift_tf.ensembles import ensemble as ensemble
     from deeplift_tf.errors import DeepLiftError as DeepLiftError
     from deeplift_tf.errors import DeepLiftWarning as DeepLiftWarning
     from deeplift_tf.evaluate.compare import Comparison as Comparison
@@ -58,6 +59,7 @@ _NAMES = {
     "Scores": "scoring.score",
     "compare": "evaluate.compare",
     "convert": "conversion",
+    "ensemble": "ensembles",
     "register": "conversion",
     "register_reader": "conversion",
 }

@@ -34,7 +34,7 @@ class Origin(NamedTuple):
 
     Attributes
     ----------
-    model : path, pair of paths, or model
+    model : path, pair of paths, model, or Members
     options : mapping of str to object
         How it was read: custom_objects, safe_mode and signature, see `dl.convert`.
     compare : callable
@@ -44,6 +44,10 @@ class Origin(NamedTuple):
     model: Any
     options: Mapping[str, Any]
     compare: Callable[..., CheckReport]
+
+
+class Members(tuple["Network", ...]):
+    """The networks that one was made of, as its origin."""
 
 
 class LayerRow(NamedTuple):
@@ -77,7 +81,7 @@ class Network(Portable):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is compiled, as a copy compiles its own, and a live model, which stays in its process."""
-        named = self.origin is not None and isinstance(self.origin.model, (str, PathLike))
+        named = self.origin is not None and isinstance(self.origin.model, (str, PathLike, Members))
         return {"graph": self.graph, "dtype": self.dtype, "origin": self.origin if named else None}
 
     @property
@@ -145,7 +149,7 @@ class Network(Portable):
         """
         return Network(with_rules(self.graph, rule), self.dtype, self.origin)
 
-    def check(self, x: Any = None, references: Any = None, *, seed: int = 0) -> CheckReport:
+    def check(self, x: Any = None, references: Any = None, *, seed: int = 0, length: int | None = None) -> CheckReport:
         """Compare with the model as Keras or TensorFlow runs it: on random input of several scales, and on x.
 
         Parameters
@@ -154,6 +158,8 @@ class Network(Portable):
             As for a score call.
         seed : int
             Of the random input.
+        length : int, optional
+            Of axes of the random input whose size the model leaves open; by default one that is found.
 
         Returns
         -------
@@ -169,7 +175,7 @@ class Network(Portable):
         if self.origin is None:
             raise DeepLiftError("check: this network was not made by dl.convert, so there is no model to compare with")
         return self.origin.compare(
-            self.origin.model, self, seed=seed, x=x, references=references, **self.origin.options
+            self.origin.model, self, seed=seed, x=x, references=references, length=length, **self.origin.options
         )
 
     def compile(self, layers: str | Sequence[str] | None = None, *, xla: bool = False) -> Score:

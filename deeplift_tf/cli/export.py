@@ -10,7 +10,8 @@ import click
 import numpy as np
 
 from deeplift_tf.cli.help import EXPORTED_REFERENCES
-from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
+from deeplift_tf.cli.once import Command
+from deeplift_tf.cli.options import model_options, models_option, opened, saved_model, target_options
 from deeplift_tf.cli.parsing import parse_target
 from deeplift_tf.cli.saying import say
 from deeplift_tf.io.inputs import one_or_all, select
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 
-@click.command()
-@click.option("-m", "--model", required=True, type=click.Path(exists=True, path_type=Path), help="Saved Keras model.")
+@click.command(cls=Command)
+@models_option("Saved Keras model; given several times, the mean of all is exported.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="New folder: served/scorer/1.")
 @click.option(
     "--references",
@@ -48,7 +49,13 @@ if TYPE_CHECKING:
 )
 @model_options
 def export(
-    model: Path, out: Path, references: str | None, seed: int, target: Any, output: str | None, **others: Any
+    model: tuple[Path, ...],
+    out: Path,
+    references: str | None,
+    seed: int,
+    target: Any,
+    output: str | None,
+    **others: Any,
 ) -> None:
     """Write the scoring function of a model as a SavedModel, for TensorFlow Serving or any TensorFlow program.
 
@@ -57,12 +64,13 @@ def export(
     from deeplift_tf.cli.quiet import import_tensorflow
 
     import_tensorflow()
+    from deeplift_tf.ensembles import folds_of
     from deeplift_tf.serving.folder import check_new
 
     check_new(out)
     network = opened(saved_model(model, others))
     if target is not None:
-        _, target, output = task(target, output, network.output_shapes)
+        _, target, output = task(target, output, network.output_shapes, folds_of(network))
     given = None if references is None else read_references(references, seed, network, others["letters_axis"])
     flags = {name: others[name] for name in ("pre_activation", "mean_normalised", "hypothetical", "letters_axis")}
     score = network.compile(layers=list(others["layers"]) or None)

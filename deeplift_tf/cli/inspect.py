@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deeplift_tf.cli.options import model_options, opened, saved_model
+from deeplift_tf.cli.once import Command
+from deeplift_tf.cli.options import model_options, opened, parse_models, saved_model
 from deeplift_tf.cli.saying import say
 from deeplift_tf.printable import printable
-from deeplift_tf.runs.model import ModelSource
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -19,43 +19,32 @@ if TYPE_CHECKING:
 COLUMNS = ("name", "class", "kind", "rule", "output shape", "")
 
 
-@click.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.command(cls=Command)
+@click.argument("model", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), callback=parse_models)
 @click.option("--check", is_flag=True, help="Compare with the model's own predictions, on random input.")
 @click.option(
     "--length", type=click.IntRange(min=1), help="Of the input in --check, where the model takes any.  [default: found]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @model_options
-def inspect(model: Path, check: bool, length: int | None, as_json: bool, **others: Any) -> None:
-    """List the layers of MODEL: class, kind, rule, output shape, exact or approximate."""
+def inspect(model: tuple[Path, ...], check: bool, length: int | None, as_json: bool, **others: Any) -> None:
+    """List the layers of MODEL, or of the mean of several: class, kind, rule, output shape, exact or approximate."""
     if length is not None and not check:
         raise click.UsageError("--length is for --check")
-    saved = saved_model(model, others)
-    network = opened(saved)
+    network = opened(saved_model(model, others))
     layers = [row._asdict() for row in network.table()]
     if not as_json:
         print_layers(layers)
-    report = checked(saved, network, length) if check else None
+    report = checked(network, length) if check else None
     if as_json:
         say(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
     elif report:
         print_report(report)
 
 
-def checked(model: ModelSource, network: Network, length: int | None) -> dict[str, Any]:
+def checked(network: Network, length: int | None) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
-    from deeplift_tf.conversion.check import check
-
-    report = check(
-        model.source,
-        network,
-        seed=0,
-        safe_mode=not model.unsafe,
-        signature=model.signature,
-        custom_objects=model.own_objects,
-        length=length,
-    )
+    report = network.check(length=length)
     return {
         "prediction_error": float(report.prediction_error),
         "relative_delta": report.relative_delta,

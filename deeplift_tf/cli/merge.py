@@ -7,21 +7,32 @@ from pathlib import Path
 import click
 
 from deeplift_tf.cli.errors import terminable
+from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.saying import say
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--mean", "as_mean", is_flag=True, help="PARTS are whole runs, each of one model: write their mean.")
+@click.option("--fold-spread", is_flag=True, help="With --mean: the standard deviation of each contribution too.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there already.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
-def merge(out: Path, parts: tuple[Path, ...], overwrite: bool, debug: bool) -> None:
+def merge(out: Path, parts: tuple[Path, ...], as_mean: bool, fold_spread: bool, overwrite: bool, debug: bool) -> None:
     """Put all PARTS, written by `score --shard`, together into OUT: a file, or for DNA a folder.
 
-    Its arrays are those that the run in one piece would have written, to the byte.
+    Its arrays are those that the run in one piece would have written, to the byte. With --mean PARTS are finished runs
+    of the same rows by models of several folds.
     """
+    from deeplift_tf.runs.mean import mean
     from deeplift_tf.runs.merge import merge as merged
 
+    if fold_spread and not as_mean:
+        raise click.UsageError("--fold-spread is for --mean")
     with terminable():
+        if as_mean:
+            rows = mean(out, parts, overwrite, fold_spread)
+            say(f"{rows} rows, the mean of {len(parts)} runs, {out}")
+            return
         rows = merged(out, parts, overwrite)
     say(f"{rows} rows of {len(parts)} shards, {out}")

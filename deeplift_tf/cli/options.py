@@ -21,18 +21,40 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def parse_rules(context: click.Context, option: click.Parameter, given: Sequence[str]) -> str | dict[str, str]:
     """Return one rule for all layers, or rules by layer, from values RULE and LAYER=RULE."""
-    rules = {"default": "rescale"}
+    rules: dict[str, str] = {}
     for value in given:
         layer, _, rule = value.rpartition("=")
         if rule not in RULES:
             raise click.BadParameter(f"{rule!r} is no rule; choose from {', '.join(RULES)}", context, option)
+        if (layer or "default") in rules:
+            what = f"layer {layer!r}" if layer else "all layers"
+            raise click.BadParameter(f"two rules are given for {what}: expected one", context, option)
         rules[layer or "default"] = rule
+    rules = {"default": "rescale", **rules}
     return rules if len(rules) > 1 else rules["default"]
 
 
-def saved_model(path: Path, given: Mapping[str, Any]) -> ModelSource:
-    """Return a model as the options of `model_options` say that it is to be read."""
-    return ModelSource(path, **{name: given[name] for name in ModelSource._fields if name != "path"})
+def saved_model(paths: Sequence[Path], given: Mapping[str, Any]) -> ModelSource:
+    """Return a model, or several as one, as the options of `model_options` say that they are to be read."""
+    if len(paths) > 1 and given["weights"] is not None:
+        raise click.UsageError("--weights: expected one model; with several give each as one file")
+    others = {name: given[name] for name in ModelSource._fields if name not in ("path", "folds")}
+    return ModelSource(paths[0], folds=tuple(paths[1:]), **others)
+
+
+def parse_models(context: click.Context, option: click.Parameter, given: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the paths of models, each of which stands for itself."""
+    known = [path.resolve() for path in given]
+    for path in given:
+        if known.count(path.resolve()) > 1:
+            raise click.BadParameter(f"{path} is given twice; several models are different ones", context, option)
+    return tuple(given)
+
+
+def models_option(help: str, required: bool = True) -> Callable[[Command], Command]:
+    """Return the option that names a model, or several."""
+    kind = click.Path(exists=True, path_type=Path)
+    return click.option("-m", "--model", multiple=True, required=required, type=kind, callback=parse_models, help=help)
 
 
 def opened(model: ModelSource) -> Network:

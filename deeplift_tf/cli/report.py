@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deeplift_tf.cli.options import opened, own_code_option
+from deeplift_tf.cli.once import Command
+from deeplift_tf.cli.options import models_option, opened, own_code_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores
 from deeplift_tf.runs.model import ModelSource
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("scores", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, .html.")
-@click.option("-m", "--model", type=click.Path(exists=True, path_type=Path), help="The model, if it has moved.")
+@models_option("The model, if it has moved; several as the run had them.", required=False)
 @click.option("-i", "--input", type=click.Path(exists=True, path_type=Path), help="What was scored, if it has moved.")
 @click.option("--name", help="Input, layer or target, where the file holds several.")
 @click.option(
@@ -34,7 +36,7 @@ from deeplift_tf.runs.model import ModelSource
 def report(
     scores: Path,
     out: Path,
-    model: Path | None,
+    model: tuple[Path, ...],
     input: Path | None,
     name: str | None,
     words: Path | None,
@@ -65,16 +67,20 @@ def report(
 
 
 def layers_of(
-    file: ScoresFile, model: Path | None, unsafe: bool = False, custom_objects: tuple[str, ...] = ()
+    file: ScoresFile, model: Sequence[Path] = (), unsafe: bool = False, custom_objects: tuple[str, ...] = ()
 ) -> list[Any]:
-    """Return the table of layers of the model of the run, empty where its file is not there any more.
+    """Return the table of layers of the model of the run, or of the mean of several; empty where a file has gone.
 
     The code that it needs is that of this command, never what a file of scores names.
     """
     arguments = file.metadata.get("arguments", {})
-    path = model or beside(file.path, arguments.get("model"), "model", "-m")
-    if path is None or not path.exists():
+    noted = arguments.get("model")
+    names = [noted] if isinstance(noted, str | None) else noted
+    found: Sequence[Path | None] = model or [beside(file.path, each, "model", "-m") for each in names]
+    paths = [path for path in found if path is not None and path.exists()]
+    if not paths or len(paths) < len(found):
         return []
     read = {name: arguments[name] for name in ("rule", "dtype", "signature") if arguments.get(name) is not None}
     weights = beside(file.path, arguments.get("weights"), "weights", "-m")
-    return list(opened(ModelSource(path, weights, unsafe=unsafe, custom_objects=custom_objects, **read)).table())
+    saved = ModelSource(paths[0], weights, unsafe=unsafe, custom_objects=custom_objects, folds=tuple(paths[1:]), **read)
+    return list(opened(saved).table())

@@ -16,7 +16,8 @@ import click
 from deeplift_tf.argspec import name_in
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
-from deeplift_tf.cli.options import model_options, opened, saved_model, target_options
+from deeplift_tf.cli.once import Command
+from deeplift_tf.cli.options import model_options, models_option, opened, saved_model, target_options
 from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
@@ -74,8 +75,8 @@ class Summary(NamedTuple):
         return f"{self.rows} rows{before} in {self.seconds:.1f} s ({rate}){skipped}, {delta}, {self.path}"
 
 
-@click.command()
-@click.option("-m", "--model", required=True, type=click.Path(exists=True, path_type=Path), help="Saved Keras model.")
+@click.command(cls=Command)
+@models_option("Saved Keras model; given several times, as of several folds, the mean of all is scored.")
 @click.option("-i", "--input", type=click.Path(path_type=Path), help=".npy, .npz or .h5; pictures; or FASTA.")
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="Scores, an .h5 file; for DNA a folder."
@@ -117,6 +118,9 @@ class Summary(NamedTuple):
     default=-1,
     show_default=True,
     help="One-hot sequences: the axis of the model's input that holds the letters; that of rows is 0.",
+)
+@click.option(
+    "--fold-spread", is_flag=True, help="Several models: write the standard deviation of each contribution over them."
 )
 @click.option("--multipliers", is_flag=True, help="Write the multipliers too.")
 @click.option(
@@ -289,6 +293,8 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         raise click.UsageError("regions (-r) and a genome (-g) go together")
     if given["xla"] and given["method"] != "deeplift":
         raise click.UsageError(f"--xla is for the method deeplift; received --method {given['method']}")
+    if given["fold_spread"]:
+        check_spread(given)
     if is_dna(given):
         check_alphabet(given)
     if is_dna(given) and given["layers"]:
@@ -297,6 +303,14 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         for file in files:
             if out.resolve() in (file.resolve(), *file.resolve().parents):
                 raise click.UsageError(f"the output would replace the {name.replace('_', '-')}: {file}")
+
+
+def check_spread(given: Mapping[str, Any]) -> None:
+    """Refuse a spread over models where there is one, or where their scores are not kept apart."""
+    if len(given["model"]) < 2:
+        raise click.UsageError("--fold-spread: expected several models, -m fold0.keras -m fold1.keras; received one")
+    if given["layers"] or name_in(given["method"]) != "deeplift":
+        raise click.UsageError("--fold-spread is for contributions of the inputs by the method deeplift")
 
 
 def check_alphabet(given: Mapping[str, Any]) -> None:
@@ -366,8 +380,17 @@ def workers_in(given: Mapping[str, Any]) -> Workers | None:
     return Workers(given["workers"], given["address"], given["gpus_per_worker"], given["cpus_per_worker"])
 
 
+def noted(value: Any) -> Any:
+    """Return a value of an option as JSON has it."""
+    if isinstance(value, tuple) and value and all(isinstance(each, Path) for each in value):
+        return [str(each) for each in value]
+    return str(value) if isinstance(value, Path | Shard) else value
+
+
 def recorded(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is noted of a run, as JSON values: arguments, the files that they name, and versions."""
     kept = {name: value for name, value in sorted(parameters.items()) if name not in HOW}
-    arguments = {name: str(value) if isinstance(value, Path | Shard) else value for name, value in kept.items()}
+    arguments = {name: noted(value) for name, value in kept.items()}
+    if len(arguments["model"]) == 1:
+        (arguments["model"],) = arguments["model"]
     return {"arguments": arguments, "versions": versions(), "files": identities(arguments)}

@@ -236,8 +236,9 @@ def metadata_of(path: Path) -> dict[str, Any]:
 
 
 KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("input", "dataset", "model", "weights", "alphabet", "dtype", "signature"), (str,)),
+    **dict.fromkeys(("input", "dataset", "weights", "alphabet", "dtype", "signature"), (str,)),
     "letters_axis": (int,),
+    "model": (str, list),
     "rule": (str, dict),
 }
 """Types of the arguments that are read back, by name."""

@@ -30,6 +30,28 @@ class Average(Routing):
         return functools.reduce(tf.add, inputs) / len(inputs)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Members(Average):
+    """Mean of the outputs of the members of an ensemble.
+
+    Attributes
+    ----------
+    logits : str, optional
+        Name of the node that makes the mean of what goes into the members' final softmax or sigmoid, where they end in
+        one.
+    """
+
+    logits: str | None = None
+
+
+class Stacked(Routing):
+    """Inputs of one shape along a new axis, behind that of rows."""
+
+    def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the inputs side by side."""
+        return tf.stack(inputs, 1)
+
+
 class Subtract(Routing):
     """First input minus the second."""
 

@@ -82,7 +82,9 @@ def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Where a value is more than a path, references by name for one, those of its files by their paths.
     """
     found = {
-        name: identity(files[0]) if files == [Path(arguments[name])] else {str(each): identity(each) for each in files}
+        name: identity(files[0])
+        if [*map(str, files)] == [str(arguments[name])]
+        else {str(each): identity(each) for each in files}
         for name, files in files_in(arguments).items()
     }
     own = {each: identity_of_code(each) for each in arguments.get("custom_objects") or ()}
@@ -96,9 +98,17 @@ def identity_of_code(source: str) -> dict[str, Any]:
 
 def files_in(arguments: Mapping[str, Any]) -> dict[str, list[Path]]:
     """Return the files and folders that arguments name, by the name of the argument; those that are there."""
-    values = {name: Path(arguments[name]) for name in FILES if arguments.get(name) is not None}
-    found = {name: [path] if contents(path) else pieces(path) for name, path in values.items()}
+    values = {name: arguments[name] for name in FILES if arguments.get(name) is not None}
+    found = {
+        name: [file for each in (value if isinstance(value, list | tuple) else [value]) for file in places(Path(each))]
+        for name, value in values.items()
+    }
     return {name: files for name, files in found.items() if files}
+
+
+def places(path: Path) -> list[Path]:
+    """Return a path that leads to files; the files and folders in it where it does not, see `pieces`."""
+    return [path] if contents(path) else pieces(path)
 
 
 def pieces(path: Path) -> list[Path]:
@@ -116,11 +126,10 @@ def of_model(model: ModelSource) -> dict[str, Any]:
 
     from deeplift_tf import __version__
 
-    places = [model.path] if model.weights is None else [model.path, model.weights]
     own = {each: identity_of_code(each) for each in model.custom_objects}
     versions = {"deeplift_tf": __version__, "tensorflow": tf.__version__, "keras": installed.version("keras")}
     return {
-        **{str(place): digest_of(place) for place in places},
+        **{str(place): digest_of(place) for place in model.paths},
         **{each: json.dumps(found, sort_keys=True) for each, found in own.items()},
         **versions,
         "numpy": np.__version__,

@@ -119,9 +119,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
     parts = sorted((read_part(path) for path in paths), key=lambda part: part.shard)
     output = Output(followed(out), parts[0].path.is_dir(), overwrite)
     output.check()
-    for part in parts:
-        if out.resolve() in (part.path.resolve(), *part.path.resolve().parents):
-            raise InputError(f"the output would replace a shard: {part.path}")
+    check_replaced(out, parts)
     check_parts(parts)
     for part in parts:
         if not is_sealed(part.scores):
@@ -147,6 +145,13 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
                 kept.append(arrays, skipped)
                 skipped = {}
     return int(count)
+
+
+def check_replaced(out: Path, parts: Sequence[FinishedPart]) -> None:
+    """Refuse an output that would take the place of what is read."""
+    for part in parts:
+        if out.resolve() in (part.path.resolve(), *part.path.resolve().parents):
+            raise InputError(f"the output would replace a shard: {part.path}")
 
 
 def read_part(path: Path) -> FinishedPart:

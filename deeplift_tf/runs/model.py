@@ -1,4 +1,4 @@
-"""A saved model, and how it is to be read."""
+"""A saved model, or several as one, and how they are to be read."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class ModelSource(NamedTuple):
         Of a SavedModel folder.
     custom_objects : tuple of str
         Python files and modules with code that the model needs; see `runs.own_code`.
+    folds : tuple of Path
+        Further models, read in the same way: the network is the mean of all, see `dl.ensemble`.
     """
 
     path: Path
@@ -40,6 +42,13 @@ class ModelSource(NamedTuple):
     exact_only: bool = False
     signature: str | None = None
     custom_objects: tuple[str, ...] = ()
+    folds: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where all that is read lies."""
+        weights = () if self.weights is None else (self.weights,)
+        return (self.path, *weights, *self.folds)
 
     @property
     def source(self) -> Path | tuple[Path, Path]:
@@ -55,14 +64,22 @@ class ModelSource(NamedTuple):
         """Return the same for another working directory."""
         weights = None if self.weights is None else self.weights.resolve()
         own = tuple(map(absolute, self.custom_objects))
-        return self._replace(path=self.path.resolve(), weights=weights, custom_objects=own)
+        folds = tuple(path.resolve() for path in self.folds)
+        return self._replace(path=self.path.resolve(), weights=weights, custom_objects=own, folds=folds)
 
     def convert(self) -> Network:
-        """Read the model into a network."""
+        """Read the model into a network, several into one."""
+        if not self.folds:
+            return self._read(self.source)
+        from deeplift_tf.ensembles import ensemble
+
+        return ensemble([self._read(source) for source in (self.source, *self.folds)])
+
+    def _read(self, source: Path | tuple[Path, Path]) -> Network:
         from deeplift_tf.conversion import convert
 
         return convert(
-            self.source,
+            source,
             rule=self.rule,
             approximate=not self.exact_only,
             dtype=self.dtype,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 
+SPREAD = "spread"
+"""Of contributions over the members of an ensemble: the array of their standard deviations."""
+
 
 class Request(NamedTuple):
     """What is asked of a model about every row; can be pickled, so that other processes answer the same.
@@ -42,6 +45,8 @@ class Request(NamedTuple):
         Theirs; see `deeplift_tf.genomics.one_hot`.
     letters_axis : int
         The axis of the model's input that holds the letters.
+    fold_spread : bool
+        Of several models: keep the standard deviation over them of each contribution too.
     """
 
     model: ModelSource
@@ -60,6 +65,7 @@ class Request(NamedTuple):
     sequences: bool = False
     alphabet: str = "dna"
     letters_axis: int = -1
+    fold_spread: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -84,16 +90,21 @@ class Scorer:
     """
 
     def __init__(self, request: Request, network: Network | None = None) -> None:
+        from deeplift_tf.ensembles import FoldScores, folds_of
         from deeplift_tf.genomics.strand_targets import StrandTargets
         from deeplift_tf.genomics.strands import both_strands
         from deeplift_tf.methods.from_spec import scoring_function
         from deeplift_tf.runs.inputs import sequence_input
 
         network = request.model.convert() if network is None else network
-        score = scoring_function(network, request.method, request.layers, request.xla)
+        score: Callable[..., Scores] = (
+            FoldScores(network, request.xla)
+            if request.fold_spread
+            else scoring_function(network, request.method, request.layers, request.xla)
+        )
         self._input = sequence_input(network, request.alphabet, request.letters_axis)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score
-        self.tasks = [task(each, request.output, network.output_shapes) for each in request.targets]
+        self.tasks = [task(each, request.output, network.output_shapes, folds_of(network)) for each in request.targets]
         if request.reverse_complement:
             targets = StrandTargets(network, request.stranded, request.letters_axis)
             for each in self.tasks:
@@ -123,8 +134,12 @@ class Scorer:
             letters = np.asarray(arrays["sequences"], np.float32)
             x = {**x, self._input: letters} if isinstance(x, Mapping) else letters
         for label, scores in self._each(x, references):
+            label = label if len(self.tasks) > 1 else ""
+            if self._request.fold_spread:
+                arrays |= named(SPREAD, label, over_folds(np.std, scores.contributions))
+                scores = scores._replace(contributions=over_folds(np.mean, scores.contributions))
             for part in self._request.parts:
-                arrays |= named(part, label if len(self.tasks) > 1 else "", getattr(scores, part))
+                arrays |= named(part, label, getattr(scores, part))
         return arrays
 
     def _each(self, x: Any, references: Any) -> Iterator[tuple[str, Scores]]:
@@ -144,6 +159,13 @@ class Scorer:
             for index, each in enumerate(alike):
                 values: dict[str, Any] = {name: at(value, index) for name, value in scores._asdict().items()}
                 yield each.label, type(scores)(**values)
+
+
+def over_folds(function: Callable[..., np.ndarray], values: Any) -> Any:
+    """Return what a function makes of contributions over the first axis, that of the members of an ensemble."""
+    if isinstance(values, Mapping):
+        return {name: over_folds(function, each) for name, each in values.items()}
+    return function(values, axis=0).astype(values.dtype)
 
 
 def of_input(score: Callable[..., Scores], name: str) -> Callable[..., Scores]:

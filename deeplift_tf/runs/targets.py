@@ -21,7 +21,7 @@ class Task(NamedTuple):
     output: str | None
 
 
-def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | None, ...]]) -> Task:
+def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | None, ...]], members: int = 0) -> Task:
     """Return what a target means to a network.
 
     Parameters
@@ -33,6 +33,8 @@ def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | No
         The output that the user has named.
     shapes : mapping of str to tuple
         The outputs of the network.
+    members : int
+        Of an ensemble, in which "profile" is the mean of the members' own, each weighted by its own softmax.
     """
     if target not in HEADS:
         return Task(label_of(target), target, output)
@@ -43,6 +45,11 @@ def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | No
     meaning = meaning_of(name, found, shapes)
     if meaning and output is None:
         logger.warning(meaning)
+    head = next(iter(shapes)) if found is None else found
+    if members and target == "profile" and head in shapes:
+        from deeplift_tf.ensembles import EACH, EachFold
+
+        return Task(label_of(target), EachFold(weights), f"{head}/{EACH}")
     return Task(label_of(target), weights, found)
 
 

@@ -16,6 +16,7 @@ from deeplift_tf.graph.passes.identities import does_nothing
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.functional import RoutingFunction
 from deeplift_tf.layers.kinds import Elementwise
+from deeplift_tf.layers.merging import Members
 from deeplift_tf.layers.reshaping import ExpandAxis, Identity, Permute, Reshape
 from deeplift_tf.layers.softmax import LogSoftmax, LogSumExp, Softmax
 from deeplift_tf.rules.tensors import shape_of, vjp
@@ -122,7 +123,13 @@ def resolve_target(graph: Graph, output: str | None, pre_activation: bool) -> Ta
 
 
 def value_before_activation(graph: Graph, edge: Edge) -> TargetValue:
-    """Return what goes into the softmax or sigmoid that an output ends in; the output itself where it has none."""
+    """Return what goes into the softmax or sigmoid that an output ends in; the output itself where it has none.
+
+    Of the mean of an ensemble's members that is the mean of what goes into theirs.
+    """
+    made = makers_of(graph).get(edge)
+    if made is not None and isinstance(made.layer, Members) and made.layer.logits is not None:
+        return TargetValue(Edge(made.layer.logits), edge)
     final = final_activation(graph, edge)
     return TargetValue(edge, edge) if final is None else TargetValue(final.activation.inputs[0], edge, final.moves)
 

@@ -103,7 +103,7 @@ def test_a_warning_is_one_line() -> None:
         ([], "Missing command"),
         (["scor"], "No such command 'scor'"),
         (["score"], "Missing option '-m'"),
-        (["inspect"], "Missing argument 'MODEL'"),
+        (["inspect"], "Missing argument 'MODEL...'"),
         (["inspect", "none.keras"], "'none.keras' does not exist"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5"], "x.npy: no such file"),
         (["score", "-m", ".", "-i", "x.npy", "-o", "s.h5", "--workers", "8"], "--workers is for --engine ray"),
