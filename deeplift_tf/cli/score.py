@@ -39,11 +39,13 @@ from deeplift_tf.scoring.completeness import Completeness
 from deeplift_tf.sequences.alphabet import Alphabet
 
 if TYPE_CHECKING:
-    from deeplift_tf.genomics import SequenceRows
+    from deeplift_tf.genomics import SequenceRows, VariantRows
     from deeplift_tf.runs.engines.ray import Workers
 
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
 OF_REGIONS = ("chromosomes", "exclude", "first", "sample")
+OF_VARIANTS = ("alleles",)
+NOT_OF_VARIANTS = ("formats", "chrom_sizes", "null")
 OF_DNA = (
     "chrom_sizes",
     "control",
@@ -51,6 +53,7 @@ OF_DNA = (
     "upper_case",
     "soft_masked_as_n",
     "alphabet",
+    "null",
     "reverse_complement",
     "stranded",
     "formats",
@@ -150,7 +153,16 @@ class Summary(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where contributions miss the difference by more than 1 %.")
 @click.option("-r", "--regions", type=click.Path(path_type=Path), help="DNA: regions to score, BED or narrowPeak.")
-@click.option("-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of the regions, FASTA.")
+@click.option(
+    "--variants",
+    type=click.Path(path_type=Path),
+    help="DNA: VCF, or a table: alternative alleles, each scored against its reference allele.",
+)
+@click.option("--alleles", is_flag=True, help="Variants: score each allele by itself too, both against --references.")
+@click.option(
+    "-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of regions or variants, FASTA or 2bit."
+)
+@click.option("--null", is_flag=True, help="DNA: score dinucleotide shuffles of the sequences instead, for thresholds.")
 @click.option(
     "--chromosomes", metavar="A,B,...", default="", callback=parse_names, help="DNA: regions of these alone: chr1,chr3."
 )
@@ -236,11 +248,13 @@ def score(
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
         made = ready(found, network, given["preprocess"])
+        if given["alleles"] and isinstance(made, Mapping):
+            raise click.UsageError("--alleles: expected --references that are a number or made of each sequence")
         if name_in(given["method"]) == "deep_shap":  # which compares every row to the whole background
             made = as_background(made, rows)
-        matched = match_references(made, Path(references), rows)
+        matched = match_references(rows.references or made, Path(references), rows)
         skip = given["on_error"] == "skip" and not is_dna(given)  # the tools that read scores of DNA take no NaN
-        source = Source(rows, matched, skip)
+        source = Source(rows, matched, skip, made if given["alleles"] else None)
         part = shard.rows(rows.count, request.batch_size)
         if is_dna(given):
             Formats.of(given).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
@@ -253,7 +267,7 @@ def score(
                 rows.check_values(left)
 
         def complete(folder: Path) -> None:
-            sequences: SequenceRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
+            sequences: SequenceRows | VariantRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
             sequences.warn()
             if shard.of == 1:  # else it is for `merge` to write them
                 Formats.of(given).write(folder, request.labels, sequences)
@@ -287,10 +301,14 @@ def is_dna(given: Mapping[str, Any]) -> bool:
 def check_arguments(given: Mapping[str, Any], out: Path) -> None:
     """Refuse arguments that do not go together."""
     path, regions, genome = given["input"], given["regions"], given["genome"]
-    if (path is None) == (regions is None):
-        raise click.UsageError("give either what is scored, -i, or regions, -r, with their genome, -g")
-    if (regions is None) != (genome is None):
-        raise click.UsageError("regions (-r) and a genome (-g) go together")
+    if [path, regions, given["variants"]].count(None) != 2:
+        raise click.UsageError(
+            "give either what is scored, -i, or regions, -r, or --variants, the last two with their genome, -g"
+        )
+    if (path is None and genome is None) or (path is not None and genome is not None):
+        raise click.UsageError("regions (-r) and a genome (-g) go together, and so do --variants and a genome")
+    if given["variants"] is not None:
+        check_variants(given)
     if given["xla"] and given["method"] != "deeplift":
         raise click.UsageError(f"--xla is for the method deeplift; received --method {given['method']}")
     if given["fold_spread"]:
@@ -303,6 +321,21 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         for file in files:
             if out.resolve() in (file.resolve(), *file.resolve().parents):
                 raise click.UsageError(f"the output would replace the {name.replace('_', '-')}: {file}")
+
+
+def check_variants(given: Mapping[str, Any]) -> None:
+    """Refuse what means nothing to variants."""
+    source = click.get_current_context().get_parameter_source
+    if source("references") is click.core.ParameterSource.COMMANDLINE and not given["alleles"]:
+        raise click.UsageError(
+            "--references: a variant's reference is its reference allele; with --alleles each allele is scored by "
+            "itself too, against these"
+        )
+    for name in NOT_OF_VARIANTS:
+        if source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for sequences and regions, not for --variants")
+    if name_in(given["method"]) == "deep_shap":
+        raise click.UsageError("--method deep-shap has a background; a variant has one reference, its reference allele")
 
 
 def check_spread(given: Mapping[str, Any]) -> None:
@@ -342,13 +375,14 @@ def check_used(given: Mapping[str, Any]) -> None:
     if given["preprocess"] and not pictures:
         raise click.UsageError(
             "--preprocess is for pictures; sequences and arrays are scored as they are: preprocess arrays before they "
-            f"are saved, or give the pictures. Received {given['input'] or given['regions']}"
+            f"are saved, or give the pictures. Received {given['input'] or given['regions'] or given['variants']}"
         )
     parts = {
         "--engine ray": (RAY[1:], given["engine"] == "ray"),
         "arrays in a file": (("dataset",), not is_dna(given) and not is_images(given["input"])),
         "DNA, a FASTA file or regions": (OF_DNA, is_dna(given)),
-        "regions of a genome, -r and -g": (OF_REGIONS, given["regions"] is not None),
+        "regions of a genome, -r and -g": (OF_REGIONS, given["input"] is None),
+        "variants": (OF_VARIANTS, given["variants"] is not None),
     }
     for what, (names, meant) in parts.items():
         for name in names:
@@ -366,7 +400,9 @@ def request_in(given: Mapping[str, Any]) -> Request:
     dna = is_dna(given)
     same = {name: given[name] for name in Request._fields if name in given and name not in ("model", "targets")}
     request = Request(saved_model(given["model"], given), given["targets"] or (given["target"],), **same)
-    return request._replace(hypothetical=dna or request.hypothetical, sequences=dna)
+    variants = given["variants"] is not None
+    hypothetical = request.hypothetical or (dna and not variants)
+    return request._replace(hypothetical=hypothetical, sequences=dna, variants=variants)
 
 
 def workers_in(given: Mapping[str, Any]) -> Workers | None:

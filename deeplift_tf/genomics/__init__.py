@@ -2,6 +2,7 @@
 
 from deeplift_tf.genomics.bigwig import write_bigwig as write_bigwig
 from deeplift_tf.genomics.controls import open_controls as open_controls
+from deeplift_tf.genomics.effects import effects as effects
 from deeplift_tf.genomics.fasta import Fasta as Fasta
 from deeplift_tf.genomics.fasta import open_fasta as open_fasta
 from deeplift_tf.genomics.formats import write_bpnet as write_bpnet
@@ -20,4 +21,8 @@ from deeplift_tf.genomics.sequences import one_hot as one_hot
 from deeplift_tf.genomics.strands import both_strands as both_strands
 from deeplift_tf.genomics.targets import counts as counts
 from deeplift_tf.genomics.targets import profile as profile
+from deeplift_tf.genomics.variant_rows import VariantRows as VariantRows
+from deeplift_tf.genomics.variant_rows import variant_rows as variant_rows
+from deeplift_tf.genomics.variants import Variant as Variant
+from deeplift_tf.genomics.variants import read_variants as read_variants
 from deeplift_tf.sequences.alphabet import Alphabet as Alphabet

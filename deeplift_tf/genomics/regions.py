@@ -7,7 +7,7 @@ import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from deeplift_tf.errors import InputError
 
@@ -17,6 +17,22 @@ SUMMIT = 9  # column of narrowPeak: the summit, counted from the start; -1 where
 
 
 NOTHING = ("", "-", ".", "na")  # in the place of a number
+
+
+class Placed(Protocol):
+    """What lies on a chromosome, from `start` to `end`."""
+
+    @property
+    def chrom(self) -> str:
+        """The chromosome."""
+
+    @property
+    def start(self) -> int:
+        """Counted from 0."""
+
+    @property
+    def end(self) -> int:
+        """Excluded."""
 
 
 class Region(NamedTuple):
@@ -199,13 +215,13 @@ def within(regions: Iterable[Region], sizes: Mapping[str, int]) -> tuple[list[Re
     return kept, dropped
 
 
-def names_differ(regions: Iterable[Region], sizes: Mapping[str, int]) -> str:
-    """Return what to say of regions whose chromosomes a genome names with, or without, "chr"; empty if it does not."""
+def names_differ(regions: Iterable[Placed], sizes: Mapping[str, int], what: str = "regions") -> str:
+    """Return what to say of chromosomes that a genome names with, or without, "chr"; empty if it does not."""
     for chrom in dict.fromkeys(region.chrom for region in regions):
         other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
         if chrom not in sizes and other in sizes:
             command = "sed 's/^chr//'" if chrom.startswith("chr") else "sed 's/^/chr/'"
-            return f"; the regions name {chrom!r} and the genome {other!r}: change the regions with {command}"
+            return f"; the {what} name {chrom!r} and the genome {other!r}: change the {what} with {command}"
     return ""
 
 

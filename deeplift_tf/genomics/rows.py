@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ from deeplift_tf.genomics.fasta import Fasta, open_fasta
 from deeplift_tf.genomics.regions import Region, names_differ, read_regions, within
 from deeplift_tf.genomics.selection import Selection
 from deeplift_tf.genomics.sequences import of_channels, say_unknown
+from deeplift_tf.io.inputs import RowArray
+from deeplift_tf.references.sequence import pairs_kept
 from deeplift_tf.sequences.alphabet import Alphabet
 
 logger = logging.getLogger("deeplift_tf")
@@ -34,6 +36,8 @@ class SequenceRows:
     soft_masked_as_n : bool
         Whether letters in lower case are read as N.
     alphabet : Alphabet
+    null : int, optional
+        Seed: each row is a dinucleotide shuffle of its sequence, for scores that chance makes.
     unknown, letters : int
         How many of the letters read so far were read as N, and how many were read.
     """
@@ -43,6 +47,7 @@ class SequenceRows:
     dropped: Sequence[Region] = ()
     soft_masked_as_n: bool = False
     alphabet: Alphabet = field(default_factory=Alphabet)
+    null: int | None = None
     unknown: int = field(default=0)
     letters: int = field(default=0)
     _said: bool = field(default=False, repr=False)
@@ -71,12 +76,26 @@ class SequenceRows:
         self.unknown, self.letters = self.unknown + unknown, self.letters + channels.size
         if first:
             self._said = say_unknown(unknown, channels.size, f"the first {len(regions)} rows", self.soft_masked_as_n)
-        return of_channels(channels, len(self.alphabet))
+        found = of_channels(channels, len(self.alphabet))
+        return found if self.null is None else pairs_kept(found, 1, self.null)[:, 0]
 
     def warn(self) -> None:
         """Say how many letters were read as N, if they are many and the first rows have not said so."""
         if self.letters and not self._said:
             self._said = say_unknown(self.unknown, self.letters, "all rows", self.soft_masked_as_n)
+
+    def write(
+        self,
+        folder: Path,
+        scores: Mapping[str, RowArray],
+        labels: Sequence[str],
+        formats: Collection[str],
+        sizes: Mapping[str, int],
+    ) -> None:
+        """Write the regions, and their scores in the formats of other tools; see `folder.write_formats`."""
+        from deeplift_tf.genomics.folder import write_formats
+
+        write_formats(folder, scores, labels, self, formats, sizes)
 
     def names(self, rows: slice) -> np.ndarray:
         """Return the names of consecutive rows, as bytes of one length for all."""
@@ -95,6 +114,7 @@ def region_rows(
     soft_masked_as_n: bool = False,
     alphabet: str | Alphabet = "dna",
     selection: Selection | None = None,
+    null: int | None = None,
 ) -> Iterator[SequenceRows]:
     """Open the sequences of regions.
 
@@ -114,6 +134,8 @@ def region_rows(
         See `one_hot`.
     selection : Selection, optional
         Which of the regions; the default is all.
+    null : int, optional
+        See `SequenceRows`.
 
     Yields
     ------
@@ -144,7 +166,7 @@ def region_rows(
             )
         if selection is not None:
             kept = selection.of_kept(kept)
-        yield SequenceRows(fasta, kept, dropped, masked, letters)
+        yield SequenceRows(fasta, kept, dropped, masked, letters, null)
 
 
 @contextmanager
@@ -156,6 +178,7 @@ def sequence_rows(
     *,
     soft_masked_as_n: bool = False,
     alphabet: str | Alphabet = "dna",
+    null: int | None = None,
 ) -> Iterator[SequenceRows]:
     """Open the sequences of a FASTA file as they are.
 
@@ -172,6 +195,8 @@ def sequence_rows(
         Read letters in lower case as N.
     alphabet : str
         See `one_hot`.
+    null : int, optional
+        See `SequenceRows`.
 
     Yields
     ------
@@ -198,4 +223,4 @@ def sequence_rows(
                 left_out = "; or leave them out with --on-error skip" if kept else ""
                 raise InputError(f"{message}; give regions of them with -r and this file as -g{left_out}")
             logger.warning("%s; they are skipped", message)
-        yield SequenceRows(fasta, kept, other, masked, letters)
+        yield SequenceRows(fasta, kept, other, masked, letters, null)

@@ -7,14 +7,16 @@ import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.genomics.regions import Peak, Region, lines_of
+from deeplift_tf.genomics.regions import Peak, Placed, lines_of
 
 logger = logging.getLogger("deeplift_tf")
+
+Where = TypeVar("Where", bound=Placed)
 
 Spans = Mapping[str, tuple[list[int], list[int]]]  # by chromosome: starts in order, and ends, none overlapping
 
@@ -41,13 +43,13 @@ class Selection(NamedTuple):
     sample: int | None = None
     seed: int = 0
 
-    def on_genome(self, regions: Sequence[Region], path: str) -> list[Region]:
+    def on_genome(self, regions: Sequence[Where], path: str, what: str = "regions") -> list[Where]:
         """Return the regions of the chromosomes, without those that are excluded.
 
         Parameters
         ----------
-        regions : sequence of Region
-        path : str
+        regions : sequence of Region or of Variant
+        path, what : str
             For messages.
 
         Raises
@@ -59,7 +61,7 @@ class Selection(NamedTuple):
         missing = [chrom for chrom in self.chromosomes if chrom not in there]
         if missing:
             raise InputError(
-                f"{path}: expected regions of the chromosomes {', '.join(self.chromosomes)}; there are none of "
+                f"{path}: expected {what} of the chromosomes {', '.join(self.chromosomes)}; there are none of "
                 f"{', '.join(missing)}. The file names {', '.join(sorted(there)[:8])}"
             )
         chosen = [region for region in regions if not self.chromosomes or region.chrom in self.chromosomes]
@@ -67,12 +69,12 @@ class Selection(NamedTuple):
             return chosen
         spans = spans_of(self.exclude)
         left = [region for region in chosen if not overlaps(region, spans)]
-        logger.info("%d of %d regions are excluded by %s", len(chosen) - len(left), len(chosen), self.exclude)
+        logger.info("%d of %d %s are excluded by %s", len(chosen) - len(left), len(chosen), what, self.exclude)
         if not left:
-            raise InputError(f"{path}: all {len(chosen)} regions are excluded by {self.exclude}")
+            raise InputError(f"{path}: all {len(chosen)} {what} are excluded by {self.exclude}")
         return left
 
-    def of_kept(self, regions: Sequence[Region]) -> list[Region]:
+    def of_kept(self, regions: Sequence[Where]) -> list[Where]:
         """Return the first, or a random sample, of the regions that can be scored."""
         if self.sample is not None and self.sample < len(regions):
             drawn = np.random.default_rng(self.seed).choice(len(regions), self.sample, replace=False)
@@ -97,7 +99,7 @@ def spans_of(path: Path) -> Spans:
     return found
 
 
-def overlaps(region: Region, spans: Spans) -> bool:
+def overlaps(region: Placed, spans: Spans) -> bool:
     """Whether a window has a base in common with one of the spans."""
     starts, ends = spans.get(region.chrom, ([], []))
     before = bisect.bisect_left(starts, region.end) - 1  # the last span that begins before the window ends

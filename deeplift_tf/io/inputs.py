@@ -173,12 +173,15 @@ class Rows:
         Inputs that are given and not scored: each is its own reference.
     dtypes : mapping of str to str
         What the network takes for each input; a wider one in the file may hold more than that can.
+    references : mapping of str to RowArray
+        Those that come with the rows, as the reference alleles of variants do; empty where they are asked for apart.
     """
 
     path: Path
     arrays: Mapping[str, RowArray]
     held: frozenset[str] = frozenset()
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, RowArray] = field(default_factory=dict)
 
     @property
     def scored(self) -> list[str]:

@@ -14,7 +14,7 @@ from deeplift_tf.runs.output import SCORES
 from deeplift_tf.sequences.alphabet import Alphabet
 
 if TYPE_CHECKING:
-    from deeplift_tf.genomics import SequenceRows
+    from deeplift_tf.genomics import SequenceRows, VariantRows
 
 
 class Formats(NamedTuple):
@@ -36,11 +36,13 @@ class Formats(NamedTuple):
         """Return what the arguments of a run ask for: a bigWig only of regions of a genome, others only of ACGT."""
         sizes = arguments["chrom_sizes"]
         in_order = Alphabet.of(arguments.get("alphabet", "dna")).as_dna == "ACGT"
+        if arguments.get("variants") is not None:
+            return cls(())  # their scores lie at no place of the genome of their own
         wanted = {"bigwig": arguments["regions"] is not None}
         names = [name for name in arguments["formats"] if wanted.get(name, in_order)]
         return cls(names, None if sizes is None else Path(sizes))
 
-    def check(self, sequences: SequenceRows) -> None:
+    def check(self, sequences: SequenceRows | VariantRows) -> None:
         """Refuse what could not be written once all is scored.
 
         Raises
@@ -56,13 +58,13 @@ class Formats(NamedTuple):
             require("pyBigWig", "genomics")
             check_places(sequences.regions, self.sizes(sequences))
 
-    def sizes(self, sequences: SequenceRows) -> Mapping[str, int]:
+    def sizes(self, sequences: SequenceRows | VariantRows) -> Mapping[str, int]:
         """Return the lengths of the chromosomes."""
         from deeplift_tf.genomics.regions import read_sizes
 
         return sequences.fasta.sizes if self.chrom_sizes is None else read_sizes(self.chrom_sizes)
 
-    def write(self, folder: Path, labels: Sequence[str], sequences: SequenceRows) -> None:
+    def write(self, folder: Path, labels: Sequence[str], sequences: SequenceRows | VariantRows) -> None:
         """Write them into the folder that holds the scores.
 
         Parameters
@@ -70,7 +72,7 @@ class Formats(NamedTuple):
         folder : Path
         labels : sequence of str
             Of the targets.
-        sequences : SequenceRows
+        sequences : SequenceRows or VariantRows
             What was scored.
 
         Raises
@@ -78,13 +80,11 @@ class Formats(NamedTuple):
         OutputFileError
             When one could not be written; the disk is full, for one.
         """
-        from deeplift_tf.genomics.folder import write_formats
-
         sizes = self.sizes(sequences)
         try:
             with h5py.File(folder / SCORES, "r") as scores:
-                write_formats(folder, scores, labels, sequences, self.names, sizes)
+                sequences.write(folder, scores, labels, self.names, sizes)
         except (OSError, RuntimeError, SystemError) as error:  # HDF5 and pyBigWig have their own for a full disk
             raise OutputFileError(
-                f"{folder}: the files of {', '.join(self.names)} were not written; {error}"
+                f"{folder}: the files of {', '.join(self.names) or 'the rows'} were not written; {error}"
             ) from error

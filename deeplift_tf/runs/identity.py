@@ -32,7 +32,18 @@ HOW = (
 BESIDE = ("out", "formats", "chrom_sizes", "on_error")  # where they go, and what else does; noted beside the scores
 
 # arguments that name files
-FILES = ("model", "weights", "input", "references", "regions", "genome", "chrom_sizes", "control", "exclude")
+FILES = (
+    "model",
+    "weights",
+    "input",
+    "references",
+    "regions",
+    "variants",
+    "genome",
+    "chrom_sizes",
+    "control",
+    "exclude",
+)
 HASHED = 2**29  # bytes; the contents of larger files are known by their size and time alone
 
 

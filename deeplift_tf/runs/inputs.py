@@ -14,7 +14,7 @@ from deeplift_tf.sequences.alphabet import Alphabet
 from deeplift_tf.sequences.letters import positions_axis
 
 if TYPE_CHECKING:
-    from deeplift_tf.genomics import SequenceRows
+    from deeplift_tf.genomics import SequenceRows, VariantRows
     from deeplift_tf.network import Network
 
 SELECTION = ("chromosomes", "exclude", "first", "sample")
@@ -42,17 +42,24 @@ def input_of(arguments: Mapping[str, Any]) -> RunInput:
     Parameters
     ----------
     arguments : mapping
-        input, dataset, preprocess, on_error; for DNA also regions, genome, length, soft_masked_as_n, alphabet,
-        letters_axis, control and those of `SELECTION`. Paths may be text.
+        input, dataset, preprocess, on_error; for DNA also regions, variants, genome, length, null, seed,
+        soft_masked_as_n, alphabet, letters_axis, control and those of `SELECTION`. Paths may be text.
     """
-    path, skip = Path(arguments["input"] or arguments["regions"]), arguments["on_error"] == "skip"
+    variants = arguments.get("variants")
+    path = Path(arguments["input"] or arguments["regions"] or str(variants))
+    skip = arguments["on_error"] == "skip"
     if arguments["input"] is None or is_fasta(path):
         genome = Path(arguments["genome"]) if arguments["input"] is None else None
         control, masked = arguments.get("control"), arguments.get("soft_masked_as_n", False)
         alphabet, axis = arguments.get("alphabet", "dna"), arguments.get("letters_axis", -1)
         chosen = {name: arguments[name] for name in SELECTION if arguments.get(name)}
         selection = {**chosen, "seed": arguments["seed"]} if chosen else {}
-        return Sequences(path, genome, arguments["length"], masked, skip, control, alphabet, axis, selection)
+        null = arguments["seed"] if arguments.get("null") else None
+        return Sequences(
+            *(path, genome, arguments["length"], masked, skip, control, alphabet, axis, selection),
+            variants=variants is not None,
+            null=null,
+        )
     return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
 
 
@@ -100,12 +107,12 @@ class Pictures(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """DNA: the sequences of a FASTA file, or those of regions of a genome.
+    """DNA: the sequences of a FASTA file, those of regions of a genome, or of both alleles of variants.
 
     Attributes
     ----------
     path : Path
-        FASTA; or, with `genome` given, regions.
+        FASTA; or, with `genome` given, regions or variants.
     genome : Path, optional
     length : int, optional
         Of the windows, where the model takes any.
@@ -121,6 +128,10 @@ class Sequences(NamedTuple):
         The axis of the model's input that holds the letters.
     selection : mapping
         Arguments of `deeplift_tf.genomics.Selection`, paths as text; empty for all regions.
+    variants : bool
+        The alternative alleles are scored, against the reference alleles.
+    null : int, optional
+        Seed: scored are dinucleotide shuffles of the sequences.
     """
 
     path: Path
@@ -132,6 +143,8 @@ class Sequences(NamedTuple):
     alphabet: str = "dna"
     letters_axis: int = -1
     selection: Mapping[str, Any] = {}
+    variants: bool = False
+    null: int | None = None
 
     def check(self) -> None:
         """Look for the files, and at the alphabet."""
@@ -144,7 +157,7 @@ class Sequences(NamedTuple):
     @contextmanager
     def open(self, network: Network) -> Iterator[Rows]:
         """Open the sequences for the input of a network that takes them, and what the other inputs hold."""
-        from deeplift_tf.genomics import open_controls
+        from deeplift_tf.genomics import VariantRows, open_controls
 
         name, length = sequence_input(network, self.alphabet, self.letters_axis)
         if length is not None and self.length not in (None, length):
@@ -154,22 +167,25 @@ class Sequences(NamedTuple):
             self.sequences(length or self.length) as sequences,
             open_controls(self.control, sequences.regions, others) as held,
         ):
-            yield Rows(self.path, {name: sequences, **held}, frozenset(held), network.input_dtypes)
+            own = {name: sequences.reference} if isinstance(sequences, VariantRows) else {}
+            yield Rows(self.path, {name: sequences, **held}, frozenset(held), network.input_dtypes, own)
 
-    def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows]:
+    def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows | VariantRows]:
         """Open the sequences, all of one length."""
-        from deeplift_tf.genomics import Selection, region_rows, sequence_rows
+        from deeplift_tf.genomics import Selection, region_rows, sequence_rows, variant_rows
 
         letters: dict[str, Any] = {"soft_masked_as_n": self.soft_masked_as_n, "alphabet": self.alphabet}
         if self.genome is None:
-            return sequence_rows(self.path, length, skip=self.skip, **letters)
+            return sequence_rows(self.path, length, skip=self.skip, null=self.null, **letters)
         if length is None:
             raise InputError("the model takes sequences of any length; say how long the windows are: --length")
         chosen: dict[str, Any] = {
             name: Path(each) if name == "exclude" else each for name, each in self.selection.items()
         }
         selection = Selection(**chosen) if chosen else None
-        return region_rows(self.path, self.genome, length, selection=selection, **letters)
+        if self.variants:
+            return variant_rows(self.path, self.genome, length, selection=selection, **letters)
+        return region_rows(self.path, self.genome, length, selection=selection, null=self.null, **letters)
 
 
 def sequence_input(network: Network, alphabet: str = "dna", letters_axis: int = -1) -> tuple[str, int | None]:

@@ -212,7 +212,7 @@ def check_files(known: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     sizes = arguments["chrom_sizes"]
     if sizes is not None and not Path(sizes).is_file():
         raise InputError(f"{sizes}: no such file")
-    named = {name: arguments.get(name) for name in ("input", "regions", "genome")}
+    named = {name: arguments.get(name) for name in ("input", "regions", "variants", "genome")}
     was, its = timeless(known), timeless(identities(named))
     for name, each in its.items():
         if each != was.get(name):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from deeplift_tf.runs.alleles import BothAlleles, with_letters
 from deeplift_tf.runs.model import ModelSource
+from deeplift_tf.runs.source import Alleles
 from deeplift_tf.runs.targets import Target, label_of, task
 from deeplift_tf.sequences.letters import as_model_rows, letters_last
 
@@ -47,6 +49,8 @@ class Request(NamedTuple):
         The axis of the model's input that holds the letters.
     fold_spread : bool
         Of several models: keep the standard deviation over them of each contribution too.
+    variants : bool
+        The rows are alternative alleles of variants, compared with their reference alleles; see `runs.alleles`.
     """
 
     model: ModelSource
@@ -66,6 +70,7 @@ class Request(NamedTuple):
     alphabet: str = "dna"
     letters_axis: int = -1
     fold_spread: bool = False
+    variants: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -114,6 +119,7 @@ class Scorer:
         if request.sequences:
             score = of_sequences(score, self._input, network.input_shapes[self._input], request.letters_axis)
         self._request, self._score = request, score
+        self._alleles = BothAlleles(network, request, self._input) if request.variants else None
 
     def __call__(self, x: Any, references: Any) -> Arrays:
         """Return what is kept of the scores of some rows, by its names in the file.
@@ -131,8 +137,12 @@ class Scorer:
         arrays: Arrays = {}
         if self._request.sequences:
             arrays["sequences"] = x[self._input] if isinstance(x, Mapping) else x
-            letters = np.asarray(arrays["sequences"], np.float32)
-            x = {**x, self._input: letters} if isinstance(x, Mapping) else letters
+            x = with_letters(x, self._input, as_floats)
+        if isinstance(references, Alleles):
+            reference, common = references
+            arrays["reference_sequences"] = reference[self._input] if isinstance(reference, Mapping) else reference
+            references = with_letters(reference, self._input, as_floats)
+            arrays |= self._of_alleles(x, references, common)
         for label, scores in self._each(x, references):
             label = label if len(self.tasks) > 1 else ""
             if self._request.fold_spread:
@@ -140,6 +150,20 @@ class Scorer:
                 scores = scores._replace(contributions=over_folds(np.mean, scores.contributions))
             for part in self._request.parts:
                 arrays |= named(part, label, getattr(scores, part))
+        return arrays
+
+    def _of_alleles(self, x: Any, reference: Any, common: Any) -> Arrays:
+        """Return predictions for both alleles and, where references are given, the contributions of each by itself."""
+        assert self._alleles is not None
+        arrays = self._alleles.arrays(x, reference)
+        if common is None:
+            return arrays
+        shared = self._alleles.common(reference, common)
+        for allele, rows in (("reference", reference), ("alternative", x)):
+            for label, scores in self._each(rows, shared):
+                found = scores.contributions
+                found = over_folds(np.mean, found) if self._request.fold_spread else found
+                arrays |= named(f"alleles/{allele}", label if len(self.tasks) > 1 else "", found)
         return arrays
 
     def _each(self, x: Any, references: Any) -> Iterator[tuple[str, Scores]]:
@@ -159,6 +183,11 @@ class Scorer:
             for index, each in enumerate(alike):
                 values: dict[str, Any] = {name: at(value, index) for name, value in scores._asdict().items()}
                 yield each.label, type(scores)(**values)
+
+
+def as_floats(letters: np.ndarray) -> np.ndarray:
+    """Return letters as a network takes them."""
+    return np.asarray(letters, np.float32)
 
 
 def over_folds(function: Callable[..., np.ndarray], values: Any) -> Any:

@@ -34,18 +34,45 @@ class RowBatch(NamedTuple):
     beside: Mapping[str, np.ndarray]
 
 
+class Alleles(NamedTuple):
+    """References of variants: their reference alleles and, where asked for, what both alleles are compared with.
+
+    Attributes
+    ----------
+    reference : array or dict of arrays
+    common : float, Maker or None
+        Made of the reference allele for both.
+    """
+
+    reference: Any
+    common: Any = None
+
+
 class Source(NamedTuple):
-    """Rows and their references, read batch by batch; bad rows end the run, or are skipped."""
+    """Rows and their references, read batch by batch; bad rows end the run, or are skipped.
+
+    Attributes
+    ----------
+    rows : Rows
+    references : ReferenceRows
+    skip : bool
+    common : float or Maker, optional
+        Of variants: what both alleles are compared with, each by itself.
+    """
 
     rows: Rows
     references: ReferenceRows
     skip: bool = False
+    common: Any = None
 
     def read(self, rows: slice) -> RowBatch:
         """Read consecutive rows."""
         x, bad = self.rows.read_good(rows) if self.skip else (self.rows.read(rows), {})
         skipped = {rows.start + row: reason for row, reason in bad.items()}
-        return RowBatch(rows, x, self._references(rows, x), skipped, self.rows.names(rows))
+        references = self._references(rows, x)
+        if self.rows.references:
+            references = Alleles(references, self.common)
+        return RowBatch(rows, x, references, skipped, self.rows.names(rows))
 
     def _references(self, rows: slice, x: Any) -> Any:
         """Return the references of rows: of the inputs that are held, what they are."""
