@@ -24,7 +24,7 @@ ORDER = [
     {"scoring"},
     {"references", "serving"},
     {"io", "methods", "network"},
-    {"conversion", "evaluate", "genomics", "report"},
+    {"conversion", "ensembles", "evaluate", "genomics", "report"},
     {"compat", "runs"},
     {"cli"},
 ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deeplift_tf.genomics.bigwig import write_bigwig
 from deeplift_tf.genomics.formats import write_bpnet, write_chrombpnet, write_npz
 from deeplift_tf.genomics.regions import Region, write_regions, write_windows
-from deeplift_tf.genomics.rows import SequenceRows
 from deeplift_tf.io.inputs import RowArray
+
+if TYPE_CHECKING:
+    from deeplift_tf.genomics.rows import SequenceRows
 
 
 def write_formats(

@@ -121,13 +121,13 @@ def test_shards_of_which_one_has_skipped_rows(files: Path, tmp_path: Path) -> No
     x = np.load(files / "x.npy")
     x[40, 2, 1] = np.nan
     np.save(tmp_path / "x.npy", x)
+    (tmp_path / "one.keras").write_bytes((files / "one.keras").read_bytes())
     for index, option in ((1, "fail"), (2, "skip")):
-        more = ("-i", tmp_path / "x.npy", "--shard", f"{index}/2", "--on-error", option)
-        scored(files, tmp_path / f"{index}.h5", *more)
+        scored(tmp_path, tmp_path / f"{index}.h5", "--shard", f"{index}/2", "--on-error", option)
     merged(tmp_path / "m.h5", tmp_path / "1.h5", tmp_path / "2.h5")
     assert json.loads((tmp_path / "m.h5.json").read_text())["arguments"]["on_error"] == "skip"
     assert (tmp_path / "m.h5.skipped.tsv").read_text().splitlines()[1].startswith("40\t")
-    same(tmp_path / "m.h5", scored(files, tmp_path / "w.h5", "-i", tmp_path / "x.npy", "--on-error", "skip"))
+    same(tmp_path / "m.h5", scored(tmp_path, tmp_path / "w.h5", "--on-error", "skip"))
 
 
 def test_notes_beside_a_shard_that_are_damaged(shards: list[Path], tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf.io.scores_h5 import CHECKSUM
 from deeplift_tf.runs.identity import essential
-from tests.support.command_line import interruptible, run
+from tests.support.command_line import interruptible, run, with_options
 
 ROWS = 50
 
 
 def score(files: Path, out: Path, *more: object, model: str = "one.keras", x: str = "x.npy") -> dict[str, np.ndarray]:
     """Score a file and return the arrays of the output."""
-    result = run("score", "-m", files / model, "-i", files / x, "-o", out, *more)
+    result = run("score", *with_options(("-m", files / model, "-i", files / x, "-o", out), *more))
     assert result.exit_code == 0, result.stderr
     return arrays_of(out)
 
@@ -204,7 +204,7 @@ def test_models_that_cannot_be_read(files: Path, tmp_path: Path) -> None:
 
 def command_line(files: Path, out: Path, *more: str) -> list[str]:
     start = [sys.executable, "-m", "deeplift_tf.cli", "score"]
-    return [*start, "-m", str(files / "one.keras"), "-i", str(files / "x.npy"), "-o", str(out), *more]
+    return [*start, "-m", str(files / "one.keras"), *with_options(["-i", str(files / "x.npy")], *more), "-o", str(out)]
 
 
 def test_a_process_of_its_own(files: Path, tmp_path: Path) -> None:

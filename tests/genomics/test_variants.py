@@ -170,8 +170,8 @@ def test_shards_folds_and_resumed_runs_are_the_whole_to_the_byte(
     model = keras.models.load_model(data / "model.keras")
     model.set_weights([w * 1.5 for w in model.get_weights()])
     model.save(tmp_path / "fold1.keras")
-    asked = ("-m", tmp_path / "fold1.keras", "--targets", "counts,profile", "--batch-size", 2, "--fold-spread")
-    asked = (*asked, "--alleles", "--references", "dinucleotide-shuffle:2")
+    folds = ("-m", tmp_path / "fold1.keras", "--fold-spread", "--alleles", "--references", "dinucleotide-shuffle:2")
+    asked = (*folds, "--targets", "counts,profile", "--batch-size", 2)
     whole = scored(data, vcf, tmp_path / "whole", *asked)
     assert {"spread/counts", "alleles/alternative/profile", "effects/jsd"} <= whole.keys()
     for index in (1, 2):

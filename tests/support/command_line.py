@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -15,6 +15,18 @@ from deeplift_tf.cli.commands import commands
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands, [str(argument) for argument in arguments])
+
+
+def with_options(command: Sequence[object], *more: object) -> list[object]:
+    """Return a command with further options, which take the place of those of the same name; each has one value."""
+    given = {str(each) for each in more}
+    kept: list[object] = []
+    for each in command:
+        if kept and str(kept[-1]) in given and str(kept[-1]).startswith("-"):
+            kept.pop()
+        else:
+            kept.append(each)
+    return [*kept, *more]
 
 
 @contextmanager
