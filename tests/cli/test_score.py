@@ -204,7 +204,14 @@ def test_models_that_cannot_be_read(files: Path, tmp_path: Path) -> None:
 
 def command_line(files: Path, out: Path, *more: str) -> list[str]:
     start = [sys.executable, "-m", "deeplift_tf.cli", "score"]
-    return [*start, "-m", str(files / "one.keras"), *with_options(["-i", str(files / "x.npy")], *more), "-o", str(out)]
+    return [
+        *start,
+        "-m",
+        str(files / "one.keras"),
+        *map(str, with_options(["-i", str(files / "x.npy")], *more)),
+        "-o",
+        str(out),
+    ]
 
 
 def test_a_process_of_its_own(files: Path, tmp_path: Path) -> None:
