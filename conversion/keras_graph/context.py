@@ -21,6 +21,7 @@ from deeplift_tf.conversion.keras_graph.tracing import Traced, assigning, traced
 from deeplift_tf.conversion.keras_graph.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.tf_graph.from_python import graph_of_function
 from deeplift_tf.conversion.tf_graph.frontend import MIXES, layers_within
+from deeplift_tf.conversion.tf_graph.rows import function_mixes_rows
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.base import Layer
@@ -291,7 +292,11 @@ class ConversionContext:
         model = graph_of_function(self.name, function.function, inputs, outputs)
         try:
             lowered = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
-        except (UnsupportedLayerError, ModelFileError):
+        except UnsupportedLayerError as error:
+            if function_mixes_rows(function, self.use.specs):
+                raise UnsupportedLayerError(f"{MIXES}: {error}") from error
+            return None
+        except ModelFileError:
             return None
         if lowered.mixes_rows:
             raise UnsupportedLayerError(MIXES)

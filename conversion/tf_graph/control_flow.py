@@ -14,6 +14,12 @@ from deeplift_tf.errors import UnsupportedLayerError
 MAX_STEPS = 1024
 """Steps of one loop that are laid out one after another."""
 
+CLOSED = (
+    ". Export the model with its length fixed (a copy with keras.Input((length, ...)) and the same weights), or "
+    "convert the Keras model itself, live or from its .keras file"
+)
+"""What to do about a recurrent layer over an open length."""
+
 
 @handles("Const")
 def constant(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
@@ -140,7 +146,9 @@ def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:
     value = flat.value(entry, node.name)
     if value.depends != Depends.NOTHING:
         raise UnsupportedLayerError(
-            f"operation {node.name!r} ({node.op}): what runs depends on the inputs, or on their open sizes"
+            f"operation {node.name!r} ({node.op}): what runs depends on the inputs, or on their open sizes. One "
+            "condition for all rows makes each depend on the others: choose row by row, with where; a loop needs a "
+            "number of steps that is fixed"
         )
     flat.decisive.append(value)
     return bool(flat.scratch.array(value))
@@ -150,7 +158,10 @@ def number(flat: Inlining, node: Any, entry: Entry) -> int:
     """Return an integer that must not depend on the inputs."""
     value = flat.value(entry, node.name)
     if value.depends != Depends.NOTHING:
-        raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): its place or size depends on the inputs")
+        raise UnsupportedLayerError(
+            f"operation {node.name!r} ({node.op}): a place, a choice or a number of steps depends on the inputs, or on "
+            f"their open sizes{CLOSED}"
+        )
     flat.decisive.append(value)
     return int(flat.scratch.array(value))
 
@@ -179,7 +190,7 @@ def unstacked(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) 
     value = flat.value(inputs[0], node.name)
     size = value.spec.shape[0]
     if size is None or size > MAX_STEPS:
-        raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): {size or 'an open number of'} steps")
+        raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): {size or 'an open number of'} steps{CLOSED}")
     return [Items(tuple(flat.new("Unpack", [value], node.name, num=size, axis=0, T=value.spec.dtype)))]
 
 

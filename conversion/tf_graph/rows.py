@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -40,13 +41,41 @@ def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
     return False
 
 
+def function_mixes_rows(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> bool:
+    """Whether a function makes something else of one row when another is beside it; False where it runs at no size.
+
+    One row is mostly positive, the other mostly negative: a branch for all rows takes another one for each.
+    """
+    rng, shift = np.random.default_rng(0), np.array([2.0, -3.0])
+    if any(spec.shape.rank in (None, 0) for spec in specs):
+        return False
+    for size in OPEN_SIZES[:2]:
+        both = [drawn(spec, size, rng) for spec in specs]
+        moved = [x + shift.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype) if x.dtype.kind == "f" else x for x in both]
+        try:
+            together = tf.nest.flatten(function(*map(tf.constant, moved)))
+            alone = [
+                tf.nest.flatten(function(*(tf.constant(x[row : row + 1]) for x in moved))) for row in range(len(shift))
+            ]
+        except (tf.errors.OpError, ValueError):
+            continue
+        parts = zip(together, *alone, strict=True)
+        return any(differs(*(each.numpy() for each in (y, tf.concat(rows, 0)))) for y, *rows in parts if y.shape.rank)
+    return False
+
+
 def sample(value: Value, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return two rows for an input."""
-    shape = [2, *(size if axis is None else axis for axis in value.spec.shape[1:])]
-    if value.spec.dtype == tf.string:
+    return drawn(value.spec, size, rng)
+
+
+def drawn(spec: tf.TensorSpec, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return two rows: normal numbers, a few words, or zeros and ones."""
+    shape = [2, *(size if axis is None else axis for axis in spec.shape[1:])]
+    if spec.dtype == tf.string:
         return texts(shape, rng)
-    dtype = value.spec.dtype.as_numpy_dtype
-    return rng.normal(size=shape).astype(dtype) if value.is_float else rng.integers(0, 2, shape).astype(dtype)
+    dtype = spec.dtype.as_numpy_dtype
+    return rng.normal(size=shape).astype(dtype) if spec.dtype.is_floating else rng.integers(0, 2, shape).astype(dtype)
 
 
 def texts(shape: Sequence[int], rng: np.random.Generator) -> np.ndarray:
