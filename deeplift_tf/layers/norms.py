@@ -118,13 +118,16 @@ class Norm(Secant):
         rounding = tf.square(tf.constant(4 * np.finfo(g.dtype.as_numpy_dtype).eps, g.dtype))
         g = tf.where(self.mean(g * g) <= rounding * tf.minimum(size0, size1), tf.zeros_like(g), g)
         s0, s1, aside, a = (tf.cast(each, tf.float64) for each in (s0, s1, self.mean(g * g), length * length))
-        means = Means(*(tf.cast(each, c1.dtype) for each in line_integrals(s0, s1, aside, a, self.epsilon)))
+        wide = line_integrals(s0, s1, aside, a, self.epsilon)
+        means = Means(*(tf.cast(each, c1.dtype) for each in wide))
         m = self.centre(step.rows.target(multipliers))
         along, across = self.mean(e * m), self.mean(g * m)
         back = means.inverse * (m - e * along) - g * (means.across * along + means.aside * across)
-        # what moves y along e is known; what rounding left of the other terms there, as large as K, is taken off
-        back += e * (means.along * along - means.across * across - self.mean(e * back))
-        return [step.rows.merge_targets(self.centre(back))]
+        # what moves y along e is known; what rounding left of the other terms there, as large as K, is taken off,
+        # in float64: a sum of parts that are up to 30 times as large as what they make
+        e, back, along, across = (tf.cast(each, tf.float64) for each in (e, back, along, across))
+        back += e * (wide.along * along - wide.across * across - self.mean(e * back))
+        return [step.rows.merge_targets(tf.cast(self.centre(back), c1.dtype))]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
+from deeplift_tf.layers.quotients import along_the_line
 from tests.support.installed import keras_version
 
 INF = float("inf")
@@ -118,6 +119,71 @@ def test_guarded_quotients(name: str, dtype: str) -> None:
     function, expected = GUARDS[name]
     x = keras.Input((4,))
     check(as_layer(function)(x), x, expected, dtype)
+
+
+SAFE: dict[str, tuple[Callable[[Any], Any], Callable[[np.ndarray], np.ndarray]]] = {
+    "sum": (
+        lambda x: x / (tf.reduce_sum(tf.abs(x), -1, keepdims=True) + 1e-9),
+        lambda x: x / (np.abs(x).sum(-1, keepdims=True) + 1e-9),
+    ),
+    "largest": (
+        lambda x: x / tf.maximum(tf.reduce_max(tf.abs(x), -1, keepdims=True), 1e-7),
+        lambda x: x / np.maximum(np.abs(x).max(-1, keepdims=True), 1e-7),
+    ),
+    "deviation": (
+        lambda x: (x - tf.reduce_mean(x, -1, keepdims=True)) / (tf.math.reduce_std(x, -1, keepdims=True) + 1e-7),
+        lambda x: (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + 1e-7),
+    ),
+    "length": (
+        lambda x: x / tf.maximum(tf.norm(x, axis=-1, keepdims=True), 1e-12),
+        lambda x: x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12),
+    ),
+    "where": (
+        lambda x: tf.where(tf.abs(x[:, 2:]) == 0, 0.0, x[:, :2] / tf.abs(x[:, 2:])),
+        lambda x: quotient(x[:, :2], np.abs(x[:, 2:])),
+    ),
+    "log": (lambda x: tf.math.log(tf.maximum(x, 1e-7)), lambda x: np.log(np.maximum(x, 1e-7))),
+    "root": (lambda x: tf.sqrt(tf.abs(x) + 1e-12), lambda x: np.sqrt(np.abs(x) + 1e-12)),
+    "entropy": (lambda x: -tf.abs(x) * tf.math.log(tf.abs(x) + 1e-9), lambda x: -np.abs(x) * np.log(np.abs(x) + 1e-9)),
+    "range": (
+        lambda x: tf.math.divide_no_nan(x, tf.reduce_max(x, -1, keepdims=True) - tf.reduce_min(x, -1, keepdims=True)),
+        lambda x: quotient(x, x.max(-1, keepdims=True) - x.min(-1, keepdims=True)),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", [n if n == "sum" else pytest.param(n, marks=pytest.mark.slow) for n in SAFE])
+def test_quotients_and_logarithms_kept_from_zero(name: str, dtype: str) -> None:
+    """Parts do not grow with 1/ε: float32 sums to the difference at the zero reference, too."""
+    function, expected = SAFE[name]
+    network = dl.convert(keras.Model(x := keras.Input((4,)), as_layer(function)(x)), dtype=dtype)
+    for reference in (0.0, 1e-9, np.array([0.1, -0.2, 0.5, 0.3])):
+        y, y0 = (expected(each)[:, 0] for each in (X, np.zeros_like(X) + reference))
+        found = network.compile()(X, references=reference, target=0)
+        # a floor under a length is taken as an epsilon under the root: 1e-7 of a length of 2e-9
+        tolerance = {"float32": 1e-5, "float64": 2e-7}[dtype] * np.maximum(1, np.abs(y) + np.abs(y0))
+        assert (np.abs(found.contributions.sum(-1) - (y - y0)) <= tolerance).all()
+        assert (np.abs(found.outputs - y) <= tolerance).all()
+        assert (np.abs(found.reference_outputs - y0) <= tolerance).all()
+
+
+def test_quotients_follow_the_line() -> None:
+    """By 400 nodes, denominators of either sign."""
+    rng = np.random.default_rng(0)
+    u, u0 = rng.normal(size=(2, 500))
+    sign = np.sign(rng.normal(size=500))
+    v, v0 = sign * 10 ** rng.uniform(-1, 1, (2, 500))
+    v0[:100] = v[:100] * (1 + 10 ** rng.uniform(-12, -1, 100))
+    found = along_the_line(*(tf.constant(each) for each in (u, v, u0, v0)))
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    us, vs = (a0 + (nodes[:, None] + 1) / 2 * (a - a0) for a, a0 in ((u, u0), (v, v0)))
+    for each, integrand in zip(found, (1 / vs, -us / vs**2), strict=True):
+        expected = (weights[:, None] / 2 * integrand).sum(0)
+        np.testing.assert_allclose(each, expected, rtol=1e-9, atol=1e-9 * np.abs(integrand).max())
+    # from a denominator that is almost zero nothing is as large as its inverse
+    k, w = along_the_line(*(tf.constant(each, tf.float32) for each in (1.0, 2.0, 0.0, 1e-9)))
+    np.testing.assert_allclose([k, w], [np.log(2e9) / 2, (0.5 - np.log(2e9) / 2) / 2], rtol=1e-6)
 
 
 def test_differences_far_below_one() -> None:

@@ -41,10 +41,10 @@ KINDS: dict[str, Callable[[float], Norm]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("epsilon", [0.0, 1e-12, 1e-6, 1e-3])
-@pytest.mark.parametrize("reference", ["zero", "row"])
+@pytest.mark.parametrize("epsilon", [1e-12, *(pytest.param(e, marks=pytest.mark.slow) for e in (0.0, 1e-6, 1e-3))])
+@pytest.mark.parametrize("reference", ["zero", pytest.param("row", marks=pytest.mark.slow)])
 def test_float32_sums_to_the_difference(kind: str, epsilon: float, reference: str) -> None:
-    """In 99.9 % of random rows, but for what rounding makes of large parts that cancel."""
+    """In 99.9 % of random rows, or in as many as multipliers in float64 do once they are rounded to float32."""
     layer, rng = KINDS[kind](epsilon), np.random.default_rng(0)
     if epsilon == 0 and reference == "zero" and kind != "unit":
         pytest.skip("0/0 in the model itself")
@@ -53,14 +53,19 @@ def test_float32_sums_to_the_difference(kind: str, epsilon: float, reference: st
             continue  # constant
         x, m = rng.normal(size=(rows, n)).astype("float32"), rng.normal(size=(rows, n)).astype("float32")
         x0 = np.zeros_like(x) if reference == "zero" else rng.normal(size=(rows, n)).astype("float32")
-        back = through(layer, x, x0, m, tf.float32)
         wide = [each.astype("float64") for each in (x, x0, m)]
         y, y0 = output(layer, wide[0]), output(layer, wide[1])
-        parts, expected = back.astype("float64") * (wide[0] - wide[1]), (wide[2] * (y - y0)).sum(-1)
-        # float32 keeps 6e-8 of each part, and of what the outputs of both ends are
-        rounding = 6e-8 * (np.abs(parts).sum(-1) + 4 * (np.abs(wide[2]) * (np.abs(y) + np.abs(y0))).sum(-1))
-        misses = np.abs(parts.sum(-1) - expected) > 1e-4 * np.abs(expected) + rounding
-        assert misses.mean() <= 1e-3 if n > 2 else misses.mean() <= 2e-2, (n, misses.mean())
+        expected = (wide[2] * (y - y0)).sum(-1)
+        # float32 keeps 6e-8 of the outputs of both ends, and their difference may be less than that
+        bound = 1e-4 * np.abs(expected) + 6e-8 * (np.abs(wide[2]) * (np.abs(y) + np.abs(y0))).sum(-1)
+        found, rounded = (
+            (np.abs((back.astype("float64") * (wide[0] - wide[1])).sum(-1) - expected) > bound).mean()
+            for back in (
+                through(layer, x, x0, m, tf.float32),
+                through(layer, *wide, tf.float64).astype("float32"),
+            )
+        )
+        assert found <= max(1e-3, 2.5 * rounded) + 2 / rows, (n, found, rounded)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from deeplift_tf.conversion.tf_graph.families.moving import rearranged
 from deeplift_tf.conversion.tf_graph.families.scalars import apply, edge_in
@@ -14,6 +15,7 @@ from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.functional import OfTwo, Product, RoutingFunction
 from deeplift_tf.layers.merging import Add, Largest, Multiply, Smallest, Subtract
 from deeplift_tf.layers.normalization import Scale
+from deeplift_tf.layers.quotients import Quotient
 from deeplift_tf.rules import secants
 
 POWERS = {2.0: secants.square, 0.5: secants.sqrt, -0.5: secants.rsqrt, -1.0: secants.reciprocal}
@@ -126,14 +128,15 @@ def multiply(op: OpContext) -> Edge:
 
 @converts("RealDiv", "Div", along_last=True)
 def divide(op: OpContext) -> Edge:
-    """u·(1/v), u/c, or c·(1/v)."""
+    """U/v, u/c, or c·(1/v)."""
     if op.reads_sizes() and op.edge(0) is not None:
         return weighed(op)
     u, v = operands(op)
     if not isinstance(v, Edge):
         return affine(op, u, 1.0 / v, 0.0)  # type: ignore[arg-type]
-    inverse = apply(op, secants.reciprocal(), v, partial=True, word="reciprocal")
-    return op.add(Multiply(), u, inverse) if isinstance(u, Edge) else affine(op, inverse, u, 0.0)
+    if isinstance(u, Edge):
+        return op.add(Quotient(tf.math.divide), u, v)
+    return affine(op, apply(op, secants.reciprocal(), v, partial=True, word="reciprocal"), u, 0.0)
 
 
 @converts("SquaredDifference", along_last=True)
@@ -211,7 +214,7 @@ def of_one_value(op: OpContext) -> Edge:
     subgraph, edges, sides = op.subgraph()
     same_rank = len(op.shape_of(0)) == len(op.shape_of(1))
     if len(edges) == 2 and not sides and same_rank and op.operation.type in DEFINED_AT_ZERO:
-        return op.add(OfTwo(subgraph), *edges)
+        return op.add((Quotient if op.operation.type == "DivNoNan" else OfTwo)(subgraph), *edges)
     if len(edges) > 1 or op.shape not in (op.shape_of(0), op.shape_of(1)):
         return op.walk.path(op)
     return apply(op, secants.quotient(subgraph), edges[0])
