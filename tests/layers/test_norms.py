@@ -62,7 +62,7 @@ def test_float32_sums_to_the_difference(kind: str, epsilon: float, reference: st
             (np.abs((back.astype("float64") * (wide[0] - wide[1])).sum(-1) - expected) > bound).mean()
             for back in (
                 through(layer, x, x0, m, tf.float32),
-                through(layer, *wide, tf.float64).astype("float32"),
+                through(layer, wide[0], wide[1], wide[2], tf.float64).astype("float32"),
             )
         )
         assert found <= max(1e-3, 2.5 * rounded) + 2 / rows, (n, found, rounded)
