@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,6 +115,55 @@ def _uses(value: object) -> tuple[int, int]:
     calls = value.get("inbound_nodes")
     times = max(1, len(calls)) if isinstance(calls, list) else 1
     return listed + times, times * (uses + 1)
+
+
+def check_layers(config: object, path: object) -> None:
+    """Refuse an architecture with more layers than can be built, or more in a row than Keras can follow.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    groups = list(_layers(config))
+    if (found := sum(map(len, groups))) > MAX_LAYERS:
+        raise ModelFileError(f"{path}: expected at most {MAX_LAYERS} layers; found {found}")
+    longest = max(map(_longest, groups), default=0)
+    if longest >= sys.getrecursionlimit():  # Keras calls itself for each layer of the row
+        raise ModelFileError(
+            f"{path}: expected fewer than {sys.getrecursionlimit()} layers in a row, Python's recursion limit, which "
+            f"Keras would exceed; found {longest}. Where the file is yours: sys.setrecursionlimit({4 * longest})"
+        )
+
+
+def _layers(config: object) -> Iterator[list[Any]]:
+    """Yield the layers of each model in an architecture."""
+    if isinstance(config, dict) and isinstance(config.get("layers"), list):
+        yield config["layers"]
+    for child in children(config):
+        yield from _layers(child)
+
+
+def _longest(layers: list[Any]) -> int:
+    """Return how many layers stand in a row in one model, as far as they read layers listed before them."""
+    longest: dict[str, int] = {}
+    before = 0
+    for layer in layers:
+        if not isinstance(layer, dict):
+            continue
+        names = [before] if layer.get("inbound_nodes") is None else []
+        names += [longest[name] for name in _texts(layer.get("inbound_nodes")) if name in longest]
+        before = 1 + max(names, default=0)
+        inner = layer.get("config")
+        longest[str(layer.get("name") or (inner.get("name") if isinstance(inner, dict) else ""))] = before
+    return max(longest.values(), default=0)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a JSON value, names of layers among them."""
+    if isinstance(value, str):
+        yield value
+    for child in children(value):
+        yield from _texts(child)
 
 
 def check_strides(config: object, path: object) -> None:

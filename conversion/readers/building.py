@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
-from deeplift_tf.conversion.readers.architecture import check_strides, check_uses
+from deeplift_tf.conversion.readers.architecture import check_layers, check_strides, check_uses
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
+from deeplift_tf.conversion.readers.sequential import AT_ONCE, SequentialAtOnce, at_once
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.safety import checked
 from deeplift_tf.conversion.readers.untrusted.stored_code import check_ran, with_stored_code
@@ -54,6 +55,7 @@ def prepare(
     custom = supplied(custom_objects)
     with reading(path, "an architecture that Keras can build"):
         new: Config = for_inference(config, custom, keep_quantized)
+        check_layers(new, path)
         check_uses(new, path)
         check_strides(new, path)
         return checked(new, path, custom, safe_mode)
@@ -66,7 +68,7 @@ def building_objects(custom_objects: CustomObjects | None, budget: WeightBudget)
     """
     custom = supplied(custom_objects)
     written = {keras.saving.get_registered_name(each): each for each in custom.values() if hasattr(each, "__name__")}
-    return {**written, **custom, STORED_WEIGHT: budget.initializer()}
+    return {**written, **custom, STORED_WEIGHT: budget.initializer(), AT_ONCE: SequentialAtOnce}
 
 
 def build(
@@ -97,7 +99,7 @@ def build(
     config, functions = (config, {}) if safe_mode else with_stored_code(config, objects, path)
     objects |= functions
     with reading(path, "an architecture that Keras can build"), keras_defaults(), budget.counted():
-        model = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=safe_mode)
+        model = keras.saving.deserialize_keras_object(at_once(config), custom_objects=objects, safe_mode=safe_mode)
     check_ran(model, functions)
     return built(model, path)
 

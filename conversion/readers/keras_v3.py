@@ -19,6 +19,7 @@ from deeplift_tf.conversion.readers.foreign import found_in_zip
 from deeplift_tf.conversion.readers.keras2.legacy_graph import upgrade_model
 from deeplift_tf.conversion.readers.keras2.weights import major_version
 from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
+from deeplift_tf.conversion.readers.sequential import at_once
 from deeplift_tf.conversion.readers.untrusted.archive import open_archive, read_text
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.hdf5 import count_weights, open_hdf5
@@ -113,7 +114,7 @@ def _load(
     config, functions = (config, {}) if safe_mode else with_stored_code(config, objects, path)
     objects |= functions
     with reading(path, "a .keras file whose parts can be unpacked"):
-        _copy_with(unpacked.archive, config, copy)
+        _copy_with(unpacked.archive, at_once(config), copy)
     expected = "an architecture that Keras can build, and weights that fit it"
     with reading(path, expected), keras_defaults(), budget.counted():
         model = keras.saving.load_model(copy, custom_objects=objects, compile=False, safe_mode=safe_mode)

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.conversion.readers.untrusted.limits import MAX_STEPS
 from deeplift_tf.conversion.tf_graph.inlining import Entry, Inlining, Items, LoopFrame, VariableRead, handles, setting
 from deeplift_tf.conversion.tf_graph.operation import Depends, Value
 from deeplift_tf.errors import UnsupportedLayerError
-
-MAX_STEPS = 1024
-"""Steps of one loop that are laid out one after another."""
 
 CLOSED = (
     ". Export the model with its length fixed (a copy with keras.Input((length, ...)) and the same weights), or "
@@ -120,19 +118,6 @@ def merge(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> l
     if len(places) != 1:
         raise UnsupportedLayerError(f"operation {node.name!r} (Merge): expected one branch that runs")
     return [inputs[places[0]], flat.scratch.constant(f"{node.name}/index", np.int32(places[0]))]
-
-
-@handles("While", "StatelessWhile")
-def loop(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
-    """A loop, laid out step by step: how often it runs must not depend on the inputs."""
-    condition, body = (node.attr[name].func.name for name in ("cond", "body"))
-    values = inputs
-    for _ in range(MAX_STEPS + 1):
-        (going,) = flat.call(frame, condition, values)
-        if not is_true(flat, node, going):
-            return values
-        values = flat.call(frame, body, values)
-    raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}) runs more than {MAX_STEPS} steps")
 
 
 def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,7 @@ class Inlining:
         self.check_size()
         self.scratch = ShadowGraph(dtype, model.graph.versions.producer)
         self.inputs = [self.scratch.place(name, self.open_rows(spec)) for name, spec in model.inputs.items()]
-        self.count = 0
+        self.count, self.steps, self.around = 0, 0, 1
         self.read: dict[str, Value] = {}
         self.changes: dict[str, str] = {}
         self.decisive: list[Value] = []
@@ -251,16 +251,22 @@ class Inlining:
             raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}) is none that TensorFlow knows")
         return sum(count_of(argument, node) for argument in known.output_arg)
 
-    def call(self, frame: LoopFrame, name: str, inputs: Sequence[Entry]) -> list[Entry]:
-        """Return what a function of the library makes."""
+    def call(
+        self, frame: LoopFrame, name: str, inputs: Sequence[Entry], wanted: Container[int] | None = None
+    ) -> list[Entry]:
+        """Return what a function of the library makes: all, or None in place of outputs that are not wanted."""
         function = self.functions.get(name)
         if function is None or frame.depth >= DEEPEST:
             raise ModelFileError(f"{self.model.name}: expected a function {name!r}, at most {DEEPEST} calls deep")
         signature = function.signature
         arguments = {each.name: [entry] for each, entry in zip(signature.input_arg, inputs, strict=True)}
         inner = LoopFrame({node.name: node for node in function.node_def}, arguments, {}, frame.depth + 1)
-        self.note_changes(inner)
-        return self.entries(inner, [function.ret[each.name] for each in signature.output_arg])
+        if wanted is None:
+            self.note_changes(inner)
+            return self.entries(inner, [function.ret[each.name] for each in signature.output_arg])
+        made = [function.ret[each.name] for each in signature.output_arg]
+        found = iter(self.entries(inner, [tensor for index, tensor in enumerate(made) if index in wanted]))
+        return [next(found) if index in wanted else None for index in range(len(made))]
 
     def value(self, entry: Entry, name: str) -> Value:
         """Return an entry that has to be a tensor.

@@ -252,7 +252,7 @@ class ShadowGraph:
         self.check_tried(values, given or {})
         feeds = self.fed | {self.tensors[value]: array for value, array in (given or {}).items()}
         if self._session is None:
-            self._session = tf.compat.v1.Session(graph=self.graph)
+            self._session = tf.compat.v1.Session(graph=self.graph, config=as_written())
         return list(self._session.run([self.tensors[value] for value in values], feeds))
 
     def check_tried(self, values: Sequence[Value], given: Mapping[Value, np.ndarray]) -> None:
@@ -307,6 +307,17 @@ class ShadowGraph:
 def blank(shape: Sequence[int], dtype: tf.DType) -> np.ndarray:
     """Return zeros, or empty texts."""
     return np.full(shape, b"", object) if dtype == tf.string else np.zeros(shape, dtype.as_numpy_dtype)
+
+
+def as_written() -> Any:
+    """Return settings of a session that runs a graph as it is.
+
+    TensorFlow's optimiser lays out sums and concatenations of a tensor with itself, 2^n of them from n operations; it
+    would also start anew at each of the small runs here.
+    """
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
 
 
 def check_strides(name: str, node: Any) -> None:

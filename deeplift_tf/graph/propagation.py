@@ -18,7 +18,7 @@ def forward(nodes: Sequence[Node], inputs: Mapping[Edge, tf.Tensor]) -> Values:
     """Return the value of every edge, shape (rows, ...), from those of the inputs. What is given stays as it is."""
     values = dict(inputs)
     for node in nodes:
-        outputs = node.layer.forward(*(values[edge] for edge in node.inputs))
+        outputs = node.layer.forward(*apart(node.inputs, [values[edge] for edge in node.inputs]))
         for index, output in enumerate(as_tuple(outputs)):
             values.setdefault(Edge(node.name, index), output)
     return values
@@ -65,6 +65,7 @@ def backward(
             continue
         leaving = node.layer.backward(step_of(node, views, rows), *arriving)
         leaving = [None if m is None else m.finite() for m in leaving] if node.guarded else leaving
+        leaving = apart(node.inputs, leaving)
         for edge, multipliers in zip(node.inputs, leaving, strict=True):
             if multipliers is not None and views[edge].x.dtype.is_floating:
                 reached[edge] = multipliers.plus(reached.get(edge))
@@ -73,7 +74,7 @@ def backward(
 
 def step_of(node: Node, views: Mapping[Edge, Difference], rows: Pairing) -> Step:
     """Gather what happened at a node; where a rule without a reference has a say, as if x⁰ were x."""
-    inputs = tuple(views[edge] for edge in node.inputs)
+    inputs = tuple(apart(node.inputs, [views[edge] for edge in node.inputs]))
     outputs = tuple(views[edge] for edge in node.outputs)
     if node.layer.ruled and not node.rule.reference:
         inputs = tuple(value.local(rows) for value in inputs)
@@ -89,6 +90,39 @@ def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge
         if node.layer.reads_spread(node.rule, needed):
             read |= set(node.inputs)
     return read
+
+
+def apart(edges: Sequence[Edge], values: Sequence[Any]) -> list[Any]:
+    """Return what belongs to the inputs of a node, so that an edge that goes in twice is two tensors to TensorFlow.
+
+    Where a sum or a concatenation reads one tensor twice, TensorFlow's optimiser (Grappler) lays those of which that
+    tensor is made out in place: n such layers in a row become 2^n operands. It does not see through EnsureShape.
+
+    Parameters
+    ----------
+    edges : sequence of Edge
+    values : sequence of tensors, or of structures of tensors
+    """
+    seen: set[Edge] = set()
+    found = []
+    for edge, value in zip(edges, values, strict=True):
+        found.append(_marked(value) if edge in seen else value)
+        seen.add(edge)
+    return found
+
+
+def _marked(value: Any) -> Any:
+    """Return a structure with every tensor behind an operation of its own; what is one tensor stays one."""
+    marked: dict[int, tf.Tensor] = {}
+
+    def mark(tensor: Any) -> Any:
+        if not isinstance(tensor, tf.Tensor):
+            return tensor
+        if id(tensor) not in marked:
+            marked[id(tensor)] = tf.ensure_shape(tensor, tensor.shape)
+        return marked[id(tensor)]
+
+    return tf.nest.map_structure(mark, value)
 
 
 def _reference(x: tf.Tensor, reference: tf.Tensor, rows: Pairing) -> tf.Tensor:

@@ -14,8 +14,8 @@ MAX_CONFIG_VALUES = 4_000_000
 MAX_CONFIG_OBJECTS = 500_000
 """Objects and lists in an architecture, in JSON."""
 
-MAX_LAYERS = 20_000
-"""Layers in one architecture, nested ones included."""
+MAX_LAYERS = 8_000
+"""Layers in one architecture, nested ones included: Keras and the conversion take some 7 ms for each."""
 
 MAX_USE_FACTOR = 20
 """Uses of layers for each use that an architecture lists: models that call one another twice could make 2^n."""
@@ -69,6 +69,15 @@ MAX_CALLS = 10_000
 
 MAX_OPERATIONS = 200_000
 """Operations of one graph once functions and loops are laid open."""
+
+MAX_STEPS = 1024
+"""Steps of one loop of a graph that are laid out one after another."""
+
+MAX_ALL_STEPS = 8 * MAX_STEPS
+"""Steps of all loops of one graph, those of a loop inside a loop counted each time; counting them first counts too."""
+
+MAX_TRIED_STEPS = 1 << 7
+"""Steps of a loop whose condition TensorFlow has to compute anew, over a graph that grows."""
 
 MAX_FOLDED_FACTOR = 4
 """Elements that the constants a graph computes may have in all, for each element of its weights and constants."""
