@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.errors import DeepLiftError
+from deeplift_tf.errors import DeepLiftError, LayerNameError
 from deeplift_tf.graph import propagation
-from deeplift_tf.graph.graph import Edge, Graph, Node
+from deeplift_tf.graph.graph import Edge, Graph, Node, unknown
 from deeplift_tf.graph.rule_assignment import RuleChoice, with_rules
 from deeplift_tf.graph.time_distributed import TimeDistributed
 from deeplift_tf.pickling import Portable
@@ -61,6 +61,13 @@ class LayerRow(NamedTuple):
     exact: bool
 
 
+class ByName(dict[str, Node]):
+    """Nodes by name."""
+
+    def __missing__(self, name: str) -> Node:
+        raise LayerNameError(unknown(str(name), self))
+
+
 class Network(Portable):
     """DeepLIFT layers in the order of the model that they were made from. `dl.convert` makes one.
 
@@ -86,8 +93,8 @@ class Network(Portable):
 
     @property
     def layers(self) -> Mapping[str, Node]:
-        """The nodes by name."""
-        return MappingProxyType({node.name: node for node in self.graph.nodes})
+        """The nodes by name; a name that none has lists the closest."""
+        return MappingProxyType(ByName({node.name: node for node in self.graph.nodes}))
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -11,18 +11,29 @@ from deeplift_tf.conversion.builder.pending_node import PendingNode
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Input, Node
+from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.gates import Where
 from deeplift_tf.layers.kinds import Affine
-from deeplift_tf.layers.non_differentiable import Embedding
+from deeplift_tf.layers.non_differentiable import Embedding, NonDifferentiable
+
+MOVES = frozenset(["Concatenate", "Dropout", "Flatten", "Identity", "Permute", "RepeatVector", "Reshape"])
+"""Layers of Keras that hand tokens on as they are."""
 
 
 def with_ranges(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tuple[Input, ...]:
     """Return inputs that say which tokens the embeddings that read them know."""
     sizes: dict[str, int] = {}
-    for pending_node in pending:
-        if isinstance(pending_node.layer, Embedding) and pending_node.layer.size is not None:
-            name = pending_node.inputs[0].node
-            sizes[name] = min(pending_node.layer.size, sizes.get(name, pending_node.layer.size))
+    for pending_node in reversed(pending):
+        moves = isinstance(pending_node.layer, NonDifferentiable) and pending_node.keras_class in MOVES
+        size = (
+            pending_node.layer.size
+            if isinstance(pending_node.layer, Embedding)
+            else sizes.get(pending_node.name)
+            if moves
+            else None
+        )
+        if size is not None:
+            sizes |= {edge.node: min(size, sizes.get(edge.node, size)) for edge in pending_node.inputs}
     return tuple(dataclasses.replace(value, size=sizes.get(value.name)) for value in inputs)
 
 
@@ -35,6 +46,7 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
         When a layer cannot run on what the layers before it make.
     """
     shapes: dict[str, tuple[tf.TensorShape, ...]] = {}
+    dtypes = {value.edge: value.dtype for value in inputs}
 
     def trace(*x: tf.Tensor) -> None:
         values = {value.edge: tensor for value, tensor in zip(inputs, x, strict=True)}
@@ -48,14 +60,15 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
             made = propagation.as_tuple(outputs)
             shapes[pending_node.name] = tuple(tensor.shape for tensor in made)
             values |= {Edge(pending_node.name, index): tensor for index, tensor in enumerate(made)}
+        dtypes.update({edge: tensor.dtype for edge, tensor in values.items()})
 
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
     tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
-    guarded = left_out(pending)
+    guarded, numbers = left_out(pending), numbers_of_truths(inputs, pending, dtypes)
     return tuple(
         Node(
             pending_node.name,
-            pending_node.layer,
+            numbers.get(pending_node.name, pending_node.layer),
             pending_node.inputs,
             shapes[pending_node.name],
             pending_node.owner,
@@ -65,6 +78,28 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
         )
         for pending_node in pending
     )
+
+
+def numbers_of_truths(
+    inputs: Sequence[Input], pending: Sequence[PendingNode], dtypes: Mapping[Edge, tf.DType]
+) -> dict[str, Layer]:
+    """Return layers for the first floats made of inputs of truth values alone, by name: those are scored.
+
+    Floats made of other truth values, as of `tokens != 0`, are masks.
+    """
+    truths, found = {value.edge for value in inputs if value.dtype.is_bool}, dict[str, Layer]()
+    for pending_node in pending:
+        if (
+            type(pending_node.layer) is not NonDifferentiable
+            or not pending_node.inputs
+            or not truths.issuperset(pending_node.inputs)
+        ):
+            continue
+        made = [Edge(pending_node.name, index) for index in range(pending_node.outputs)]
+        truths.update(edge for edge in made if dtypes[edge].is_bool)
+        if any(dtypes[edge].is_floating for edge in made):
+            found[pending_node.name] = Embedding(pending_node.layer.function)
+    return found
 
 
 def left_out(pending: Sequence[PendingNode]) -> set[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import keras
@@ -12,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.readers.keras2.legacy_functions import hard_sigmoid_of_keras_2
-from deeplift_tf.conversion.tf_graph.fusion import COUNTING, JUMPING, UNIT_BY_UNIT
-from deeplift_tf.conversion.tf_graph.points import is_continuous
+from deeplift_tf.conversion.tf_graph.from_python import graph_of_function
+from deeplift_tf.conversion.tf_graph.fusion import UNIT_BY_UNIT, Fusion
+from deeplift_tf.conversion.tf_graph.inlining import Inlining
+from deeplift_tf.conversion.tf_graph.op_subgraph import operations_between
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.gates import Steps
@@ -66,7 +69,7 @@ def layer_of(function: Any) -> Layer | None:
     nodes = operations_of(function) if not name else None
     if nodes is None:
         return None
-    return (Steps if may_jump(function, nodes) else Elementwise)(secants.quotient(function))
+    return (Steps if may_jump(function) else Elementwise)(secants.quotient(function))
 
 
 def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
@@ -74,27 +77,18 @@ def is_elementwise(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
     return operations_of(function) is not None
 
 
-def may_jump(function: Callable[[tf.Tensor], tf.Tensor], nodes: Sequence[Any]) -> bool:
-    """Whether a function may jump: unless it compares x with constants only, and has one value on both sides of each.
+def may_jump(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
+    """Whether a function of each unit may jump; see `Fusion.may_jump`.
 
     Parameters
     ----------
     function : callable
-        From `operations_of`, as its operations are.
-    nodes : sequence of NodeDef
     """
-    made = {node.name: node for node in nodes}
-    limits: list[float] = []
-    for node in nodes:
-        sources = [made.get(name.partition(":")[0]) for name in node.input] if node.op in JUMPING else []
-        if node.op in COUNTING or any(
-            source is None or source.op not in ("Const", "Placeholder") for source in sources
-        ):
-            return True
-        limits += [float(tf.make_ndarray(s.attr["value"].tensor)) for s in sources if s is not None and s.op == "Const"]
-    if not limits:
-        return False
-    return not is_continuous(lambda x: np.asarray(function(tf.constant(x[:, None])))[:, 0], limits, np.float32)
+    made = tf.function(function, autograph=False).get_concrete_function(tf.TensorSpec([None, 1], tf.float32))
+    model = graph_of_function("an activation", made, ["x"], ["y"])
+    with closing(Inlining(model, tf.float32)) as flat:
+        (root,), (value,) = flat.inputs, flat.outputs()
+        return Fusion(flat.scratch).may_jump(root, value, list(operations_between([value], {root})))
 
 
 def operations_of(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> list[Any] | None:

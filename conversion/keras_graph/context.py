@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +21,7 @@ from deeplift_tf.conversion.keras_graph.tracing import Traced, assigning, traced
 from deeplift_tf.conversion.keras_graph.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.tf_graph.from_python import graph_of_function
 from deeplift_tf.conversion.tf_graph.frontend import MIXES, layers_within
+from deeplift_tf.conversion.tf_graph.op_subgraph import check_derivative
 from deeplift_tf.conversion.tf_graph.rows import function_mixes_rows
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
@@ -106,7 +107,7 @@ class ConversionContext:
         if function is getattr(keras.activations, "glu", None):
             return self.glu(value)
         spec = tf.TensorSpec(self.use.output_shapes[0], self.dtype)
-        return self.add(Path(traced(function, lambda f, x: f(x), [spec], self.dtype)[0]), value)
+        return self.along_path(traced(function, lambda f, x: f(x), [spec], self.dtype)[0], [spec], value)
 
     def glu(self, value: Edge) -> Edge:
         """Add a·σ(b), a and b the halves of the last axis."""
@@ -175,8 +176,7 @@ class ConversionContext:
         edges: dict[Edge, Edge] = {}
         for symbol, edge, spec in zip(use.symbols, use.inputs, use.specs, strict=True):
             if id(symbol) in chosen and edge not in edges:
-                is_mask = spec.dtype == tf.bool and not is_model_input(symbol)
-                kind = NonDifferentiable if is_mask else Embedding
+                kind = NonDifferentiable if spec.dtype == tf.bool else Embedding
                 edges[edge] = self.add(kind(lambda x: tf.cast(x, self.dtype)), edge, name="cast")
         if edges:
             cast = [id(symbol) in chosen for symbol in use.symbols]
@@ -259,9 +259,10 @@ class ConversionContext:
             Where rows look at one another.
         """
         (member,) = joint.members
-        _, mixes, detail = problem.partition("mixes rows")
-        if mixes or MIXES in problem:
-            raise UnsupportedLayerError(f"{member.name}: {member.kind} mixes rows{detail or f': {MIXES}'}")
+        if MIXES in problem:
+            raise UnsupportedLayerError(f"{member.name}: {member.kind} mixes rows: {MIXES}")
+        if member.kind == "View" and self.dtype != tf.float32:
+            raise UnsupportedLayerError(f"{member.name}: View reads the bits of float32: expected dtype='float32'")
         edges = dict(zip(map(id, joint.inputs), self.inputs, strict=True))
         use = member.use._replace(inputs=tuple(edges[id(each)] for each in member.use.symbols))
         context = ConversionContext(member.name, use, self.dtype, self.converter_of)
@@ -270,7 +271,8 @@ class ConversionContext:
         try:
             return context.finish(context.path() if floats else context.side())
         except UnsupportedLayerError as error:
-            raise UnsupportedLayerError(f"{member.name}: {error}") from error
+            mixes = f"{member.kind} mixes rows: " if MIXES in str(error) else ""
+            raise UnsupportedLayerError(f"{member.name}: {mixes}{error}") from error
 
     @functools.cached_property
     def traced(self) -> tuple[Traced, int | None]:
@@ -293,7 +295,7 @@ class ConversionContext:
         try:
             lowered = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
         except UnsupportedLayerError as error:
-            if function_mixes_rows(function, self.use.specs):
+            if function_mixes_rows(function.function, self.use.specs, function.rows):
                 raise UnsupportedLayerError(f"{MIXES}: {error}") from error
             return None
         except ModelFileError:
@@ -311,7 +313,8 @@ class ConversionContext:
         Raises
         ------
         UnsupportedLayerError
-            Where it changes variables: scores would depend on the calls before.
+            Where it changes variables, so that scores would depend on the calls before; where rows look at one
+            another; and where TensorFlow has no derivative of it.
         """
         function, outputs = self.traced
         if names := assigning(function.function):
@@ -319,15 +322,36 @@ class ConversionContext:
                 f"changes variables while it runs, by {', '.join(map(repr, names[:3]))}: expected a layer whose calls "
                 "do not depend on the calls before. Let it change them under `if training:` alone"
             )
-        edge = self.add(Path(function), outputs=outputs or 1)
+        edge = self.along_path(function, self.use.specs, outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
 
+    def along_path(self, function: Traced, specs: Sequence[tf.TensorSpec], *inputs: Edge, outputs: int = 1) -> Edge:
+        """Add a function along a path.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where rows look at one another, and where TensorFlow has no derivative of it.
+        """
+        if function_mixes_rows(function.function, specs, function.rows):
+            raise UnsupportedLayerError(MIXES)
+        check_derivative(function, specs)
+        return self.add(Path(function), *inputs, outputs=outputs)
+
     def side(self) -> Edge | tuple[Edge, ...]:
-        """Add the whole Keras layer as a function of values that have no difference."""
+        """Add the whole Keras layer as a function of values that have no difference.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            Where rows look at one another in code that is not of a layer of Keras.
+        """
         function, outputs = self.function()
+        own = not type(self.use.operation).__module__.startswith("keras.src.layers.")
+        if own and function_mixes_rows(function, self.use.specs, self.use.fixed_rows):
+            raise UnsupportedLayerError(MIXES)
         tokens = any(dtype.is_floating for dtype in self.use.output_dtypes) and any(
-            not spec.dtype.is_floating and (spec.dtype != tf.bool or is_model_input(symbol))
-            for spec, symbol in zip(self.use.specs, self.use.symbols, strict=True)
+            not spec.dtype.is_floating and spec.dtype != tf.bool for spec in self.use.specs
         )
         edge = self.add(Embedding(function) if tokens else NonDifferentiable(function), outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
@@ -360,11 +384,6 @@ class ConversionContext:
             pending_node.name = self.name if pending_node.name == old else pending_node.name
             pending_node.inputs = tuple(renamed(edge) for edge in pending_node.inputs)
         return tuple(renamed(edge) for edge in edges), self.pending
-
-
-def is_model_input(symbol: Any) -> bool:
-    """Whether a symbolic tensor is an input of a model, not made by a layer."""
-    return isinstance(symbol._keras_history.operation, keras.layers.InputLayer)
 
 
 def known(sizes: Iterable[int | None]) -> tuple[int, ...] | None:

@@ -6,6 +6,8 @@ So that what they compute together is seen, such as `where(x > 0, x, 0)`, which 
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -18,6 +20,41 @@ from deeplift_tf.conversion.tf_graph.frontend import LoweredGraph, layers_within
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.reshaping import Identity
+from deeplift_tf.rules.tensors import shape_of
+
+
+def taken_along_axis(operation: Any, x: tf.Tensor, indices: Any) -> tf.Tensor:
+    """Return what keras.ops.take_along_axis does, rows in front all the way."""
+    rank, indices = len(x.shape), tf.cast(tf.convert_to_tensor(indices), tf.int32)
+    if operation.axis is None or operation.axis % rank == 0:
+        return operation.call(x, indices)
+    along = operation.axis % rank
+    indices = tf.where(indices < 0, indices + shape_of(x)[along], indices)
+    order = [*(axis for axis in range(rank) if axis != along), along]
+    values, places = (each if along == rank - 1 else tf.transpose(each, order) for each in (x, indices))
+    sizes = zip(shape_of(values), places.shape, strict=True)
+    common = [b if isinstance(a, int) and a == 1 else a for a, b in sizes][:-1]
+    if list(places.shape[:-1]) != list(values.shape[:-1]):
+        places = tf.broadcast_to(places, [*common, places.shape[-1]])
+        values = tf.broadcast_to(values, [*common, values.shape[-1]])
+    found = tf.gather(values, places, batch_dims=rank - 1)
+    return found if along == rank - 1 else tf.transpose(found, [order.index(axis) for axis in range(rank)])
+
+
+def sparse_crossentropy(operation: Any, target: Any, output: tf.Tensor) -> tf.Tensor:
+    """Return what keras.ops.sparse_categorical_crossentropy does, rows in front all the way."""
+    target, rank = tf.cast(tf.convert_to_tensor(target), tf.int32), len(output.shape)
+    if operation.axis not in (-1, rank - 1):
+        return operation.call(target, output)
+    if not operation.from_logits:
+        limit = keras.backend.epsilon()
+        output = tf.math.log(tf.clip_by_value(output, limit, 1.0 - limit))
+    target = target[..., 0] if len(target.shape) == rank else target
+    return -tf.gather(tf.nn.log_softmax(output), target, batch_dims=rank - 1)
+
+
+ROW_BY_ROW = {"SparseCategoricalCrossentropy": sparse_crossentropy, "TakeAlongAxis": taken_along_axis}
+"""Operations that Keras writes with rows merged with other axes, written with rows in front."""
 
 
 class Member(NamedTuple):
@@ -68,7 +105,10 @@ class Joint:
         for number, member in enumerate(self.members):
             given = [known[id(each)] for each in member.use.symbols]
             with tf.name_scope(f"op{number}"):
-                made = keras.tree.flatten(member.use.call(member.use.operation.call, *given))
+                call = ROW_BY_ROW.get(member.kind, member.use.operation.call)
+                if member.kind in ROW_BY_ROW:
+                    call = functools.partial(call, member.use.operation)
+                made = keras.tree.flatten(member.use.call(call, *given))
                 known |= zip(map(id, member.outputs), map(tf.convert_to_tensor, made), strict=True)
         return [known[id(each)] for member in self.members for each in member.outputs]
 
@@ -81,12 +121,7 @@ def follow(joint: Joint, name: str, use: LayerCall, dtype: tf.DType) -> LoweredG
     UnsupportedLayerError, ModelFileError
         Where the graph cannot be laid open.
     """
-    try:
-        function = tf.function(joint.call, input_signature=list(use.specs), autograph=False).get_concrete_function()
-    except DeepLiftError:
-        raise
-    except Exception as error:  # operations that Keras runs on tensors of known sizes alone
-        raise UnsupportedLayerError(f"cannot be traced: {error}") from error
+    function = traced(joint, use.specs, dtype)
     keys = {
         id(tensor): f"{number}:{place}"
         for number, member in enumerate(joint.members)
@@ -96,6 +131,24 @@ def follow(joint: Joint, name: str, use: LayerCall, dtype: tf.DType) -> LoweredG
     model = graph_of_function(name, function, places, list(keys.values()))
     lowered = layers_within(model, dtype, use.inputs, "", [keys[id(tensor)] for tensor in joint.outputs])
     return named(joint, lowered)
+
+
+def traced(joint: Joint, specs: Sequence[tf.TensorSpec], dtype: tf.DType) -> Any:
+    """Trace operations in a dtype, or in float32 where some of them know constants of no other.
+
+    Raises
+    ------
+    UnsupportedLayerError
+    """
+    for own in dict.fromkeys([dtype, tf.float32]):
+        signature = [tf.TensorSpec(each.shape, own if each.dtype.is_floating else each.dtype) for each in specs]
+        try:
+            return tf.function(joint.call, input_signature=signature, autograph=False).get_concrete_function()
+        except DeepLiftError:
+            raise
+        except Exception as problem:  # operations that Keras runs on tensors of known sizes alone
+            error = problem
+    raise UnsupportedLayerError(f"cannot be traced: {error}") from error
 
 
 def named(joint: Joint, lowered: LoweredGraph) -> LoweredGraph:

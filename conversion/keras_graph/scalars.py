@@ -35,22 +35,32 @@ def without_scalars(use: LayerCall, ranks: Sequence[int]) -> LayerCall:
     return use._replace(call=call, output_shapes=tuple(shapes), output_dtypes=tuple(dtypes))
 
 
-def scalar_values(use: LayerCall, ranks: Sequence[int], dtype: tf.DType) -> dict[int, Any]:
-    """Return the values of the outputs without rows, by their index.
+def scalar_values(use: LayerCall, wanted: Sequence[int], dtype: tf.DType) -> dict[int, Any]:
+    """Return the values of outputs without rows, by their index.
+
+    Parameters
+    ----------
+    use : LayerCall
+    wanted : sequence of int
+        Indices of the outputs.
+    dtype : tf.DType
 
     Raises
     ------
     UnsupportedLayerError
         Where one depends on the rows, or from call to call: it could not be told whose it is.
     """
+    if not wanted:
+        return {}
     function, _ = traced(use.operation, use.call, use.specs, dtype, use.fixed_rows)
     if assigning(function.function):
         raise UnsupportedLayerError("returns a value without rows and changes variables while it runs")
-    found = [keras.tree.flatten(function(*(rows_of(spec, seed) for spec in use.specs))) for seed in (0, 1)]
+    rows = use.fixed_rows or 2
+    found = [
+        keras.tree.flatten(function.function(*(rows_of(spec, seed, rows) for spec in use.specs))) for seed in (0, 1)
+    ]
     values = {}
-    for index, rank in enumerate(ranks):
-        if rank:
-            continue
+    for index in wanted:
         one, other = (np.asarray(made[index]) for made in found)
         if not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
             raise UnsupportedLayerError(
@@ -60,8 +70,8 @@ def scalar_values(use: LayerCall, ranks: Sequence[int], dtype: tf.DType) -> dict
     return values
 
 
-def rows_of(spec: tf.TensorSpec, seed: int) -> tf.Tensor:
-    """Return two rows that a function may be tried on."""
-    shape = [2, *(OPEN if size is None else size for size in spec.shape[1:])] if spec.shape.rank else []
+def rows_of(spec: tf.TensorSpec, seed: int, rows: int) -> tf.Tensor:
+    """Return rows that a function may be tried on."""
+    shape = [rows, *(OPEN if size is None else size for size in spec.shape[1:])] if spec.shape.rank else []
     values = np.random.default_rng(seed).uniform(0, 2, shape)
     return tf.constant(values.astype(str), tf.string) if spec.dtype == tf.string else tf.cast(values, spec.dtype)

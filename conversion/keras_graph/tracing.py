@@ -145,7 +145,7 @@ def traced(
         specs = [tf.TensorSpec([fixed_rows, *spec.shape[1:]], spec.dtype) for spec in specs]
     copied = copy_in(operation, dtype)
     candidates = [(copied, dtype)] if copied is not operation or not isinstance(operation, keras.Layer) else []
-    for layer, own in [*candidates, (operation, _dtype_of(operation, dtype))]:
+    for layer, own in [*candidates, (operation, _dtype_of(operation, tf.float32))]:
         try:
             function = concrete(layer, call, specs, own, dtype, declared)
             break

@@ -270,15 +270,20 @@ class Visit:
         self.known |= zip(map(id, node.output_tensors), outputs, strict=True)
 
     def leaf(self, name: str, node: Any, use: LayerCall) -> None:
-        """Emit one use of a layer; what it returns without rows is a constant for those who read it."""
-        tensors = list(node.output_tensors)
-        ranks = [len(tensor.shape) for tensor in tensors]
+        """Emit one use of a layer; what it returns without rows is a constant for those who read it.
+
+        What a layer of a user's returns that nobody reads is left out.
+        """
+        tensors, builtin = list(node.output_tensors), type(use.operation).__module__.startswith("keras.src.")
+        read = [builtin or self.reads[id(tensor)] > 0 for tensor in tensors]
+        ranks = [len(tensor.shape) if each or not any(read) else 0 for tensor, each in zip(tensors, read, strict=True)]
         if not all(ranks) and any(ranks):
+            wanted = [index for index, rank in enumerate(ranks) if not rank and read[index]]
             try:
-                values = scalar_values(use, ranks, self.dtype)
+                values = scalar_values(use, wanted, self.dtype)
             except UnsupportedLayerError as error:
                 raise UnsupportedLayerError(f"layer {name!r} ({type(use.operation).__name__}) {error}") from error
-            self.scalars |= {id(tensors[index]): value for index, value in values.items()}
+            self.scalars |= {id(tensor): values.get(i) for i, tensor in enumerate(tensors) if not ranks[i]}
             use = without_scalars(use, ranks)
         outputs = self.emit(name, use)
         if len(outputs) < len(tensors):

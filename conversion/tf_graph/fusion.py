@@ -8,6 +8,7 @@ might be. A scalar function that is none of those known still is one Elementwise
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.tf_graph.layouts import plain_view
 from deeplift_tf.conversion.tf_graph.op_subgraph import OpSubgraph, leaves_of, operations_between
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
-from deeplift_tf.conversion.tf_graph.points import is_continuous, points_of
+from deeplift_tf.conversion.tf_graph.points import is_continuous, points_of, same_at, turns_of
 from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.gates import Steps
@@ -53,6 +54,8 @@ COMPARING = frozenset(["Equal", "Greater", "GreaterEqual", "Less", "LessEqual", 
 COUNTING = frozenset(
     ["Bitcast", "Ceil", "Floor", "FloorDiv", "FloorMod", "IsFinite", "IsInf", "IsNan", "Rint", "Round", "Sign"]
 )
+SIDES = frozenset(["Greater", "GreaterEqual", "Less", "LessEqual", "Sign"])
+PIECEWISE = frozenset(["Abs", "Add", "AddV2", "Mul", "Neg", "RealDiv", "Square", "Sub"])
 JUMPING = COMPARING | COUNTING
 """Operations by which a function may jump."""
 
@@ -151,22 +154,30 @@ class Fusion:
         return Fused(root, (kind(secants.quotient(subgraph)),), "elementwise", scalar)
 
     def may_jump(self, root: Value, value: Value, operations: Sequence[Operation]) -> bool:
-        """Whether a region may jump: unless it only compares with constants, of one value on both sides of each."""
+        """Whether a region may jump: unless it has one value on both sides of wherever a comparison turns.
+
+        Known is where comparisons turn that ask for the root itself, or for the side of a constant on which an affine
+        function of it lies, its absolute value or its square.
+        """
         deciding = [operation for operation in operations if operation.type in JUMPING]
-        if not all(at_constants(operation, root) for operation in deciding):
-            return True
-        limits = self.constants_of(deciding)
-        if any(limit.size != 1 for limit in limits):
+        direct = [operation for operation in deciding if at_constants(operation, root)]
+        turning = [operation for operation in deciding if operation not in direct]
+        limits = self.constants_of(direct)
+        if any(limit.size != 1 for limit in limits) or not all(turns_simply(each, root) for each in turning):
             return True
         shape = [size or 1 for size in root.spec.shape]
 
-        def values(x: np.ndarray) -> np.ndarray:
+        def values(x: np.ndarray, made: Value = value) -> np.ndarray:
             rows = -(-len(x) // max(1, int(np.prod(shape[1:]))))
-            return self.scratch.evaluate([value], {root: np.resize(x, [rows, *shape[1:]])})[0].ravel()[: len(x)]
+            return self.scratch.evaluate([made], {root: np.resize(x, [rows, *shape[1:]])})[0].ravel()[: len(x)]
 
         dtype = self.scratch.dtype.as_numpy_dtype
+        constants = [float(c) for array in self.constants_of(operations) for c in array.ravel()]
         try:
-            return not is_continuous(values, [float(limit.ravel()[0]) for limit in limits], dtype) if limits else False
+            if limits and not is_continuous(values, [float(limit.ravel()[0]) for limit in limits], dtype):
+                return True
+            sides = [turns_of(functools.partial(values, made=Value(each)), constants, dtype) for each in turning]
+            return not all(same_at(values, (below, above), below) for below, above in sides if len(below))
         except (tf.errors.OpError, ValueError):
             return True
 
@@ -259,6 +270,19 @@ def at_constants(operation: Operation, root: Value) -> bool:
     """Whether an operation compares what a region is a function of with a constant, and does nothing else."""
     fixed = [value for value in operation.inputs if value != root]
     return operation.type in COMPARING and len(fixed) < 2 and all(v.depends == Depends.NOTHING for v in fixed)
+
+
+def turns_simply(operation: Operation, root: Value) -> bool:
+    """Whether an operation asks for the side of a constant on which an affine function lies, its square or size."""
+    left, done = [operation], set[Operation]()
+    while left:
+        one = left.pop()
+        varying = [value for value in one.inputs if value.depends != Depends.NOTHING]
+        if len(varying) != 1 or one.type not in (SIDES if one is operation else PIECEWISE):
+            return False
+        done.add(one)
+        left.extend(value.operation for value in varying if value != root)
+    return True
 
 
 def same_values(found: np.ndarray, expected: np.ndarray, x: np.ndarray) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +19,8 @@ from deeplift_tf.conversion.tf_graph.layouts import is_merged, is_plain, order_o
 from deeplift_tf.conversion.tf_graph.layouts import seen as tensor_seen
 from deeplift_tf.conversion.tf_graph.loose import LOOSE, RESTORING, settled
 from deeplift_tf.conversion.tf_graph.naming import Names
-from deeplift_tf.conversion.tf_graph.op_context import GATES, TABLE, OpContext, Seen, jump, plain_seen
-from deeplift_tf.conversion.tf_graph.op_subgraph import OpSubgraph, leaves_of, varying_inputs
+from deeplift_tf.conversion.tf_graph.op_context import GATES, TABLE, OpContext, Seen, is_linear, jump, plain_seen
+from deeplift_tf.conversion.tf_graph.op_subgraph import OpSubgraph, check_derivative, leaves_of, varying_inputs
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value, everything
 from deeplift_tf.conversion.tf_graph.shape_inference import PROBES
 from deeplift_tf.conversion.tf_graph.tables import table_of
@@ -29,11 +28,10 @@ from deeplift_tf.conversion.tf_graph.windows import is_with_rows, on_merged_rows
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.base import Layer
-from deeplift_tf.layers.functional import RoutingFunction
+from deeplift_tf.layers.functional import Product, RoutingFunction
 from deeplift_tf.layers.non_differentiable import Embedding, NonDifferentiable
 from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Permute
-from deeplift_tf.rules.tensors import vjp
 
 BROADCASTING = (UNIT_BY_UNIT | {"BatchMatMulV2", "BatchMatMulV3"}) - {"Select"}
 """Operations for which one row may stand for as many equal ones."""
@@ -294,6 +292,9 @@ class Lowering:
         if any(is_with_rows(self.known[value]) for value in varying):
             return on_merged_rows(self, operation, index)
         op = self.op(operation, index, plain=entry is not None and self.first_rows(operation))
+        if through_complex and is_linear(operation):
+            subgraph, edges, sides = op.subgraph()
+            return self.made(op.add(Product(subgraph, sides, degree=1), *edges), op.shape)
         edge = entry.converter(op) if entry is not None else self.path(op)
         return self.made(edge, op.shape)
 
@@ -421,21 +422,9 @@ class Lowering:
             Where TensorFlow has no derivative of it.
         """
         subgraph, edges, _ = op.subgraph()
-        self.check_derivative(subgraph, [self.known[value] for value in op.varying()], op)
+        varying = op.varying()
+        check_derivative(subgraph, [tf.TensorSpec(self.known[each].sizes, each.spec.dtype) for each in varying])
         return op.add(Path(subgraph), *edges)
-
-    def check_derivative(self, subgraph: OpSubgraph, inputs: Sequence[Seen], op: OpContext) -> None:
-        """Trace the derivative once."""
-        specs = [tf.TensorSpec(seen.sizes, value.spec.dtype) for seen, value in zip(inputs, op.varying(), strict=True)]
-
-        def back(*x: tf.Tensor) -> Any:
-            y = subgraph(*x)
-            return vjp(subgraph, x, tf.ones_like(y))
-
-        try:
-            tf.function(back, input_signature=specs, autograph=False).get_concrete_function()
-        except (LookupError, ValueError, TypeError, tf.errors.OpError) as error:
-            raise UnsupportedLayerError("is not known, and TensorFlow has no derivative of it") from error
 
 
 def has_equal_rows(few: np.ndarray, many: np.ndarray) -> bool:

@@ -63,6 +63,13 @@ MOVING: set[str] = set()
 LOOKUPS = frozenset({"LookupTableFind", "LookupTableFindV2"})
 """Operations that look each unit up."""
 
+LINEAR_OPERATIONS = """
+    Add AddV2 Cast Complex ConcatV2 Conj ExpandDims FFT FFT2D FFT3D GatherV2 IFFT IFFT2D IFFT3D IRFFT IRFFT2D Identity
+    Imag Neg Pack Pad RFFT RFFT2D Real Reshape ReverseV2 Roll Slice Split SplitV Squeeze StridedSlice Sub Sum Transpose
+"""
+LINEAR = frozenset(LINEAR_OPERATIONS.split())
+"""Operations that are linear, of complex numbers too, in those inputs that are no settings."""
+
 SORTING = frozenset({"TopK", "TopKV2"})
 """Operations along the last axis."""
 
@@ -212,6 +219,24 @@ class OpContext:
     def has_constants(self) -> bool:
         """Whether constants of floats are among the inputs."""
         return any(value.is_float and value.depends != Depends.INPUTS for value in self.inputs)
+
+
+def is_linear(operation: Operation) -> bool:
+    """Whether an operation is linear in the floats that the complex numbers in its inputs are made of."""
+    left, done = [operation], set[Operation]()
+    while left:
+        one = left.pop()
+        varying = [value for value in one.inputs if value.depends == Depends.INPUTS]
+        numbers = all(value.spec.dtype.is_complex or value.is_float for value in varying)
+        alone = len([value for value in one.inputs if value.depends != Depends.NOTHING]) == 1
+        divided = one.type == "RealDiv" and varying == [one.inputs[0]]
+        scaled = alone and (divided or one.type in ("BatchMatMulV2", "MatMul", "Mul"))
+        if not numbers or not (one.type in LINEAR or scaled):
+            return False
+        done.add(one)
+        further = [value.operation for value in varying if value.spec.dtype.is_complex]
+        left.extend(each for each in further if each not in done)
+    return True
 
 
 def jump(op: OpContext) -> Edge:

@@ -12,6 +12,8 @@ from deeplift_tf.conversion.tf_graph.import_op import of_floats, run, value_plac
 from deeplift_tf.conversion.tf_graph.layouts import View, edge_of, parted, seen
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.shape_inference import COUNTING, ShadowGraph
+from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.rules.tensors import vjp
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -160,3 +162,24 @@ def leaves_of(values: Sequence[Value], given: set[Value]) -> list[Value]:
         else:
             left.extend(value.operation.inputs)
     return list(found)
+
+
+def check_derivative(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> None:
+    """Trace the derivative of a function once.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Where TensorFlow has none.
+    """
+
+    def back(*x: tf.Tensor) -> Any:
+        made = function(*x)
+        if not isinstance(made, tuple | list):
+            return vjp(function, x, tf.ones_like(made))
+        return vjp(function, x, [tf.ones_like(y) if y.dtype.is_floating else None for y in made])
+
+    try:
+        tf.function(back, input_signature=list(specs), autograph=False).get_concrete_function()
+    except (LookupError, ValueError, TypeError, tf.errors.OpError) as error:
+        raise UnsupportedLayerError("is not known, and TensorFlow has no derivative of it") from error

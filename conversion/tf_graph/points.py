@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 DECADES = range(-37, 39)  # of float32
 IN_EACH = 4
 COMBINED = 12  # so many constants of a region are combined with one another: a limit may be one over another
+HALVINGS = 2000  # at most, from the largest number down to the smallest
 SIDES = 1e-5  # of a value: steps smaller than that, beside a limit, are rounding and slope
 
 
@@ -45,11 +46,46 @@ def is_continuous(function: Callable[[np.ndarray], np.ndarray], limits: Iterable
         float32 or float64.
     """
     at: np.ndarray = np.array(sorted({float(limit) for limit in limits}), dtype)
-    below, above = np.nextafter(at, dtype(-np.inf)), np.nextafter(at, dtype(np.inf))
-    values = np.stack(np.split(function(np.concatenate([below, at, above])), 3))
+    tiny = np.finfo(dtype).tiny  # what is smaller may count as zero
+    below, above = (np.nextafter(at, dtype(end)) for end in (-np.inf, np.inf))
+    below, above = np.where(at == 0, -tiny, below), np.where(at == 0, tiny, above)
+    return same_at(function, (below, at, above), at)
+
+
+def same_at(function: Callable[[np.ndarray], np.ndarray], places: Sequence[np.ndarray], at: np.ndarray) -> bool:
+    """Whether a function has the same values at places beside one another, up to rounding and its slope."""
+    values = np.stack(np.split(function(np.concatenate(places)), len(places)))
     with np.errstate(invalid="ignore"):
-        close = np.ptp(values, axis=0) <= SIDES * np.maximum(np.abs(values).max(0), np.abs(at))
-    return bool(np.all(close))
+        sizes = np.maximum(np.abs(values).max(0), np.abs(at))
+        return bool(np.all(np.ptp(values, axis=0) <= SIDES * sizes + 4 * np.finfo(values.dtype).tiny))
+
+
+def turns_of(
+    function: Callable[[np.ndarray], np.ndarray], constants: Iterable[float], dtype: type
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neighbouring numbers between which a function of few values turns from one to another.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns an array, shape (n,).
+    constants : iterable of float
+        Those that it is computed with.
+    dtype : type
+        float32 or float64.
+    """
+    points = np.unique(points_of(constants, dtype))
+    values = function(points)
+    turns = np.flatnonzero(values[1:] != values[:-1])
+    low, high, value = points[turns], points[turns + 1], values[turns]
+    for _ in range(HALVINGS):
+        middle = low / 2 + high / 2
+        between = (middle > low) & (middle < high)
+        if not between.any():
+            break
+        left = function(middle) == value
+        low, high = np.where(between & left, middle, low), np.where(between & ~left, middle, high)
+    return low, high
 
 
 def limits_of(constants: Iterable[float]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +16,9 @@ from deeplift_tf.errors import UnsupportedLayerError
 OPEN_SIZES = (24, 96, 400, 2000)  # tried in turn for axes whose size is open
 WORDS = (b"a", b"b", b"one", b"two", b"the")
 GAP = 1e-3  # relative; rounding stays far below
+FAILURES = (tf.errors.OpError, ValueError)
+SHIFTS = np.array([2.0, -3.0])
+Run = Callable[..., list[np.ndarray]]
 
 
 def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
@@ -27,7 +31,7 @@ def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
     """
     rng = np.random.default_rng(0)
     for size in OPEN_SIZES:
-        both = {value: sample(value, size, rng) for value in scratch.inputs}
+        both = {value: sample(value.spec, size, rng) for value in scratch.inputs}
         try:
             together = scratch.evaluate(outputs, both)
             alone = [
@@ -41,41 +45,88 @@ def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
     return False
 
 
-def function_mixes_rows(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> bool:
-    """Whether a function makes something else of one row when another is beside it; False where it runs at no size.
+def function_mixes_rows(
+    function: Callable[..., Any], specs: Sequence[tf.TensorSpec], fixed_rows: int | None = None
+) -> bool:
+    """Whether a function of tensors makes something else of a row when others are beside it; False where it cannot run.
 
-    One row is mostly positive, the other mostly negative: a branch for all rows takes another one for each.
+    Rows are mostly positive and mostly negative in turn: a branch for all rows takes another one for each.
+
+    Parameters
+    ----------
+    function : callable
+    specs : sequence of tf.TensorSpec
+    fixed_rows : int, optional
+        The number of rows that it takes, where it takes no other.
     """
-    rng, shift = np.random.default_rng(0), np.array([2.0, -3.0])
-    if any(spec.shape.rank in (None, 0) for spec in specs):
+    rng = np.random.default_rng(0)
+    if any(spec.shape.rank is None for spec in specs):
         return False
-    for size in OPEN_SIZES[:2]:
-        both = [drawn(spec, size, rng) for spec in specs]
-        moved = [x + shift.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype) if x.dtype.kind == "f" else x for x in both]
+
+    def drawn(size: int) -> list[np.ndarray]:
+        return [shifted(sample(spec, size, rng, fixed_rows or 2)) for spec in specs]
+
+    def run(*inputs: np.ndarray) -> list[np.ndarray]:
+        made = function(*(tf.constant(x, spec.dtype) for x, spec in zip(inputs, specs, strict=True)))
+        return [np.asarray(y) for y in keras.tree.flatten(made)]
+
+    for size in OPEN_SIZES:
+        both = drawn(size)
         try:
-            together = tf.nest.flatten(function(*map(tf.constant, moved)))
-            alone = [
-                tf.nest.flatten(function(*(tf.constant(x[row : row + 1]) for x in moved))) for row in range(len(shift))
-            ]
-        except (tf.errors.OpError, ValueError):
+            if fixed_rows is not None:
+                return depends_on_others(run, both, drawn(size))
+            alone = [run(*(x[row : row + 1] if x.ndim else x for x in both)) for row in (0, 1)]
+        except FAILURES:
             continue
-        parts = zip(together, *alone, strict=True)
-        return any(differs(*(each.numpy() for each in (y, tf.concat(rows, 0)))) for y, *rows in parts if y.shape.rank)
+        try:
+            together = run(*both)
+        except FAILURES:  # as two rows do where they meet an axis of three
+            return True
+        if any(y.ndim and len(y) != 2 for y in together):
+            return True
+        is_random = any(map(differs, run(*both), together))
+        whole = [np.concatenate(parts) if np.ndim(parts[0]) else parts[0] for parts in zip(*alone, strict=True)]
+        return not is_random and any(map(differs, together, whole))
     return False
 
 
-def sample(value: Value, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return two rows for an input."""
-    return drawn(value.spec, size, rng)
+def depends_on_others(run: Run, rows: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    """Whether the first or the last row of what a function makes changes where all rows but that one do."""
+    together, last = run(*rows), len(rows[0]) - 1
+    if any(y.ndim and len(y) != last + 1 for y in together):
+        return True
+    for row in (0, last):
+        made = run(*(with_row(x, other, row) for x, other in zip(rows, others, strict=True)))
+        if any(differs(y[row : row + 1], z[row : row + 1]) for y, z in zip(together, made, strict=True) if y.ndim):
+            return True
+    return False
 
 
-def drawn(spec: tf.TensorSpec, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return two rows: normal numbers, a few words, or zeros and ones."""
-    shape = [2, *(size if axis is None else axis for axis in spec.shape[1:])]
+def shifted(x: np.ndarray) -> np.ndarray:
+    """Return rows of floats that are mostly positive and mostly negative in turn."""
+    if x.dtype.kind != "f" or not x.ndim:
+        return x
+    return x + np.resize(SHIFTS, len(x)).reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
+
+
+def with_row(rows: np.ndarray, others: np.ndarray, row: int) -> np.ndarray:
+    """Return other rows with one of the given ones among them."""
+    changed = others.copy()
+    if changed.ndim:
+        changed[row] = rows[row]
+    return changed
+
+
+def sample(spec: tf.TensorSpec, size: int, rng: np.random.Generator, rows: int = 2) -> np.ndarray:
+    """Return a few rows for an input."""
+    if not spec.shape.rank:
+        return np.zeros([], spec.dtype.as_numpy_dtype)
+    shape = [rows, *(size if axis is None else axis for axis in spec.shape[1:])]
+    if spec.dtype.is_floating:
+        return rng.normal(size=shape).astype(spec.dtype.as_numpy_dtype)
     if spec.dtype == tf.string:
         return texts(shape, rng)
-    dtype = spec.dtype.as_numpy_dtype
-    return rng.normal(size=shape).astype(dtype) if spec.dtype.is_floating else rng.integers(0, 2, shape).astype(dtype)
+    return rng.integers(0, 2, shape).astype(spec.dtype.as_numpy_dtype)
 
 
 def texts(shape: Sequence[int], rng: np.random.Generator) -> np.ndarray:

@@ -122,6 +122,8 @@ class ShadowGraph:
         depends = max((value.depends for value in inputs), default=Depends.NOTHING)
         if depends == Depends.NOTHING and not all(tensor.shape.is_fully_defined() for tensor in tensors):
             tensors = self.run(node, [self.known(value) for value in inputs], outputs)
+        if node.op == "Tile" and inputs[1].depends == Depends.NOTHING and is_open(tensors[0].shape):
+            tensors = self.run(node, [inputs[0], self.known(inputs[1])], outputs)
         if node.op in SHAPED:
             self.shape(tensors[0], self.partial(inputs[SHAPED[node.op]]))
         if node.op == "Reshape":
@@ -166,7 +168,8 @@ class ShadowGraph:
         """Tell TensorFlow how large -1 is where rows stay rows: it does not see that in ``[tf.shape(x)[0], -1]``."""
         wanted, units = self.partial(sizes), value.spec.shape[1:].num_elements() if value.spec.shape.rank else None
         first, *others = [None] if wanted is None or wanted.ndim != 1 or not wanted.size else wanted.tolist()
-        if first is None and None in others and others.count(-1) == 1:
+        unknown = wanted is None and is_open(tensor.shape) and not is_open(value.spec.shape)
+        if unknown or (first is None and None in others and others.count(-1) == 1):
             self.shape_as_tried(tensor)
             return
         known = prod(size for size in others if size is not None and size != -1)
@@ -318,6 +321,11 @@ def as_written() -> Any:
     config = tf.compat.v1.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config
+
+
+def is_open(shape: tf.TensorShape) -> bool:
+    """Whether more sizes of a shape are open than that of rows."""
+    return shape.rank is None or None in tuple(shape)[1:]
 
 
 def check_strides(name: str, node: Any) -> None:

@@ -94,7 +94,8 @@ def computing(what: str) -> Iterator[None]:
 def _first_line(error: tf.errors.OpError) -> str:
     """Return what TensorFlow says, without the lines of Python that it lists before."""
     text = (error.message or "").rpartition("(most recent call last):")[2]
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("File ")]
+    said = (line.strip() for line in text.splitlines())
+    lines = [line for line in said if line and not line.startswith(("File ", "<stack traces"))]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:500]
 
 

@@ -128,8 +128,7 @@ def _checked(part: Any, value: Input) -> np.ndarray:
         received = np.shape(part)
         hint = " (a single example needs a leading axis: x[None])" if len(received) == len(value.shape) - 1 else ""
         raise InputError(f"x for input {value.name!r}: expected shape {value.shape}; received {received}{hint}")
-    require_finite(array, f"x for input {value.name!r}", value.dtype)
-    require_tokens(array, f"x for input {value.name!r}", value.size)
+    require_values(array, f"x for input {value.name!r}", value)
     return array
 
 
@@ -139,23 +138,51 @@ def as_ranked(array: np.ndarray, shape: tf.TensorShape) -> np.ndarray:
     return array[..., None] if left_out else array
 
 
-def require_tokens(array: np.ndarray, what: str, size: int | None) -> None:
-    """Raise InputError when an array holds a token that no table has a row for, naming the first.
+def require_values(array: np.ndarray, what: str, value: Input) -> None:
+    """Raise InputError when an array holds what an input cannot take, naming the first row that does.
 
     Parameters
     ----------
     array : np.ndarray, shape (rows, ...)
     what : str
-    size : int or None
-        How many rows the table has.
+        The word for it in messages.
+    value : Input
     """
-    if size is None or array.dtype.kind not in "fiu" or not array.size:
-        return
-    bad = ((array <= -1) | (array >= size)).reshape(len(array), -1)
+    if value.dtype.is_floating:
+        require_finite(array, what, value.dtype)
+    elif value.dtype.is_integer or value.dtype.is_bool:
+        require_whole(array, what, value)
+    elif array.dtype.kind not in "OSU":
+        raise InputError(f"{what}: expected texts; received dtype {array.dtype}")
+
+
+def require_whole(array: np.ndarray, what: str, value: Input) -> None:
+    """Raise InputError when an array for an input of integers or truth values holds anything else, or one too large."""
+    if value.dtype.is_bool:
+        low, high = 0, 1
+    else:
+        low, high = (0, value.size - 1) if value.size else (value.dtype.min, value.dtype.max)
+    kind = "truth values" if value.dtype.is_bool else "tokens" if value.size else f"integers ({value.dtype.name})"
+    if array.dtype.kind in "fiub":
+        bad = ~((array >= low) & (array <= high) & (array == np.floor(array))).ravel()
+    else:
+        bad = np.array([not is_whole(item, low, high) for item in array.ravel().tolist()], bool)
     if bad.any():
-        row = int(bad.any(axis=1).argmax())
-        token = array.reshape(len(array), -1)[row, int(bad[row].argmax())]
-        raise InputError(f"{what}: expected tokens from 0 to {size - 1}; row {row} holds {token}")
+        place = int(bad.argmax())
+        row, found = place * len(array) // array.size, array.ravel()[place]
+        raise InputError(f"{what}: expected {kind} from {low} to {high}; row {row} holds {found!s:.40}")
+
+
+def is_whole(item: Any, low: int, high: int) -> bool:
+    """Whether an object is an integer, or a float that is one, between two numbers."""
+    return isinstance(item, int | float | np.number) and bool(low <= item <= high) and bool(item == int(item))
+
+
+def whole_default(array: np.ndarray, value: Input) -> np.ndarray:
+    """Return references; one number for all inputs loses its fraction where an input has integers."""
+    if array.ndim or value.dtype.is_floating or array.dtype.kind != "f" or not np.isfinite(array):
+        return array
+    return np.trunc(array)
 
 
 def require_finite(array: np.ndarray, what: str, dtype: tf.DType) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph.graph import Edge, Input
-from deeplift_tf.scoring.inputs import InputArrays, arrange, require_finite, require_tokens
+from deeplift_tf.scoring.inputs import InputArrays, arrange, require_values, whole_default
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler
 
 HELD = 2**25  # bytes of references that are made together
@@ -95,7 +95,7 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
     value : Input
     """
     where = f"references for input {value.name!r}"
-    array = _as_array(0 if part is None else part, value, where)
+    array = whole_default(_as_array(0 if part is None else part, value, where), value)
     if value.dtype.name == "string" and array.dtype.kind in "fiub":
         array = np.asarray("")  # a number for all inputs
     if array.ndim == 0:
@@ -113,8 +113,7 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
         expected = "1 row" if shape[0] == 1 else f"1 or {shape[0]} rows"
         raise ReferencesError(f"{where}: expected {expected}, as x has; received {array.shape}")
     try:
-        require_finite(pairs, where, value.dtype)
-        require_tokens(pairs, where, value.size)
+        require_values(pairs, where, value)
     except InputError as error:
         raise ReferencesError(str(error)) from error
     return pairs

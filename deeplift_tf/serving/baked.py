@@ -12,7 +12,7 @@ import tensorflow as tf
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.graph.graph import Input
 from deeplift_tf.rules.tensors import shape_of
-from deeplift_tf.scoring.inputs import arrange, require_finite, require_tokens
+from deeplift_tf.scoring.inputs import arrange, require_values, whole_default
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler
 from deeplift_tf.sequences.letters import CLOSE
 from deeplift_tf.serving.shuffles import dinucleotide_shuffle, shuffle
@@ -85,14 +85,13 @@ def _arranged(references: Any, inputs: Sequence[Input]) -> list[Any]:
 def _constant(part: Any, value: Input) -> Make:
     """Return what makes the references of one input from a number or an array."""
     where = f"references for input {value.name!r}"
-    array, shape = np.asarray(0 if part is None else part), value.shape[1:]
+    array, shape = whole_default(np.asarray(0 if part is None else part), value), value.shape[1:]
     if value.dtype == tf.string:
         return _constant_text(array, value, where)
     if array.dtype.kind not in "fiub":
         raise ReferencesError(f"{where}: expected numbers; received dtype {array.dtype}")
     try:
-        require_finite(array[None], where, value.dtype)
-        require_tokens(array[None], where, value.size)
+        require_values(array[None], where, value)
     except InputError as error:
         raise ReferencesError(str(error)) from error
     array = array.astype(value.dtype.as_numpy_dtype)

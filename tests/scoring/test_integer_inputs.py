@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 import deeplift_tf as dl
-from deeplift_tf.errors import DeepLiftWarning, InputError
+from deeplift_tf.errors import DeepLiftWarning, InputError, ReferencesError
 from tests.support.checks import assert_close_to_largest, assert_complete
 from tests.support.command_line import run
 from tests.support.installed import exported
@@ -263,3 +263,74 @@ def test_compare_looks_at_the_references_own_output() -> None:
     np.testing.assert_allclose(np.diag(found.agreement), 1)
     expected = np.abs(network.predict(references)).mean()
     assert all(f"{expected:.2g}" in note for note in found.notes)
+
+
+OF_TRUTHS = {
+    "cast": lambda b: keras.ops.cast(b, "float32"),
+    "doubled": lambda b: b * 2,
+    "halved": lambda b: b * 0.5,
+    "where": lambda b: keras.ops.where(b, 1.5, -0.5),
+    "not": lambda b: keras.ops.cast(keras.ops.logical_not(b), "float32"),
+    "nested": lambda b: keras.Sequential([keras.Input((4,), dtype="bool"), layers.Dense(3)])(b),
+}
+
+
+@pytest.mark.parametrize("road", ["live", pytest.param("h5", marks=pytest.mark.slow), "export"])
+@pytest.mark.parametrize("name", OF_TRUTHS)
+def test_truth_values_are_scored_where_floats_are_made_of_them(name: str, road: str, tmp_path: Path) -> None:
+    given = keras.Input((4,), dtype="bool", name="given")
+    hidden = layers.Dense(4, activation="tanh")(OF_TRUTHS[name](given))
+    model: Any = randomise(keras.Model(given, layers.Dense(2)(hidden)), seed=2)
+    x = np.random.default_rng(0).integers(0, 2, (ROWS, 4)).astype(bool)
+    expected = np.asarray(model(~x))[:, 1]
+    if road == "h5":
+        model.save(tmp_path / "model.h5")
+    source = {"live": model, "h5": tmp_path / "model.h5"}.get(road) or exported(model, tmp_path / "model")
+    found = _convert(source, dtype="float64").compile()(x, ~x, target=1)  # a warning of what is held would be an error
+    np.testing.assert_allclose(found.reference_outputs, expected, rtol=1e-4, atol=1e-6)  # of the model, in float32
+    assert_complete(found, 1e-10)
+
+
+def test_truth_values_made_of_tokens_stay_a_mask_in_a_nested_model() -> None:
+    tokens, facts = keras.Input((4,), dtype="int32", name="tokens"), keras.Input((4,), name="facts")
+    inside = keras.Input((4,), dtype="bool")
+    nested = keras.Model(inside, keras.ops.cast(inside, "float32"))
+    hidden = nested(keras.ops.not_equal(tokens, 0)) * facts
+    network = _convert(randomise(keras.Model([tokens, facts], layers.Dense(1)(hidden)), seed=1))
+    assert not any(node.layer.kind == "Embedding" for node in network.graph.nodes)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("wrong", [float("nan"), 1.5, float("inf"), 1e12, 2**40, -1, 9, "cat"])
+def test_what_is_no_token_is_refused_by_name(wrong: Any, moved: bool) -> None:
+    tokens = keras.Input((4,), dtype="int32", name="tokens")
+    before = layers.Concatenate()([tokens, layers.Reshape((4,))(tokens)]) if moved else tokens
+    model = keras.Model(tokens, layers.Dense(1)(layers.Flatten()(layers.Embedding(9, 3)(before))))
+    score = _convert(model).compile()
+    x = np.ones((ROWS, 4), object)
+    x[3, 1] = wrong
+    x = x if isinstance(wrong, str) else x.astype(type(wrong))
+    said = rf"for input 'tokens': expected tokens from 0 to 8; row 3 holds {str(wrong).replace('+', '.')}"
+    with pytest.raises(InputError, match="^x " + said):
+        score(x, 0)
+    with pytest.raises(ReferencesError, match="^references " + said):
+        score(np.ones((ROWS, 4), int), x)
+
+
+@pytest.mark.parametrize(
+    "dtype, wrong, said",
+    [
+        ("uint8", 256, r"integers \(uint8\) from 0 to 255"),
+        ("uint8", 0.5, r"integers \(uint8\) from 0 to 255"),
+        ("int32", 2**31, r"integers \(int32\) from -2147483648 to 2147483647"),
+        ("bool", 2, "truth values from 0 to 1"),
+    ],
+)
+def test_numbers_that_an_input_cannot_hold_are_refused(dtype: str, wrong: Any, said: str) -> None:
+    model_input = keras.Input((4,), dtype=dtype, name="given")
+    score = _convert(keras.Model(model_input, layers.Dense(1)(model_input))).compile()
+    x = np.ones((ROWS, 4), type(wrong))
+    assert score(x, 0).outputs.shape == (ROWS,)
+    x[2, 0] = wrong
+    with pytest.raises(InputError, match=f"x for input 'given': expected {said}; row 2 holds {wrong}"):
+        score(x, 0)

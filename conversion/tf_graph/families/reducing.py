@@ -14,6 +14,8 @@ from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.functional import MaxFunction, MinFunction, Product, RoutingFunction
 from deeplift_tf.layers.pooling import AveragePooling, Max, MaxPooling, Mean
 
+MOST_FACTORS = 64  # of a product, whose quadrature is exact with half as many nodes
+
 
 def axes_of(op: OpContext) -> tuple[int, ...]:
     """Return the axes that are reduced, counted from the start."""
@@ -79,7 +81,17 @@ def least(op: OpContext) -> Edge:
 def prod(op: OpContext) -> Edge:
     """The product of n units is a polynomial of degree n."""
     sizes = [op.shape_of(0)[axis] for axis in axes_of(op)]
-    if None in sizes or math.prod(size or 1 for size in sizes) > 64:
+    if None in sizes or math.prod(size or 1 for size in sizes) > MOST_FACTORS:
         return op.walk.path(op)
     subgraph, edges, sides = op.subgraph()
     return op.add(Product(subgraph, sides, degree=math.prod(size or 1 for size in sizes)), *edges)
+
+
+@converts("Cumprod")
+def cumulative_prod(op: OpContext) -> Edge:
+    """Each product of up to n units is a polynomial of degree n at most."""
+    size = op.shape[int(op.constant(1)) % len(op.shape)]
+    if size is None or size > MOST_FACTORS or op.first_axes_differ():
+        return op.walk.path(op)
+    subgraph, edges, sides = op.subgraph()
+    return op.add(Product(subgraph, sides, degree=size), *edges)

@@ -42,10 +42,13 @@ FUNCTIONS: dict[str, Callable[[OpContext], Function]] = {
     "Square": lambda op: secants.square(),
     "Tanh": lambda op: secants.tanh(),
 }
-GENERAL = "Acos Acosh Asin Asinh Atan Atanh Cosh Digamma Erfc Erfinv Lgamma Ndtri Sinh Tan"
+GENERAL = """
+    Acos Acosh Asin Asinh Atan Atanh BesselI0 BesselI0e BesselI1 BesselI1e Cosh Digamma Erfc Erfinv Expint Lgamma Ndtri
+    Sinh Tan
+"""
 """Without a slope in closed form: a quotient, or a mean of derivatives where the ends are close."""
 
-PARTIAL = "Acosh Acos Asin Atanh Digamma Erfinv Inv Lgamma Log Log1p Ndtri Reciprocal Rsqrt Sqrt"
+PARTIAL = "Acosh Acos Asin Atanh Digamma Erfinv Expint Inv Lgamma Log Log1p Ndtri Reciprocal Rsqrt Sqrt"
 """Not defined everywhere."""
 
 STEPS = "Ceil Floor Rint Round Sign"

@@ -41,6 +41,13 @@ class WithNumber(layers.Layer):
         return ops.tanh(x), ops.sum(self.weight)
 
 
+class WithMeanOfRows(layers.Layer):
+    """A value of each row, and the mean over rows, whose first axis is another."""
+
+    def call(self, x: Any) -> Any:
+        return 2.0 * x, tf.reduce_mean(x, 0)
+
+
 class MeanOfBatch(layers.Layer):
     def call(self, x: Any) -> Any:
         return x, ops.mean(x)
@@ -76,6 +83,55 @@ def test_a_layer_that_returns_a_flag_or_a_number_too(name: str, tmp_path: Path) 
 def test_a_number_made_of_the_whole_batch_is_refused() -> None:
     with pytest.raises(UnsupportedLayerError, match=r"mean_of_batch.*one value for all rows that depends on the rows"):
         dl.convert(around(lambda x: head((lambda y, n: y * n)(*MeanOfBatch(name="mean_of_batch")(x)))))
+
+
+@pytest.mark.parametrize("rows", [None, 4])
+@pytest.mark.parametrize("layer", [WithMeanOfRows, MeanOfBatch])
+def test_what_nobody_reads_may_depend_on_the_whole_batch(layer: Any, rows: int | None) -> None:
+    value = keras.Input(batch_shape=(rows, 6, 4))
+    model = randomised(keras.Model(value, head(layer()(value)[0])))
+    x = np.random.default_rng(0).normal(size=(4, 6, 4)).astype("float32")
+    assert_close_to_largest(dl.convert(model).predict(x, 4), np.asarray(model(x)), rtol=1e-5)
+
+
+def test_a_mean_over_rows_is_refused_by_name() -> None:
+    with pytest.raises(
+        UnsupportedLayerError, match="with_mean: what it makes of one row depends on the rows beside it"
+    ):
+        dl.convert(around(lambda x: head((lambda y, mean: y + mean)(*WithMeanOfRows(name="with_mean")(x)))))
+
+
+class Reversing(layers.Layer):
+    """Rows in another order, by operations that are followed along a path alone."""
+
+    def call(self, x: Any) -> Any:
+        return tf.linalg.inv(tf.eye(4) + tf.matmul(x[::-1], x[::-1], transpose_a=True))
+
+
+class Centred(layers.Layer):
+    def call(self, x: Any) -> Any:
+        x = x - tf.reduce_mean(x, 0, keepdims=True)
+        return tf.linalg.inv(tf.eye(4) + tf.matmul(x, x, transpose_a=True))
+
+
+class Inverse(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.linalg.inv(tf.eye(4) + tf.matmul(x, x, transpose_a=True))
+
+
+@pytest.mark.parametrize("rows", [None, 4])
+@pytest.mark.parametrize("layer", [Reversing, Centred])
+def test_layers_on_a_path_that_mix_rows_are_refused(
+    layer: Any, rows: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "deeplift_tf.conversion.keras_graph.context.ConversionContext.walked", lambda context: None
+    )  # as where it cannot be walked
+    value = keras.Input(batch_shape=(rows, 6, 4))
+    with pytest.raises(UnsupportedLayerError, match="mixing: what it makes of one row depends on the rows beside it"):
+        dl.convert(keras.Model(value, head(layer(name="mixing")(value))))
+    model = keras.Model(value, head(Inverse(name="apart")(value)))
+    assert dl.convert(model).approximate_layers == ("apart",)
 
 
 def test_a_flag_among_the_outputs_of_a_model_is_refused() -> None:
