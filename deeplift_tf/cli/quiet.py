@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deeplift_tf.cli.saying import say
 from deeplift_tf.keras_backend import require_tensorflow
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -25,6 +26,8 @@ def import_tensorflow() -> None:
     level = os.environ.setdefault(LEVEL, "3")
     if level in ("0", "1") or "tensorflow" in sys.modules:
         return
+    if sys.stderr.isatty():
+        say("note: starting TensorFlow, which takes some seconds", err=True)
     with _held_back():
         import tensorflow as tf
 

@@ -159,9 +159,7 @@ class Summary(NamedTuple):
     help="DNA: VCF, or a table: alternative alleles, each scored against its reference allele.",
 )
 @click.option("--alleles", is_flag=True, help="Variants: score each allele by itself too, both against --references.")
-@click.option(
-    "-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of regions or variants, FASTA or 2bit."
-)
+@click.option("-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of regions or variants, FASTA.")
 @click.option("--null", is_flag=True, help="DNA: score dinucleotide shuffles of the sequences instead, for thresholds.")
 @click.option(
     "--chromosomes", metavar="A,B,...", default="", callback=parse_names, help="DNA: regions of these alone: chr1,chr3."

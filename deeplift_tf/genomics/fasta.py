@@ -12,6 +12,9 @@ from typing import Any
 from deeplift_tf.errors import InputError
 from deeplift_tf.optional import require
 
+TWO_BIT = bytes.fromhex("1a412743")
+"""What a 2bit file begins with, in one order of bytes or the other."""
+
 
 class Fasta:
     """An open FASTA file.
@@ -66,6 +69,7 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    check_genome(path)
     pyfaidx = require("pyfaidx", "genomics")
     compressed = path.suffix.lower() in (".gz", ".bgz")
     if compressed:
@@ -90,6 +94,27 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
         if not found.sizes:
             raise InputError(f"{path}: expected FASTA; found no sequence in it")
         yield found
+
+
+def check_genome(path: Path) -> None:
+    """Refuse forms of a genome that cannot be read piece by piece as FASTA, and say how they become FASTA.
+
+    Raises
+    ------
+    InputError
+    """
+    with path.open("rb") as file:
+        head = file.read(18)
+    stem = path.name.rpartition(".")[0]
+    if head[:4] in (TWO_BIT, TWO_BIT[::-1]):
+        raise InputError(
+            f"{path}: a 2bit file; expected FASTA: UCSC's twoBitToFa {path} {path.with_name(stem)}.fa converts it"
+        )
+    if head[:2] == b"\x1f\x8b" and not (head[3] & 4 and head[12:14] == b"BC"):
+        raise InputError(
+            f"{path}: compressed by plain gzip, in which no place can be looked up; expected FASTA, or FASTA by "
+            f"bgzip: gunzip -c {path} > {path.with_name(stem)} converts it"
+        )
 
 
 def indexed(path: Path, folder: Path, compressed: bool) -> bool:

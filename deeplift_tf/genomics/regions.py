@@ -16,6 +16,9 @@ logger = logging.getLogger("deeplift_tf")
 SUMMIT = 9  # column of narrowPeak: the summit, counted from the start; -1 where none was called
 
 
+NO_COLUMNS = ("", "0", ".", "0", "-1", "-1")
+"""What stands in the columns 4 to 9 of narrowPeak where nothing is known; the name is the row then."""
+
 NOTHING = ("", "-", ".", "na")  # in the place of a number
 
 
@@ -232,15 +235,25 @@ def write_regions(path: Path, regions: Sequence[Region]) -> None:
 
 
 def write_windows(path: Path, regions: Sequence[Region]) -> None:
-    """Write the windows themselves as narrowPeak: the middle of each is its summit, whichever of the two a tool takes.
+    """Write the windows themselves as narrowPeak, with names and columns of the peaks.
+
+    The middle of each is its summit, whichever of the two a tool takes.
 
     ``modisco seqlet-bed`` takes the middle, chrombpnet's tools the start and the summit.
     """
     lines = (
-        f"{chrom}\t{start}\t{end}\t{row}\t0\t.\t0\t-1\t-1\t{(end - start) // 2}\n"
-        for row, (chrom, start, end, *_) in enumerate(regions)
+        "\t".join([chrom, str(start), str(end), *columns_kept(line, row), str((end - start) // 2)]) + "\n"
+        for row, (chrom, start, end, _, line) in enumerate(regions)
     )
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def columns_kept(line: str, row: int) -> list[str]:
+    """Return the columns 4 to 9 of narrowPeak from the line that a window comes from; its row where it has no name."""
+    fields = [each.strip() for each in (line.split("\t") if "\t" in line else line.split())]
+    name, score, strand = (*fields[3:6], *NO_COLUMNS[len(fields[3:6]) : 3])
+    is_peak = len(fields) > SUMMIT and Peak.of(line, "").is_narrow_peak
+    return [str(row) if name in NOTHING else name, score, strand, *(fields[6:SUMMIT] if is_peak else NO_COLUMNS[3:])]
 
 
 def read_sizes(path: Path) -> dict[str, int]:

@@ -51,7 +51,7 @@ class SequenceRows:
     unknown: int = field(default=0)
     letters: int = field(default=0)
     _said: bool = field(default=False, repr=False)
-    _longest: int | None = field(default=None, repr=False)
+    _longest: dict[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -99,9 +99,16 @@ class SequenceRows:
 
     def names(self, rows: slice) -> np.ndarray:
         """Return the names of consecutive rows, as bytes of one length for all."""
-        if self._longest is None:
-            self._longest = max(len(region.name.encode()) for region in self.regions)
-        return np.array([region.name.encode() for region in self.regions[rows]], f"S{max(self._longest, 1)}")
+        return self._texts("name", rows)
+
+    def lines(self, rows: slice) -> np.ndarray | None:
+        """Return the lines that consecutive rows come from, as bytes of one length for all; None of a FASTA file."""
+        return self._texts("line", rows) if any(region.line for region in self.regions[:1]) else None
+
+    def _texts(self, what: str, rows: slice) -> np.ndarray:
+        if what not in self._longest:
+            self._longest[what] = max(1, *(len(getattr(region, what).encode()) for region in self.regions))
+        return np.array([getattr(region, what).encode() for region in self.regions[rows]], f"S{self._longest[what]}")
 
 
 @contextmanager

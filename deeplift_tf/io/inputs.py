@@ -224,9 +224,14 @@ class Rows:
         return one_or_all(parts), dict(sorted(bad.items()))
 
     def names(self, rows: slice) -> dict[str, np.ndarray]:
-        """Return the names of rows as an array "names", where an array has some."""
-        known = [array.names(rows) for array in self.arrays.values() if hasattr(array, "names")]
-        return {"names": known[0]} if known else {}
+        """Return the names of rows as an array "names", and the lines of their regions, where an array has some."""
+        found: dict[str, np.ndarray] = {}
+        for array in self.arrays.values():
+            for key, of in (("names", "names"), ("regions", "lines")):
+                made = getattr(array, of)(rows) if hasattr(array, of) else None
+                if made is not None:
+                    found.setdefault(key, made)
+        return found
 
     def check_shapes(self, expected: Mapping[str, tuple[int | None, ...]]) -> None:
         """Refuse arrays of other shapes than the inputs take, None where any size fits."""

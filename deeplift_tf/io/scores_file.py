@@ -281,7 +281,7 @@ def check_arrays(arrays: Mapping[str, RowArray], key: str, path: Path) -> None:
     count = arrays[key].shape[0]
     for name, array in arrays.items():
         part = name.partition("/")[0]
-        numbers = part == "names" or array.dtype.kind in "biuf"
+        numbers = part in ("names", "regions") or array.dtype.kind in "biuf"
         single = part not in ("names", "outputs", "reference_outputs", "delta") or len(array.shape) == 1
         if array.shape[0] != count or not numbers or not single:
             raise InputError(

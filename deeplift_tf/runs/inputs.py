@@ -14,7 +14,7 @@ from deeplift_tf.sequences.alphabet import Alphabet
 from deeplift_tf.sequences.letters import positions_axis
 
 if TYPE_CHECKING:
-    from deeplift_tf.genomics import SequenceRows, VariantRows
+    from deeplift_tf.genomics import Selection, SequenceRows, VariantRows
     from deeplift_tf.network import Network
 
 SELECTION = ("chromosomes", "exclude", "first", "sample")
@@ -153,6 +153,30 @@ class Sequences(NamedTuple):
         for path in filter(None, (self.path, self.genome, None if exclude is None else Path(exclude))):
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
+        self._look()
+
+    def _look(self) -> None:
+        """Read what is short, regions and variants, so that a mistake in it is said before a model is read."""
+        from deeplift_tf.genomics.fasta import check_genome
+        from deeplift_tf.genomics.regions import read_regions
+        from deeplift_tf.genomics.variants import read_variants
+
+        check_genome(self.genome or self.path)
+        if self.genome is None:
+            return
+        selection, what = self._selection(), "variants" if self.variants else "regions"
+        found = read_variants(self.path)[0] if self.variants else read_regions(self.path, self.length or 1)
+        if selection is not None:
+            selection._replace(exclude=None).on_genome(found, str(self.path), what)  # windows have no length yet
+
+    def _selection(self) -> Selection | None:
+        """Return which of the regions, or variants, are scored; None for all."""
+        from deeplift_tf.genomics.selection import Selection
+
+        chosen: dict[str, Any] = {
+            name: Path(each) if name == "exclude" else each for name, each in self.selection.items()
+        }
+        return Selection(**chosen) if chosen else None
 
     @contextmanager
     def open(self, network: Network) -> Iterator[Rows]:
@@ -172,17 +196,14 @@ class Sequences(NamedTuple):
 
     def sequences(self, length: int | None) -> AbstractContextManager[SequenceRows | VariantRows]:
         """Open the sequences, all of one length."""
-        from deeplift_tf.genomics import Selection, region_rows, sequence_rows, variant_rows
+        from deeplift_tf.genomics import region_rows, sequence_rows, variant_rows
 
         letters: dict[str, Any] = {"soft_masked_as_n": self.soft_masked_as_n, "alphabet": self.alphabet}
         if self.genome is None:
             return sequence_rows(self.path, length, skip=self.skip, null=self.null, **letters)
         if length is None:
             raise InputError("the model takes sequences of any length; say how long the windows are: --length")
-        chosen: dict[str, Any] = {
-            name: Path(each) if name == "exclude" else each for name, each in self.selection.items()
-        }
-        selection = Selection(**chosen) if chosen else None
+        selection = self._selection()
         if self.variants:
             return variant_rows(self.path, self.genome, length, selection=selection, **letters)
         return region_rows(self.path, self.genome, length, selection=selection, null=self.null, **letters)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 
+PROJECTED = "projected"
+"""Hypothetical contributions at the letters of the sequences, shape (N, length): what the field's tools call scores."""
+
 SPREAD = "spread"
 """Of contributions over the members of an ensemble: the array of their standard deviations."""
 
@@ -150,6 +153,8 @@ class Scorer:
                 scores = scores._replace(contributions=over_folds(np.mean, scores.contributions))
             for part in self._request.parts:
                 arrays |= named(part, label, getattr(scores, part))
+            if self._request.sequences and scores.hypothetical is not None:
+                arrays |= named(PROJECTED, label, (scores.hypothetical * arrays["sequences"]).sum(-1))
         return arrays
 
     def _of_alleles(self, x: Any, reference: Any, common: Any) -> Arrays:
