@@ -16,7 +16,7 @@ from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
 
-KINDS = ("auto", "heatmap", "scaled", "logo", "text", "bars")
+KINDS = ("auto", "heatmap", "scaled", "logo", "variant", "text", "bars")
 PICTURES = (".png", ".pdf", ".svg")
 OF_MAPS = ("channels", "sign", "percentile", "vmax", "skew", "alpha", "edges")
 
@@ -99,8 +99,8 @@ def plot(
 ) -> None:
     """Draw SCORES, an .h5 file: images as heat maps, one-hot sequences as logos, anything else as bars.
 
-    Images stand beside their maps; the targets of a sequence under one another; tokens whose --words are given become
-    text.
+    Of variants both alleles are drawn, and their difference. Images stand beside their maps; the targets of a sequence
+    under one another; tokens whose --words are given become text.
     """
     from deeplift_tf.plots.figure import pyplot
     from deeplift_tf.report import Drawing, kind_of, read_words, text_page

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deeplift_tf.genomics.allele_windows import VariantRows as VariantRows
+    from deeplift_tf.genomics.allele_windows import variant_rows as variant_rows
     from deeplift_tf.genomics.bigwig import write_bigwig as write_bigwig
     from deeplift_tf.genomics.controls import open_controls as open_controls
     from deeplift_tf.genomics.fasta import Fasta as Fasta
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from deeplift_tf.genomics.strands import both_strands as both_strands
     from deeplift_tf.genomics.targets import counts as counts
     from deeplift_tf.genomics.targets import profile as profile
-    from deeplift_tf.genomics.variant_rows import VariantRows as VariantRows
-    from deeplift_tf.genomics.variant_rows import variant_rows as variant_rows
     from deeplift_tf.genomics.variants import Variant as Variant
     from deeplift_tf.genomics.variants import read_variants as read_variants
     from deeplift_tf.sequences.alphabet import Alphabet as Alphabet
@@ -40,7 +40,7 @@ _NAMES = {
     "Selection": "deeplift_tf.genomics.selection",
     "SequenceRows": "deeplift_tf.genomics.rows",
     "Variant": "deeplift_tf.genomics.variants",
-    "VariantRows": "deeplift_tf.genomics.variant_rows",
+    "VariantRows": "deeplift_tf.genomics.allele_windows",
     "both_strands": "deeplift_tf.genomics.strands",
     "counts": "deeplift_tf.genomics.targets",
     "letters_of": "deeplift_tf.genomics.sequences",
@@ -52,7 +52,7 @@ _NAMES = {
     "read_variants": "deeplift_tf.genomics.variants",
     "region_rows": "deeplift_tf.genomics.rows",
     "sequence_rows": "deeplift_tf.genomics.rows",
-    "variant_rows": "deeplift_tf.genomics.variant_rows",
+    "variant_rows": "deeplift_tf.genomics.allele_windows",
     "within": "deeplift_tf.genomics.regions",
     "write_bigwig": "deeplift_tf.genomics.bigwig",
     "write_bpnet": "deeplift_tf.genomics.formats",

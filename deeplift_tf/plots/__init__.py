@@ -8,3 +8,4 @@ from deeplift_tf.plots.maps import scale_of as scale_of
 from deeplift_tf.plots.scaled import scaled_image as scaled_image
 from deeplift_tf.plots.sentence import text as text
 from deeplift_tf.plots.sentence import text_html as text_html
+from deeplift_tf.plots.variant import variant as variant

@@ -14,6 +14,9 @@ from deeplift_tf.plots.figure import panels
 from deeplift_tf.report.sentences import sentence, titles
 from deeplift_tf.sequences.letters import from_the_end, positions_axis
 
+REFERENCE = "reference_sequences"
+"""The array that scores of variants have, and others have not."""
+
 
 class Drawing(NamedTuple):
     """How rows are drawn.
@@ -21,7 +24,7 @@ class Drawing(NamedTuple):
     Attributes
     ----------
     kind : str
-        "heatmap", "scaled", "logo", "text" or "bars".
+        "heatmap", "scaled", "logo", "variant", "text" or "bars".
     maps : mapping
         Arguments of `deeplift_tf.plots.heatmap`.
     spans : sequence of (start, end)
@@ -40,7 +43,8 @@ class Drawing(NamedTuple):
 
     def figure(self, files: Sequence[ScoresFile], rows: Sequence[int]) -> Any:
         """Return a figure of some rows; logos show the scores of several files under one another."""
-        draw = {"heatmap": heatmaps, "scaled": scaled, "logo": logos, "text": texts, "bars": bars}[self.kind]
+        draws = {"heatmap": heatmaps, "scaled": scaled, "logo": logos, "variant": variants, "text": texts, "bars": bars}
+        draw = draws[self.kind]
         return draw(files, rows, self)
 
 
@@ -50,7 +54,7 @@ def kind_of(file: ScoresFile) -> str:
     axis = from_the_end(file.letters_axis, len(shape))
     is_line = len(shape) == 3 or (file.letters_axis != -1 and positions_axis(shape, axis) != 0)
     if len(shape) > 2 and is_line and shape[axis] == len(file.alphabet):
-        return "logo"
+        return "variant" if REFERENCE in file.arrays else "logo"
     return "heatmap" if len(shape) in (3, 4) else "bars"
 
 
@@ -84,6 +88,21 @@ def logos(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) ->
     for index, (found, title) in enumerate(zip(each, names, strict=True)):
         panel = axes[count * index : count * (index + 1)]
         plots.logo(found, highlight=drawing.spans, alphabet=files[0].alphabet, title=title, ax=panel)
+    return fig
+
+
+def variants(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return the pictures of variants under one another: both alleles, and the difference."""
+    (file,) = files
+    if REFERENCE not in file.arrays:
+        raise InputError(f"{file.path}: expected scores of variants, as `deeplift-tf score --variants` writes them")
+    fig, axes = panels(3 * len(rows), 1, (11.0, 1.7))
+    each = {name: file.array(f"alleles/{name}") for name in ("reference", "alternative")}
+    for index, (row, title) in enumerate(zip(rows, titles(file, rows), strict=True)):
+        before, after = (take(file.arrays[name], [row])[0] for name in (REFERENCE, "sequences"))
+        alone = [take(array, [row])[0] for array in each.values() if array is not None]
+        scores, panel = take(file.contributions, [row])[0], axes[3 * index : 3 * index + 3]
+        plots.variant(before, after, scores, alone or None, alphabet=file.alphabet, title=title, ax=panel)
     return fig
 
 

@@ -70,7 +70,7 @@ def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
     contributions = take(file.contributions, rows)
     x = None if file.x is None else take(file.x, rows)
     kind = kind_of(file)
-    if kind == "logo":
+    if kind in ("logo", "variant"):
         heights = file.sequence_rows(file.contributions, rows)
         letters = [None] * len(rows) if file.x is None else file.sequence_rows(file.x, rows)
         return [[logo(each, x_row, file.alphabet)] for each, x_row in zip(heights, letters, strict=True)]

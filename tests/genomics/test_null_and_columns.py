@@ -111,3 +111,15 @@ def test_mistakes_in_regions_and_variants_are_said_before_tensorflow_starts(data
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert (done.returncode, message in done.stderr, done.stdout) == (2, True, "False\n"), done.stderr
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    """A name that is imported when it is first used would become the module of that name once that is imported."""
+    import pkgutil
+
+    import deeplift_tf
+    from deeplift_tf import genomics
+
+    for package in (deeplift_tf, genomics):
+        modules = {each.name for each in pkgutil.iter_modules(package.__path__)}
+        assert set(package._NAMES).isdisjoint(modules)

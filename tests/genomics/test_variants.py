@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -248,3 +250,34 @@ def test_variants_are_chosen_as_regions_are(data: Path, vcf: Path, tmp_path: Pat
     found = scored(data, vcf, tmp_path / "out", *chosen, model="tasks.keras")
     assert [name.decode().split(":")[1] for name in found["names"]] == ["81", "81"]
     assert "effects/logfc" not in found
+
+
+@pytest.mark.parametrize("alleles", [(), ("--alleles", "--references", "dinucleotide-shuffle:2")])
+def test_a_picture_of_a_variant_has_both_alleles_and_the_difference(
+    data: Path, vcf: Path, tmp_path: Path, alleles: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("logomaker")
+    from deeplift_tf import plots
+    from deeplift_tf.plots import variant as drawn
+
+    found = scored(data, vcf, tmp_path / "out", "--target", "counts", "--first", 2, *alleles)
+    seen: list[dict[str, np.ndarray]] = []
+    draw = plots.logo
+
+    def logo(tracks: dict[str, np.ndarray], **options: Any) -> Any:
+        seen.append(tracks)
+        return draw(tracks, **options)
+
+    monkeypatch.setattr(sys.modules[drawn.__module__], "logo", logo)
+    result = run("plot", tmp_path / "out" / "scores.h5", "-o", tmp_path / "variant.png")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "variant.png").stat().st_size > 5000
+    assert [list(each) for each in seen] == [["reference allele", "alternative allele", "difference"]] * 2
+    effect = found["outputs"] - found["reference_outputs"]
+    sums = [each["difference"].sum() for each in seen]
+    np.testing.assert_allclose(sums, effect, rtol=1e-4, atol=2e-6)
+    if alleles:
+        heights = seen[1]["alternative allele"].sum(-1)
+        np.testing.assert_allclose(heights, found["alleles/alternative"][1].sum(-1), atol=1e-6)
+    refused = run("plot", tmp_path / "out" / "scores.h5", "--as", "bars", "--as", "logo", "-o", tmp_path / "b.png")
+    assert "--as is given 2 times" in refused.stderr
