@@ -112,8 +112,8 @@ def check_genome(path: Path) -> None:
         )
     if head[:2] == b"\x1f\x8b" and not (head[3] & 4 and head[12:14] == b"BC"):
         raise InputError(
-            f"{path}: compressed by plain gzip, in which no place can be looked up; expected FASTA, or FASTA by "
-            f"bgzip: gunzip -c {path} > {path.with_name(stem)} converts it"
+            f"{path}: is plain gzip, in which no place can be looked up; expected FASTA, or FASTA compressed by bgzip: "
+            f"gunzip -c {path} > {path.with_name(stem)} converts it"
         )
 
 

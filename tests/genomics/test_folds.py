@@ -15,7 +15,7 @@ from tests.support.command_line import interrupted, run
 pytest.importorskip("pyfaidx")
 
 ASKED = ("--references", "dinucleotide-shuffle:2", "--seed", 3, "--targets", "counts,profile", "--formats", "modisco")
-KINDS = ("contributions", "hypothetical", "outputs", "reference_outputs")
+KINDS = ("contributions", "hypothetical", "projected", "outputs", "reference_outputs")
 
 
 @pytest.fixture(scope="module")

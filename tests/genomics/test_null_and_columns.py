@@ -88,7 +88,7 @@ def test_genomes_in_other_forms_are_named_with_what_converts_them(data: Path, tm
     (tmp_path / "genome.fa.gz").write_bytes(gzip.compress((data / "genome.fa").read_bytes()))
     for name, message in {
         "genome.2bit": "a 2bit file; expected FASTA: UCSC's twoBitToFa",
-        "genome.fa.gz": "compressed by plain gzip",
+        "genome.fa.gz": "is plain gzip, in which no place can be looked up",
     }.items():
         given = ("-r", data / "peaks.narrowPeak", "-g", tmp_path / name, "-o", tmp_path / "out")
         result = run("score", "-m", data / "model.keras", *given)
