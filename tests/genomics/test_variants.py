@@ -281,3 +281,13 @@ def test_a_picture_of_a_variant_has_both_alleles_and_the_difference(
         np.testing.assert_allclose(heights, found["alleles/alternative"][1].sum(-1), atol=1e-6)
     refused = run("plot", tmp_path / "out" / "scores.h5", "--as", "bars", "--as", "logo", "-o", tmp_path / "b.png")
     assert "--as is given 2 times" in refused.stderr
+
+
+@pytest.mark.slow
+def test_ray_scores_variants_to_the_byte(data: Path, vcf: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    asked = ("--targets", "counts,profile", "--batch-size", 2, "--alleles", "--references", "dinucleotide-shuffle:2")
+    whole = scored(data, vcf, tmp_path / "whole", *asked)
+    found = scored(data, vcf, tmp_path / "ray", *asked, "--engine", "ray", "--workers", 1)
+    assert found.keys() == whole.keys()
+    assert all(found[name].tobytes() == whole[name].tobytes() for name in whole)
