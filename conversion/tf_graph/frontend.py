@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-import deeplift_tf.conversion.tf_graph.control_flow  # noqa: F401 - fills the table of handlers
-import deeplift_tf.conversion.tf_graph.lookups  # noqa: F401
+import deeplift_tf.conversion.tf_graph.control_flow
+import deeplift_tf.conversion.tf_graph.lookups
 import deeplift_tf.conversion.tf_graph.loops  # noqa: F401
 from deeplift_tf.conversion.builder.pending_node import PendingNode, declared
 from deeplift_tf.conversion.readers.graph_model import GraphModel
