@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network as Network
     from deeplift_tf.rules import secants as secants
     from deeplift_tf.scoring.score import Score as Score
-    from deeplift_tf.scoring.score import Scores as Scores
+    from deeplift_tf.scoring.scores import Scores as Scores
 
 __version__ = "0.1.0"
 
@@ -56,7 +56,7 @@ _NAMES = {
     "Network": "network",
     "ConversionContext": "conversion",
     "Score": "scoring.score",
-    "Scores": "scoring.score",
+    "Scores": "scoring.scores",
     "compare": "evaluate.compare",
     "convert": "conversion",
     "ensemble": "ensembles",

@@ -20,6 +20,7 @@ from deeplift_tf.pickling import Portable
 from deeplift_tf.printable import printable
 from deeplift_tf.scoring.batches import as_tensor, spans
 from deeplift_tf.scoring.capacity import COPIES_FORWARD, computing, require_room
+from deeplift_tf.scoring.display import Displayed
 from deeplift_tf.scoring.fixed_at_input import dtypes_of
 from deeplift_tf.scoring.inputs import as_input_arrays
 from deeplift_tf.scoring.score import Score
@@ -68,7 +69,7 @@ class ByName(dict[str, Node]):
         raise LayerNameError(unknown(str(name), self))
 
 
-class Network(Portable):
+class Network(Displayed, Portable):
     """DeepLIFT layers in the order of the model that they were made from. `dl.convert` makes one.
 
     Parameters
@@ -90,6 +91,19 @@ class Network(Portable):
         """Leave out what is compiled, as a copy compiles its own, and a live model, which stays in its process."""
         named = self.origin is not None and isinstance(self.origin.model, (str, PathLike, Members))
         return {"graph": self.graph, "dtype": self.dtype, "origin": self.origin if named else None}
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return the lines that are shown of it."""
+        rules = dict.fromkeys(row.rule for row in self.table() if row.rule)
+        approximate = self.approximate_layers
+        return [
+            ("inputs", ", ".join(f"{v.name}: {tuple(v.shape)} {v.dtype.name}" for v in self.graph.inputs)),
+            ("outputs", ", ".join(f"{name}: {shape}" for name, shape in self.output_shapes.items())),
+            ("layers", f"{len(self.graph.nodes)}; network.summary() lists them"),
+            ("rules", ", ".join(rules) or "none: no layer has a nonlinearity"),
+            ("approximate", f"{len(approximate)}: {', '.join(approximate)}" if approximate else "none"),
+            ("dtype", self.dtype.name),
+        ]
 
     @property
     def layers(self) -> Mapping[str, Node]:

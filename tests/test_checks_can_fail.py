@@ -17,7 +17,7 @@ from deeplift_tf.layers import kinds
 from deeplift_tf.layers.base import Step
 from deeplift_tf.rules import rules
 from deeplift_tf.rules.tensors import vjp
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 from tests.oracle import explain_rows
 from tests.support.checks import assert_close_to_largest, assert_complete
 from tests.support.keras_models import randomise

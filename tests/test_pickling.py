@@ -80,7 +80,7 @@ def pickled(value: Any) -> Any:
 
 
 def assert_equal(found: dl.Scores, expected: dl.Scores) -> None:
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(found.arrays().values(), expected.arrays().values(), strict=True):
         assert (one is None) == (other is None)
         if one is not None:
             np.testing.assert_array_equal(one, other)

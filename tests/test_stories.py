@@ -134,7 +134,7 @@ def test_adding_a_method() -> None:
         network: dl.Network, x: Any, references: Any = None, target: Any = 0, **options: Any
     ) -> dl.Scores:
         scores = dl.methods.gradient(network, x, references, target, **options)
-        return scores._replace(contributions=scores.contributions / 2)
+        return scores.replace(contributions=scores.contributions / 2)
 
     network = dl.convert(small_model())
     whole = dl.methods.gradient(network, X)

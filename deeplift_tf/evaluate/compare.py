@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,8 +21,9 @@ from deeplift_tf.plots.figure import panels, titled
 from deeplift_tf.plots.heatmap import show
 from deeplift_tf.plots.maps import picture_of
 from deeplift_tf.references import normalize_references
+from deeplift_tf.scoring.display import DisplayedTable
 from deeplift_tf.scoring.inputs import InputArrays, as_input_arrays
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import probabilities, resolve_target
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ FAR_FROM_UNIFORM = 0.1  # largest deviation of a probability from 1/C
 LOOKED_AT = 16  # rows of x whose references are run through the network
 
 
-class Comparison(NamedTuple):
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Comparison(DisplayedTable):
     """Scores of several methods against several references.
 
     Attributes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,8 @@ from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.sampled import Sampled
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.display import Displayed
+from deeplift_tf.scoring.scores import Scores, ranged
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 
-class Curve(NamedTuple):
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Curve(Displayed):
     """Outputs as positions are replaced.
 
     Attributes
@@ -40,6 +43,16 @@ class Curve(NamedTuple):
     fractions: np.ndarray
     outputs: np.ndarray
     areas: np.ndarray
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return the lines that are shown of it."""
+        first, last = self.outputs[:, 0].mean(), self.outputs[:, -1].mean()
+        return [
+            ("rows", str(len(self.areas))),
+            ("fractions", f"{len(self.fractions)}, from {self.fractions[0]:.4g} to {self.fractions[-1]:.4g}"),
+            ("mean output", f"from {first:.4g} to {last:.4g}"),
+            ("areas", ranged(self.areas)),
+        ]
 
 
 class Replaced(Sampled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +14,14 @@ from deeplift_tf.evaluate.ranks import flat_rows, mean_over_ordered, rank_correl
 from deeplift_tf.graph.graph import Node
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
+from deeplift_tf.scoring.display import DisplayedTable
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 
-class SanityCheck(NamedTuple):
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class SanityCheck(DisplayedTable):
     """How far scores stay the same while weights are randomised.
 
     Attributes

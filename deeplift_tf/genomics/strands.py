@@ -12,7 +12,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.strand_targets import StrandTargets
 from deeplift_tf.network import Network
 from deeplift_tf.scoring.inputs import as_input_arrays
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import ARRAYS, Scores
 from deeplift_tf.sequences.letters import from_the_end
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def scores_turned(values: Any, x: Any, turn_axes: list[list[int]]) -> Any:
 def mean_of(forward: Scores, reverse: Scores, turn: Callable[[Any], Any]) -> Scores:
     """Return the means of the scores of a strand and of those of its reverse complement, which `turn` turns back."""
     values: dict[str, Any] = {}
-    for name in Scores._fields:
+    for name in ARRAYS:
         one, other = getattr(forward, name), getattr(reverse, name)
         if one is None:
             values[name] = None
@@ -170,7 +170,7 @@ def mean_of(forward: Scores, reverse: Scores, turn: Callable[[Any], Any]) -> Sco
             values[name] = (one + other) / 2
         else:
             values[name] = _means(one, turn(other))
-    return Scores(**values)
+    return forward.replace(**values)
 
 
 def _means(one: Any, other: Any) -> Any:

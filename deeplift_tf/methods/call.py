@@ -16,8 +16,10 @@ from deeplift_tf.graph.passes import optimize
 from deeplift_tf.scoring.attribution import Attribution, Plan
 from deeplift_tf.scoring.batches import Batch, as_tensor
 from deeplift_tf.scoring.capacity import computing, require_room
+from deeplift_tf.scoring.display import described
 from deeplift_tf.scoring.progress import Progress, as_progress
-from deeplift_tf.scoring.score import Score, Scores, Totals
+from deeplift_tf.scoring.score import Score, Totals
+from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -79,6 +81,7 @@ class Call:
         if unknown := set(options) - set(Options.__annotations__):
             raise TypeError(f"unexpected arguments {sorted(unknown)}; expected some of {list(Options.__annotations__)}")
         self.network, self.options, self.complete = network, options, complete
+        self.asked = described(options.get("targets", target)), described(references)
         self.score = Score(network, options.get("layers"))
         self.question = self.score.ask(
             x,
@@ -154,6 +157,7 @@ class Call:
             found.get("reference_outputs"),
             found["delta"] if sums else None,
             parts.get("hypothetical"),
+            *self.asked,
         )
 
 

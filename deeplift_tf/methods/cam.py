@@ -17,7 +17,7 @@ from deeplift_tf.methods.path import at_least_one
 from deeplift_tf.methods.sampled import Ends, Sampled, spread_out
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -233,7 +233,7 @@ def as_map(call: Call, found: dict[str, Any], upsample: bool) -> Scores:
     if upsample and spatial and fitting:
         for axis, size in enumerate(fitting[0], start=heat.ndim - 1 - spatial):
             heat = np.moveaxis(np.tensordot(heat, linear_matrix(heat.shape[axis], size), (axis, 1)), -1, axis)
-    return Scores(heat, weights, found["outputs"], None, None)
+    return Scores(heat, weights, found["outputs"], None, None, None, *call.asked)
 
 
 def linear_matrix(source: int, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from deeplift_tf.graph.graph import Input
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import under_rule
 from deeplift_tf.scoring.inputs import arrange
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 
 ADDITIVITY = 0.01  # of the largest output, or of 1 where that is less
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deeplift_tf.argspec import arguments_in, meant, name_in, spellable, usage
 from deeplift_tf.errors import MethodError
 from deeplift_tf.methods.table import METHODS
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network

@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from deeplift_tf.methods.call import Options, cached
-from deeplift_tf.scoring.score import Score, Scores
+from deeplift_tf.scoring.score import Score
+from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,7 +27,7 @@ def under_rule(
     key = layers if layers is None or isinstance(layers, str) else tuple(layers)
     score = cached(network.graph, ("rule", rule, key), lambda: Score(under(network, rule), layers))
     scores = score(x, references, target, **others)
-    return scores if multiply_by_inputs else scores._replace(contributions=scores.multipliers, delta=None)
+    return scores if multiply_by_inputs else scores.replace(contributions=scores.multipliers, delta=None)
 
 
 def under(network: Network, rule: str | None) -> Network:

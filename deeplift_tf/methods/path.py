@@ -18,7 +18,7 @@ from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan, hypothetical
 from deeplift_tf.scoring.batches import Batch
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler, generator
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -206,7 +206,7 @@ def expected_gradients(
     assert scores.reference_outputs is not None
     axes = 1 + call.question.several_targets
     total = sum(part.reshape(*part.shape[:axes], -1).sum(-1) for part in found["contributions"])
-    return scores._replace(delta=total - (scores.outputs - scores.reference_outputs))
+    return scores.replace(delta=total - (scores.outputs - scores.reference_outputs))
 
 
 def content(x: tuple[np.ndarray, ...], row: int) -> np.ndarray:

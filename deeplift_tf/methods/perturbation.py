@@ -17,7 +17,7 @@ from deeplift_tf.methods.sampled import Ends, Sampled, add_up, spread_out
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.inputs import as_input_arrays
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.sequences.letters import require_letters
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def occlusion(
     for index in range(1, len(call.plan.scored)):
         further = cover(covering(network, x, or_zero(references), target, options, index), index, window, stride)
         found = {name: [*found[name], *v] if isinstance(v, list) else v for name, v in further.items()}
-    return call.scores(found, multiply_by_inputs)._replace(delta=None)
+    return call.scores(found, multiply_by_inputs).replace(delta=None)
 
 
 def covering(network: Network, x: Any, references: Any, target: Any, options: Options, index: int) -> Call:

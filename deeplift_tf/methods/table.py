@@ -12,7 +12,7 @@ from deeplift_tf.methods.deep_shap import deep_shap
 from deeplift_tf.methods.gradients import deconvnet, deeplift, gradient, gradient_times_input, guided_backprop
 from deeplift_tf.methods.path import expected_gradients, integrated_gradients, smoothgrad
 from deeplift_tf.methods.perturbation import in_silico_mutagenesis, occlusion
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 
 Method = Callable[..., Scores]
 
@@ -68,7 +68,7 @@ def register(name: str) -> Callable[[Method], Method]:
         @dl.methods.register("half_gradient")
         def half_gradient(network, x, references=None, target=0, **options):
             scores = dl.methods.gradient(network, x, references, target, **options)
-            return scores._replace(contributions=scores.contributions / 2)
+            return scores.replace(contributions=scores.contributions / 2)
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from deeplift_tf.sequences.letters import as_model_rows, letters_last
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
-    from deeplift_tf.scoring.score import Scores
+    from deeplift_tf.scoring.scores import Scores
 
 Arrays = dict[str, np.ndarray]
 
@@ -186,8 +186,7 @@ class Scorer:
                 x, references=references, targets=[each.target for each in alike], output=output, **others
             )
             for index, each in enumerate(alike):
-                values: dict[str, Any] = {name: at(value, index) for name, value in scores._asdict().items()}
-                yield each.label, type(scores)(**values)
+                yield each.label, scores.map(lambda array, index=index: array[index])  # type: ignore[misc]
 
 
 def as_floats(letters: np.ndarray) -> np.ndarray:
@@ -208,7 +207,7 @@ def of_input(score: Callable[..., Scores], name: str) -> Callable[..., Scores]:
     def kept(x: Any, references: Any = None, **arguments: Any) -> Scores:
         scores = score(x, references=references, **arguments)
         parts = {part: getattr(scores, part) for part in ("contributions", "multipliers", "hypothetical")}
-        return scores._replace(**{part: each[name] for part, each in parts.items() if isinstance(each, Mapping)})
+        return scores.replace(**{part: each[name] for part, each in parts.items() if isinstance(each, Mapping)})
 
     return kept
 
@@ -241,16 +240,9 @@ def of_sequences(
         scores = score(to_model(x), references=to_model(references), **arguments)
         parts = {part: getattr(scores, part) for part in ("contributions", "multipliers", "hypothetical")}
         found = {part: letters_last(each, letters_axis, rank) for part, each in parts.items() if each is not None}
-        return scores._replace(**found)
+        return scores.replace(**found)
 
     return turned
-
-
-def at(value: Any, index: int) -> Any:
-    """Return the part of one target, where there is any."""
-    if isinstance(value, Mapping):
-        return {name: at(part, index) for name, part in value.items()}
-    return None if value is None else value[index]
 
 
 def named(part: str, label: str, value: Any) -> Arrays:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,11 +21,13 @@ from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.batches import ScoreRequest, as_tensor
 from deeplift_tf.scoring.capacity import computing, require_room
 from deeplift_tf.scoring.completeness import Completeness
+from deeplift_tf.scoring.display import Displayed, described
 from deeplift_tf.scoring.fixed_at_input import first_floats, fixed_at_input, followed
 from deeplift_tf.scoring.inputs import InputArrays, as_input_arrays
 from deeplift_tf.scoring.programs import Programs
 from deeplift_tf.scoring.progress import Progress, as_progress
 from deeplift_tf.scoring.references import defaults_used, normalize_references
+from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import TargetValue, resolve_target
 from deeplift_tf.scoring.targets import as_target, predicted, stacked
 from deeplift_tf.sequences.letters import refuse_other_axis
@@ -37,45 +39,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("deeplift_tf")
 
 LISTED = 5  # notes in a warning
-
-
-class Scores(NamedTuple):
-    """What a scoring function returns: numpy arrays, averaged over references.
-
-    With `targets` given, every array has a leading axis of K targets.
-
-    Attributes
-    ----------
-    contributions : array, or list or dict of arrays, shape of x
-        C, which sums to the difference of the target from its reference. In the place of an input of integers or texts
-        stands that of the floats made of it, an embedding's, shape (N, ..., width); None where none are.
-    multipliers : array, or list or dict of arrays, shape of `contributions`
-        m = C/Δx.
-    outputs : np.ndarray, shape (N,)
-        The target's value for x.
-    reference_outputs : np.ndarray, shape (N,), or None
-        The target's value for the reference; None under rules without a reference.
-    delta : np.ndarray, shape (N,), or None
-        ΣC − Δt, the sum-to-delta error, of the reference where it is largest. None where there is no such promise:
-        under rules without a reference, and where the scored layers do not cut every path to the target.
-    hypothetical : array, or list or dict of arrays, shape of x, or None
-        What each letter would contribute at each position.
-    """
-
-    contributions: Any
-    multipliers: Any
-    outputs: np.ndarray
-    reference_outputs: np.ndarray | None
-    delta: np.ndarray | None
-    hypothetical: Any = None
-
-    def per_token(self) -> Any:
-        """Return the contributions summed over their last axis: one for each token, position or pixel."""
-        if isinstance(self.contributions, dict):
-            return {name: None if part is None else part.sum(-1) for name, part in self.contributions.items()}
-        if isinstance(self.contributions, list):
-            return [None if part is None else part.sum(-1) for part in self.contributions]
-        return self.contributions.sum(-1)
 
 
 def default_values(network: Network) -> dict[Edge, tuple[Edge, ...]]:
@@ -113,7 +76,7 @@ def default_values(network: Network) -> dict[Edge, tuple[Edge, ...]]:
     return found
 
 
-class Score(Portable):
+class Score(Displayed, Portable):
     """A scoring function of a network; see `Network.compile`.
 
     Safe to be called from several threads. What the network makes of a reference that all rows share is kept for the
@@ -134,6 +97,18 @@ class Score(Portable):
         self.compiled = Programs(network.graph, network.dtype)
         self.said: set[str] = set()
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return the lines that are shown of it."""
+        graph = self.network.graph
+        scored = ", ".join(f"{edge.node}: {tuple(graph.shape(edge))}" for edge in self.scored)
+        rules = dict.fromkeys(node.rule.name for node in graph.nodes if node.layer.ruled)
+        return [
+            ("scores", scored),
+            ("of", ", ".join(f"{name}: {tuple(graph.shape(edge))}" for name, edge in graph.outputs.items())),
+            ("rules", ", ".join(rules) or "none: no layer has a nonlinearity"),
+            ("compiled by XLA", "yes" if self.xla else "no"),
+        ]
 
     def __call__(
         self,
@@ -230,7 +205,9 @@ class Score(Portable):
                     known = known or (self.compiled.known(plan, part.references, arguments[1]),)
                 totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
         self.warn_of_held(self.compiled.notes(plan))
-        scores = self._scores(plan, question.x, totals)
+        explained = described(target if targets is None else targets)
+        compared = described(references) or "zeros" if reference else ""
+        scores = self._scores(plan, question.x, totals).replace(target=explained, references=compared)
         self.warn_of_errors(scores, totals.means_of("contributions"))
         return scores
 

@@ -111,7 +111,7 @@ def counted(calls: list[int], contributions: Any = None) -> Any:
     def method(network: Any, x: Any, references: Any = None, target: Any = 0, **options: Any) -> Any:
         calls.append(len(x))
         scores = methods.gradient_times_input(network, x, references, target, **options)
-        return scores if contributions is None else scores._replace(contributions=contributions[: len(x)])
+        return scores if contributions is None else scores.replace(contributions=contributions[: len(x)])
 
     return method
 

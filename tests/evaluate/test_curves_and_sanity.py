@@ -91,7 +91,7 @@ def test_sanity_check_tells_who_looks_at_the_weights(network: dl.Network) -> Non
 
     def edges(network: dl.Network, x: np.ndarray, references: object, target: object) -> dl.Scores:
         """No method at all: x itself, whatever the network."""
-        return methods.gradient(network, x)._replace(contributions=x)
+        return methods.gradient(network, x).replace(contributions=x)
 
     blind = evaluate.sanity_check(network, X, edges)
     np.testing.assert_allclose(blind.correlations, 1)

@@ -184,7 +184,7 @@ def test_sums_that_do_not_add_up_are_an_error() -> None:
     scores = methods.deep_shap(network, x, reference, check_additivity=False)
     assert scores.delta is not None and np.abs(scores.delta).max() > 0.01
     with pytest.raises(dl.errors.DeepLiftError, match="they miss it by up to nan"):
-        require_additivity(scores._replace(delta=scores.delta * np.nan))
+        require_additivity(scores.replace(delta=scores.delta * np.nan))
 
 
 def test_plots_of_shap_take_an_explanation(monkeypatch: pytest.MonkeyPatch) -> None:

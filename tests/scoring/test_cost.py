@@ -130,7 +130,11 @@ def test_references_of_all_rows_are_run_once_and_change_nothing(
     each = np.broadcast_to(references.reshape(-1, *X.shape[1:]), (N, references.size // X[0].size, *X.shape[1:]))
     for found, given in ((parts, each), (again, each[:1]), (others, each[..., ::-1])):
         expected = network.compile()(X[: len(given)], given, batch_size=1)
-        for value, right in zip(found[:5], expected[:5], strict=True):
+        for name, right in expected.arrays().items():
+            value = found.arrays()[name]
+            if right is None:
+                assert value is None
+                continue
             np.testing.assert_allclose(value, right, rtol=0, atol=1e-11 * np.abs(expected.contributions).max())
     assert len(ran) == 2
 

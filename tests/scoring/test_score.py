@@ -14,7 +14,8 @@ from keras import layers
 import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftError, InputError, LayerNameError, RuleError
 from deeplift_tf.network import Network
-from deeplift_tf.scoring.score import Score, Scores
+from deeplift_tf.scoring.score import Score
+from deeplift_tf.scoring.scores import Scores
 from tests.support.checks import assert_close_to_largest, assert_complete
 from tests.support.keras_models import MODEL_ROWS, randomise
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 
 Array = np.ndarray[Any, Any]
 

@@ -28,7 +28,7 @@ class Served(NamedTuple):
 def answer_of(scores: Any) -> dict[str, np.ndarray]:
     """What Python returns, by the names of the signature."""
     found: dict[str, np.ndarray] = {}
-    for part, value in scores._asdict().items():
+    for part, value in scores.arrays().items():
         if isinstance(value, dict):
             found |= {f"{part}_{name}": array for name, array in value.items()}
         elif value is not None:

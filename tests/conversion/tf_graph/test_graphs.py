@@ -16,7 +16,7 @@ from deeplift_tf.conversion.tf_graph.layouts import regrouped
 from deeplift_tf.conversion.tf_graph.op_context import TABLE
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 from deeplift_tf.network import Network
-from deeplift_tf.scoring.score import Scores
+from deeplift_tf.scoring.scores import Scores
 from tests.support.checks import assert_close_to_largest, assert_complete
 from tests.support.graph_models import MODELS, Array, Classifier, random_rows, with_random_weights
 from tests.support.installed import exported

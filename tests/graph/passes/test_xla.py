@@ -69,7 +69,7 @@ def test_scores_are_the_same(network: dl.Network, rule: str, question: str) -> N
     under, asked = network.with_rule(rule), QUESTIONS[question]
     found, expected = under.compile(xla=True)(X, **asked), under.compile()(X, **asked)
     largest = np.abs(expected.contributions).max()
-    for name, value in expected._asdict().items():
+    for name, value in expected.arrays().items():
         if value is not None:
             # float32: products and sums are fused, so each rounds once in place of twice
             np.testing.assert_allclose(getattr(found, name), value, rtol=1e-5, atol=1e-5 * largest, err_msg=name)

@@ -1,0 +1,143 @@
+"""What a scoring function returns."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deeplift_tf.scoring.display import Displayed, shapes_of
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Scores(Displayed):
+    """What a scoring function returns: numpy arrays, averaged over references.
+
+    With `targets` given, every array has a leading axis of K targets. ``scores[2:5]`` are the scores of some rows.
+
+    Attributes
+    ----------
+    contributions : array, or list or dict of arrays, shape of x
+        C, which sums to the difference of the target from its reference. In the place of an input of integers or texts
+        stands that of the floats made of it, an embedding's, shape (N, ..., width); None where none are.
+    multipliers : array, or list or dict of arrays, shape of `contributions`
+        m = C/Δx.
+    outputs : np.ndarray, shape (N,)
+        The target's value for x.
+    reference_outputs : np.ndarray, shape (N,), or None
+        The target's value for the reference; None under rules without a reference.
+    delta : np.ndarray, shape (N,), or None
+        ΣC − Δt, the sum-to-delta error, of the reference where it is largest. None where there is no such promise:
+        under rules without a reference, and where the scored layers do not cut every path to the target.
+    hypothetical : array, or list or dict of arrays, shape of x, or None
+        What each letter would contribute at each position.
+    target, references : str
+        What was asked for, in short.
+    """
+
+    contributions: Any
+    multipliers: Any
+    outputs: np.ndarray
+    reference_outputs: np.ndarray | None
+    delta: np.ndarray | None
+    hypothetical: Any = None
+    target: str = ""
+    references: str = ""
+
+    def arrays(self) -> dict[str, Any]:
+        """Return what holds numbers, by name."""
+        return {name: getattr(self, name) for name in ARRAYS}
+
+    def replace(self, **changes: Any) -> Scores:
+        """Return the same scores with other values in some fields."""
+        return dataclasses.replace(self, **changes)
+
+    def map(self, function: Callable[[np.ndarray], Any]) -> Scores:
+        """Return the scores with a function applied to every array.
+
+        Parameters
+        ----------
+        function : callable
+            array -> array.
+        """
+        return self.replace(**{name: mapped(value, function) for name, value in self.arrays().items()})
+
+    def __len__(self) -> int:
+        return int(self.outputs.shape[-1])
+
+    def __getitem__(self, rows: slice | Sequence[int] | np.ndarray | int) -> Any:
+        """Return the scores of some rows.
+
+        Parameters
+        ----------
+        rows : slice, or array of int or bool
+            Of one row, a slice of length one.
+        """
+        if isinstance(rows, int):
+            warn_of_tuple(f"[{rows}]", ARRAYS[rows])
+            return getattr(self, ARRAYS[rows])
+        chosen: Any = rows if isinstance(rows, slice) else np.asarray(rows)
+        several_targets = np.ndim(self.outputs) == 2
+        return self.map(lambda array: array[:, chosen] if several_targets else array[chosen])
+
+    def __iter__(self) -> Iterator[Any]:
+        warn_of_tuple("__iter__()", "arrays().values()")
+        return iter(self.arrays().values())
+
+    def per_token(self) -> Any:
+        """Return the contributions summed over their last axis: one for each token, position or pixel."""
+        return mapped(self.contributions, lambda array: array.sum(-1))
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return the lines that are shown of it."""
+        largest = "none is promised" if self.delta is None else f"{np.abs(self.delta).max(initial=0):.2g}"
+        further = [] if self.hypothetical is None else [("hypothetical", shapes_of(self.hypothetical))]
+        return [
+            ("contributions", shapes_of(self.contributions)),
+            *further,
+            ("outputs", ranged(self.outputs)),
+            *([] if self.reference_outputs is None else [("reference outputs", ranged(self.reference_outputs))]),
+            ("largest |delta|", largest),
+            *([("target", self.target)] if self.target else []),
+            *([("references", self.references)] if self.references else []),
+        ]
+
+    def _replace(self, **changes: Any) -> Scores:
+        warn_of_tuple("_replace(...)", "replace(...)")
+        return self.replace(**changes)
+
+    def _asdict(self) -> dict[str, Any]:
+        warn_of_tuple("_asdict()", "arrays()")
+        return self.arrays()
+
+
+ARRAYS = ("contributions", "multipliers", "outputs", "reference_outputs", "delta", "hypothetical")
+"""Fields of `Scores` that hold numbers."""
+
+
+def warn_of_tuple(old: str, new: str) -> None:
+    """Warn of what `Scores` had as a named tuple."""
+    warnings.warn(
+        f"scores.{old} is now scores.{new}; the old name goes in version 2.0", DeprecationWarning, stacklevel=3
+    )
+
+
+def mapped(value: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    """Return a function of an array, or of each in a list or dict; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {name: mapped(part, function) for name, part in value.items()}
+    if isinstance(value, list):
+        return [mapped(part, function) for part in value]
+    return function(value)
+
+
+def ranged(values: np.ndarray) -> str:
+    """Return the shape of an array and from where to where its numbers go."""
+    if not values.size:
+        return f"{values.shape}"
+    return f"{values.shape}, from {values.min():.4g} to {values.max():.4g}"
