@@ -16,7 +16,8 @@ from deeplift_tf.layers.reshaping import Identity
 from deeplift_tf.network import Members as Networks
 from deeplift_tf.network import Network, Origin
 from deeplift_tf.scoring.inputs import as_input_arrays
-from deeplift_tf.scoring.score import Score, Scores
+from deeplift_tf.scoring.score import Score
+from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import final_activation
 
 if TYPE_CHECKING:
@@ -300,7 +301,7 @@ class FoldScores:
         def parts(values: Mapping[str, np.ndarray], join: Callable[[list[np.ndarray]], np.ndarray]) -> Any:
             return batch.restore([join([values[door] for door in doors]) for doors in self._doors.values()])
 
-        return scores._replace(
+        return scores.replace(
             contributions=parts(scores.contributions, lambda each: np.stack(each, axis) * len(each)),
             multipliers=parts(scores.multipliers, lambda each: np.sum(each, axis=0)),
             hypothetical=None

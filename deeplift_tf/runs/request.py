@@ -150,7 +150,7 @@ class Scorer:
             label = label if len(self.tasks) > 1 else ""
             if self._request.fold_spread:
                 arrays |= named(SPREAD, label, over_folds(np.std, scores.contributions))
-                scores = scores._replace(contributions=over_folds(np.mean, scores.contributions))
+                scores = scores.replace(contributions=over_folds(np.mean, scores.contributions))
             for part in self._request.parts:
                 arrays |= named(part, label, getattr(scores, part))
             if self._request.sequences and scores.hypothetical is not None:
