@@ -44,7 +44,7 @@ def spent(case: Case) -> dict[str, float]:
         to no layer.
     """
     ours = Ours(case, build(case), data_of(case))
-    with patch.object(programs, "simplify", lambda *given: scoped(optimize(*given))):
+    with patch.object(programs, "optimize", lambda *given: scoped(optimize(*given))):
         call = ours.scores("rescale", ours.data.shared).call
         call()
     found: Counter[str] = Counter()

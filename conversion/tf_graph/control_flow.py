@@ -30,7 +30,7 @@ def constant(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -
     return [flat.scratch.stored(node.name, tf.make_ndarray(tensor))]
 
 
-@handles("Placeholder", "VarHandleOp", "VariableRead", "VariableV2")
+@handles("Placeholder", "VarHandleOp", "Variable", "VariableV2")
 def held(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """A variable, or a tensor that a live function has captured."""
     if node.op == "VarHandleOp" or node.attr["dtype"].type == tf.resource.as_datatype_enum:

@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-import deeplift_tf.conversion.tf_graph.control_flow
-import deeplift_tf.conversion.tf_graph.lookups
-import deeplift_tf.conversion.tf_graph.loops  # noqa: F401
 from deeplift_tf.conversion.builder.pending_node import PendingNode, declared
 from deeplift_tf.conversion.readers.graph_model import GraphModel
+from deeplift_tf.conversion.tf_graph import control_flow, lookups, loops
 from deeplift_tf.conversion.tf_graph.inlining import Inlining
 from deeplift_tf.conversion.tf_graph.layouts import is_plain
 from deeplift_tf.conversion.tf_graph.lowering import Lowering
@@ -23,6 +21,9 @@ from deeplift_tf.conversion.tf_graph.tokens import with_tokens
 from deeplift_tf.graph.graph import Edge, Input
 
 MIXES = "what it makes of one row depends on the rows beside it"
+
+HANDLE_OPERATIONS = (control_flow, lookups, loops)
+"""Modules that register handlers of `inlining` when they are imported."""
 
 
 class LoweredGraph(NamedTuple):
