@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -25,6 +26,7 @@ from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.readers.untrusted.errors import quoted, reading
 from deeplift_tf.conversion.tf_graph.from_python import graph_of_model
 from deeplift_tf.conversion.tf_graph.frontend import operations_as_layers
+from deeplift_tf.deprecation import renamed_keyword
 from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge, Graph
 from deeplift_tf.graph.rule_assignment import RuleChoice, with_rules
@@ -33,6 +35,7 @@ from deeplift_tf.network import Network, Origin
 DTYPES = {"float32": tf.float32, "float64": tf.float64}
 
 
+@renamed_keyword("approximate", "exact_only", operator.not_)
 def convert(
     model: Any,
     rule: RuleChoice = "rescale",
@@ -40,7 +43,7 @@ def convert(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     signature: str | None = None,
-    approximate: bool = True,
+    exact_only: bool = False,
     dtype: str = "float32",
     converters: Mapping[str, Converter] | None = None,
     check: bool = False,
@@ -65,8 +68,8 @@ def convert(
     signature : str, optional
         Of a SavedModel folder: what its graph computes under this name, even where the folder describes layers too.
         By default serving_default, or the only one.
-    approximate : bool
-        Whether layers without exact rules are followed along a path; if not, they are refused, all in one message.
+    exact_only : bool
+        Whether layers without exact rules are refused, all in one message; if not, they are followed along a path.
     dtype : {"float32", "float64"}
         In which the network computes.
     converters : mapping, optional
@@ -96,7 +99,7 @@ def convert(
     if dtype not in DTYPES:
         raise DeepLiftError(f"dtype: expected one of {', '.join(DTYPES)}; received {dtype!r}")
     live = read(model, custom_objects=custom_objects, safe_mode=safe_mode, signature=signature)
-    graph = Conversion(converters or {}, approximate, DTYPES[dtype]).graph_of(live)
+    graph = Conversion(converters or {}, not exact_only, DTYPES[dtype]).graph_of(live)
     options = {"custom_objects": custom_objects, "safe_mode": safe_mode, "signature": signature}
     network = Network(with_rules(graph, rule), DTYPES[dtype], Origin(model, options, compare))
     if check:
@@ -113,7 +116,7 @@ def warn_of_differences(network: Network) -> None:
             f"predictions differ from the model's by {report.prediction_error:.2g} of the largest{parted}. "
             "network.check(x) compares on your own input",
             DeepLiftWarning,
-            stacklevel=3,
+            stacklevel=4,  # past the decorator of `convert`
         )
 
 
@@ -183,7 +186,7 @@ class Conversion:
         head, advice = (
             ("that cannot be converted", "or convert the part of the model behind them.")
             if self.approximate
-            else ("that have no exact rule", "or follow them along a path with approximate=True.")
+            else ("that have no exact rule", "or follow them along a path with exact_only=False.")
         )
         listed = "\n  ".join([f"layers {head}:", *self.problems])
         return f"{listed}\nRegister a converter of yours with dl.register, {advice}"

@@ -1,10 +1,11 @@
-"""Names of earlier versions, which work on with a warning for one minor version."""
+"""Names and forms of arguments of earlier versions, which work on with a warning."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -32,3 +33,60 @@ def renamed(module: str, name: str, names: Mapping[str, str]) -> Any:
     warnings.warn(f"{module}.{name} is now {now}; the old name goes in version 2.0", DeprecationWarning, stacklevel=3)
     found = importlib.import_module(home)
     return getattr(found, attribute) if attribute else found
+
+
+def renamed_keyword(old: str, new: str, now: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Return a decorator of a function that takes an old keyword, too, with a warning.
+
+    Parameters
+    ----------
+    old, new : str
+    now : callable
+        The value under the old name -> that under the new one.
+    """
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **keywords: Any) -> Any:
+            if old in keywords:
+                warn(f"{old}= is now {new}=", 2)
+                keywords[new] = now(keywords.pop(old))
+            return function(*args, **keywords)
+
+        return call
+
+    return decorated
+
+
+def keywords_of(given: Sequence[Any], **keywords: Any) -> tuple[Any, ...]:
+    """Return the values of arguments that have become keywords, some of them given by position, with a warning.
+
+    Parameters
+    ----------
+    given : sequence
+        By position.
+    **keywords
+        All of them, in their former order, with the values that were given as keywords.
+
+    Raises
+    ------
+    TypeError
+        When there are more than that.
+    """
+    if len(given) > len(keywords):
+        raise TypeError(f"expected {', '.join(keywords)} as keywords; received {len(given)} more arguments by position")
+    names = list(keywords)[: len(given)]
+    warn(f"{', '.join(names)}: given by position; give {', '.join(f'{name}=' for name in names)}", 3)
+    return (*given, *list(keywords.values())[len(given) :])
+
+
+def warn(text: str, stacklevel: int) -> None:
+    """Warn of an old form, at the line that uses it.
+
+    Parameters
+    ----------
+    text : str
+    stacklevel : int
+        1 for the line that calls this function, 2 for what called the function of that line, and so on.
+    """
+    warnings.warn(f"{text}; the old form goes in version 2.0", DeprecationWarning, stacklevel=stacklevel + 1)

@@ -258,7 +258,7 @@ class FoldScores:
     ----------
     network : Network
         Made by `ensemble`.
-    xla : bool
+    jit_compile : bool
 
     Raises
     ------
@@ -266,7 +266,7 @@ class FoldScores:
         When it is no ensemble, or has inputs that hold no floats.
     """
 
-    def __init__(self, network: Network, xla: bool = False) -> None:
+    def __init__(self, network: Network, jit_compile: bool = False) -> None:
         self.network, self.count = network, folds_of(network)
         if self.count < 2:
             raise DeepLiftError("fold spread: expected several models, of several folds; received one")
@@ -276,7 +276,7 @@ class FoldScores:
             name: [self._door(index, place) for index in range(self.count)]
             for place, name in enumerate(network.input_names)
         }
-        self._score = Score(network, [door for doors in self._doors.values() for door in doors], xla)
+        self._score = Score(network, [door for doors in self._doors.values() for door in doors], jit_compile)
 
     def _door(self, index: int, place: int) -> str:
         """Return the name of the node through which a member reads an input."""

@@ -24,15 +24,15 @@ def _plain(text: str) -> str:
     return printable(TERMINAL_CODE.sub("", text), keep="\n\t")
 
 
-class ModelFileError(DeepLiftError):
+class ModelFileError(DeepLiftError, ValueError):
     """A model file is missing, truncated, or not of the format that was expected."""
 
 
-class UnsafeModelError(DeepLiftError):
+class UnsafeModelError(DeepLiftError, ValueError):
     """A model file asks for code to be run, and the user has not allowed it."""
 
 
-class UnsupportedLayerError(DeepLiftError):
+class UnsupportedLayerError(DeepLiftError, NotImplementedError):
     """Layers that cannot be converted; the message lists all of them at once."""
 
 
@@ -63,11 +63,11 @@ class MethodError(DeepLiftError, ValueError):
     """A method is unknown, or its settings are not those that it has."""
 
 
-class OutputFileError(DeepLiftError):
+class OutputFileError(DeepLiftError, OSError):
     """An output file cannot be written, or holds the results of another run."""
 
 
-class WorkerError(DeepLiftError):
+class WorkerError(DeepLiftError, RuntimeError):
     """Workers of a distributed run cannot be started, or have died."""
 
 

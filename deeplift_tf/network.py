@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.deprecation import renamed_keyword
 from deeplift_tf.errors import DeepLiftError, LayerNameError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Graph, Node, unknown
@@ -199,7 +200,8 @@ class Network(Displayed, Portable):
             self.origin.model, self, seed=seed, x=x, references=references, length=length, **self.origin.options
         )
 
-    def compile(self, layers: str | Sequence[str] | None = None, *, xla: bool = False) -> Score:
+    @renamed_keyword("xla", "jit_compile")
+    def compile(self, layers: str | Sequence[str] | None = None, *, jit_compile: bool = False) -> Score:
         """Return a function that scores the model inputs, or hidden layers.
 
         Parameters
@@ -207,7 +209,7 @@ class Network(Displayed, Portable):
         layers : None, str or sequence of str
             None: the inputs. A name, or several; their scores come as an array, or as a dict by name. A nested model's
             name means its output; the last part of a name will do where no other ends in it.
-        xla : bool
+        jit_compile : bool
             Compile the arithmetic of activations with XLA: faster, most of all under RevealCancel, but every size of a
             batch is compiled anew, for about a second. Batches are filled up to a power of two, or to whole ones.
 
@@ -216,7 +218,7 @@ class Network(Displayed, Portable):
         LayerNameError
             When a layer is not there.
         """
-        return Score(self, layers, xla)
+        return Score(self, layers, jit_compile)
 
     def predict(self, x: Any, batch_size: int = 32) -> Any:
         """Return what the original model predicts.

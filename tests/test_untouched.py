@@ -82,7 +82,7 @@ def _fails(model: keras.Model, how: str) -> None:
     """One of the ways in which a call can raise, some before and some after functions have been traced."""
     if how == "conversion":
         with pytest.raises(UnsupportedLayerError):
-            dl.convert(model, approximate=False)
+            dl.convert(model, exact_only=True)
     elif how == "converter":
         with pytest.raises(ZeroDivisionError):
             dl.convert(model, converters={"Dense": broken})

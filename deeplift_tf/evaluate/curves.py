@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.deprecation import warn
 from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.ranks import per_position
 from deeplift_tf.graph.graph import Graph
@@ -109,13 +111,28 @@ class Replaced(Sampled):
         return {"curves": tf.reshape(curves, [shape[0], shape[1], -1])[..., : self.count]}
 
 
+def scores_first(curve: Callable[..., Curve]) -> Callable[..., Curve]:
+    """Let a curve take (network, x, scores, references, target) too, the order of version 0, with a warning."""
+
+    @functools.wraps(curve)
+    def call(network: Network, x: Any, *others: Any, **keywords: Any) -> Curve:
+        if "scores" not in keywords and others:
+            warn(f"{curve.__name__}(network, x, scores): give scores= after references and target", 2)
+            keywords["scores"], *rest = others
+            others = tuple(rest)
+        return curve(network, x, *others, **keywords)
+
+    return call
+
+
+@scores_first
 def deletion(
     network: Network,
     x: np.ndarray,
-    scores: Scores | np.ndarray,
     references: Any = None,
     target: Any = 0,
     *,
+    scores: Scores | np.ndarray,
     steps: int = 20,
     **options: Unpack[Options],
 ) -> Curve:
@@ -136,13 +153,14 @@ def deletion(
     return _curve(network, x, scores, references, target, steps, False, options)
 
 
+@scores_first
 def insertion(
     network: Network,
     x: np.ndarray,
-    scores: Scores | np.ndarray,
     references: Any = None,
     target: Any = 0,
     *,
+    scores: Scores | np.ndarray,
     steps: int = 20,
     **options: Unpack[Options],
 ) -> Curve:

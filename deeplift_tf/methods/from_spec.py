@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def scoring_function(
-    network: Network, given: str, layers: Sequence[str] = (), xla: bool = False
+    network: Network, given: str, layers: Sequence[str] = (), jit_compile: bool = False
 ) -> Callable[..., Scores]:
     """Return a function that takes the arguments of `Score.__call__`.
 
@@ -28,7 +28,7 @@ def scoring_function(
         arguments, see `spelled`. "deeplift" is the network's own scoring function.
     layers : sequence of str
         Hidden layers that are scored in place of the inputs.
-    xla : bool
+    jit_compile : bool
         See `Network.compile`; for "deeplift".
 
     Raises
@@ -37,9 +37,9 @@ def scoring_function(
         When there is no such method, or its arguments do not fit.
     """
     if given == "deeplift":
-        return network.compile(layers=list(layers) or None, xla=xla)
-    if xla:
-        raise MethodError(f"xla: only for the method deeplift; received {given!r}")
+        return network.compile(layers=list(layers) or None, jit_compile=jit_compile)
+    if jit_compile:
+        raise MethodError(f"jit_compile: only for the method deeplift; received {given!r}")
     method = METHODS.get(name_in(given))
     if method is None:
         known = ", ".join(usage(name, parameters_of(each)) for name, each in METHODS.items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
-from deeplift_tf.errors import OutputFileError
+from deeplift_tf.errors import DeepLiftError, OutputFileError
 from deeplift_tf.optional import require
 from deeplift_tf.runs.output import SCORES
 from deeplift_tf.sequences.alphabet import Alphabet
@@ -84,6 +84,8 @@ class Formats(NamedTuple):
         try:
             with h5py.File(folder / SCORES, "r") as scores:
                 sequences.write(folder, scores, labels, self.names, sizes)
+        except DeepLiftError:
+            raise
         except (OSError, RuntimeError, SystemError) as error:  # HDF5 and pyBigWig have their own for a full disk
             raise OutputFileError(
                 f"{folder}: the files of {', '.join(self.names) or 'the rows'} were not written; {error}"

@@ -81,7 +81,7 @@ class ModelSource(NamedTuple):
         return convert(
             source,
             rule=self.rule,
-            approximate=not self.exact_only,
+            exact_only=self.exact_only,
             dtype=self.dtype,
             safe_mode=not self.unsafe,
             signature=self.signature,

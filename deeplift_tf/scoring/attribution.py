@@ -45,7 +45,7 @@ class Plan(NamedTuple):
         Whether the compiled function takes what `compile_references` makes of the references, too.
     known_values : bool
         Whether it takes what the network makes of x, too, where that has been run to choose the weights.
-    xla : bool
+    jit_compile : bool
         Whether the arithmetic of activations is compiled by XLA.
     """
 
@@ -60,7 +60,7 @@ class Plan(NamedTuple):
     complete: bool = True
     known_references: bool = False
     known_values: bool = False
-    xla: bool = False
+    jit_compile: bool = False
 
 
 def compile_plan(
@@ -101,7 +101,7 @@ def compile_plan(
     several = [None] if plan.several_targets else []
     weights = tf.TensorSpec([*several, None, *output], dtype)
     signature = (x, reference_signature(graph, plan), weights)
-    graph = with_kernels(graph) if plan.xla else graph
+    graph = with_kernels(graph) if plan.jit_compile else graph
 
     further = [each for each, taken in ((known, plan.known_references), (values, plan.known_values)) if taken]
 

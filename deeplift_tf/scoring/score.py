@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.deprecation import keywords_of
 from deeplift_tf.errors import DeepLiftWarning, InputError, TargetError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge
@@ -86,11 +87,11 @@ class Score(Displayed, Portable):
     ----------
     network : Network
     layers : None, str or sequence of str
-    xla : bool
+    jit_compile : bool
     """
 
-    def __init__(self, network: Network, layers: str | Sequence[str] | None = None, xla: bool = False) -> None:
-        self.network, self.layers, self.xla = network, layers, xla
+    def __init__(self, network: Network, layers: str | Sequence[str] | None = None, jit_compile: bool = False) -> None:
+        self.network, self.layers, self.jit_compile = network, layers, jit_compile
         names = [layers] if isinstance(layers, str) else list(layers or ())
         self.values = {} if names else default_values(network)
         self.scored = tuple(network.edge(name) for name in names) or tuple(chain(*self.values.values()))
@@ -107,7 +108,7 @@ class Score(Displayed, Portable):
             ("scores", scored),
             ("of", ", ".join(f"{name}: {tuple(graph.shape(edge))}" for name, edge in graph.outputs.items())),
             ("rules", ", ".join(rules) or "none: no layer has a nonlinearity"),
-            ("compiled by XLA", "yes" if self.xla else "no"),
+            ("compiled by XLA", "yes" if self.jit_compile else "no"),
         ]
 
     def __call__(
@@ -115,9 +116,9 @@ class Score(Displayed, Portable):
         x: Any,
         references: Any = None,
         target: Any = 0,
+        *by_position: Any,
         batch_size: int = 32,
         progress: bool | Progress = False,
-        *,
         targets: Sequence[Any] | None = None,
         output: str | None = None,
         pre_activation: bool = False,
@@ -159,6 +160,8 @@ class Score(Displayed, Portable):
         ------
         InputError, ReferencesError, TargetError, LayerNameError
         """
+        if by_position:  # as up to version 0
+            batch_size, progress = keywords_of(by_position, batch_size=batch_size, progress=progress)
         question = self.ask(x, references, target, targets, output, pre_activation)
         reference = any(node.rule.reference for node in self.network.graph.nodes)
         if reference:
@@ -175,13 +178,13 @@ class Score(Displayed, Portable):
             hypothetical=hypothetical,
             letters_axis=letters_axis if hypothetical else -1,
             complete=reference,
-            xla=self.xla,
+            jit_compile=self.jit_compile,
         )
         require_room(self.network.graph, question.x.row_shapes, question.largest_batch(batch_size))
         shared = plan.complete and question.shares_references(batch_size)
         plan = plan._replace(
             known_references=shared and self.compiled.all_differ(plan),
-            known_values=any(question.choosers) and not self.xla,  # whose batches are filled up
+            known_values=any(question.choosers) and not self.jit_compile,  # whose batches are filled up
         )
         totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
         known: tuple[Any, ...] = ()
@@ -196,7 +199,7 @@ class Score(Displayed, Portable):
             return found
 
         for part in question.batches(batch_size, as_progress(progress), outputs):
-            filled = part.filled(max(1, batch_size // question.references.count)) if self.xla else part
+            filled = part.filled(max(1, batch_size // question.references.count)) if self.jit_compile else part
             arguments = filled.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
             )

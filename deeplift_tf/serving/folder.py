@@ -50,6 +50,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield partial
         check_new(path)
         partial.rename(path)
+    except OutputFileError:
+        raise
     except (OSError, tf.errors.OpError) as error:
         raise OutputFileError(f"{path}: cannot be written: {error}") from error
     finally:

@@ -126,7 +126,7 @@ def test_options_of_the_model(files: Path, tmp_path: Path) -> None:
         "--exact-only",
     )
     rules = {"default": "reveal_cancel", "head": "gradient"}
-    network = dl.convert(files / "one.keras", rule=rules, dtype="float64", approximate=False)
+    network = dl.convert(files / "one.keras", rule=rules, dtype="float64", exact_only=True)
     close(found["contributions"], network.compile()(np.load(files / "x.npy"), references=0.0).contributions)
     assert found["contributions"].dtype == np.float64
 

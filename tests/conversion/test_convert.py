@@ -268,17 +268,17 @@ def test_unknown_layers_are_followed_along_a_path_and_said_to_be_approximate() -
 
 def test_approximate_false_lists_all_layers_at_once() -> None:
     with pytest.raises(UnsupportedLayerError) as caught:
-        dl.convert(_wavy(), approximate=False)
+        dl.convert(_wavy(), exact_only=True)
     message = str(caught.value)
     assert "wave (Wave)" in message and "ripple (Ripple)" in message and "dense" not in message
-    assert "approximate=True" in message and "dl.register" in message
+    assert "exact_only=False" in message and "dl.register" in message
 
 
 @pytest.mark.usefixtures("users")
 def test_a_registered_converter_makes_a_layer_exact() -> None:
     assert dl.register("Wave", "Ripple")(wave) is wave
     model = _wavy()
-    network = dl.convert(model, approximate=False, dtype="float64")
+    network = dl.convert(model, exact_only=True, dtype="float64")
     rows = {row.name: row for row in network.table()}
     assert rows["wave"].exact and rows["wave"].keras_class == "Wave" and "wave/scale" in rows
     x, x0 = np.random.default_rng(1).normal(size=(2, 4, 5))
@@ -297,10 +297,10 @@ def test_converters_of_one_call_go_before_registered_ones_and_stay_in_it() -> No
         return wave(layer, context)
 
     dl.register("Wave")(wave)
-    dl.convert(_wavy(), converters={"Wave": noted, "Ripple": noted}, approximate=False)
+    dl.convert(_wavy(), converters={"Wave": noted, "Ripple": noted}, exact_only=True)
     assert called == ["wave", "ripple"]
     with pytest.raises(UnsupportedLayerError, match="ripple"):
-        dl.convert(_wavy(), approximate=False)
+        dl.convert(_wavy(), exact_only=True)
     assert called == ["wave", "ripple"]
 
 

@@ -42,7 +42,7 @@ def test_curves_are_loops_over_positions(network: dl.Network, insert: bool) -> N
     scores = methods.gradient_times_input(network, X, target=1)
     references = RNG.normal(size=(1, 2, 8, 6, 3))
     curve = (evaluate.insertion if insert else evaluate.deletion)(
-        network, X, scores, references, target=1, steps=6, batch_size=5
+        network, X, references, target=1, scores=scores, steps=6, batch_size=5
     )
     order = np.argsort(-scores.contributions.sum(-1).reshape(3, -1), 1)
     for step, fraction in enumerate(np.linspace(0, 1, 7)):
@@ -59,21 +59,21 @@ def test_good_scores_make_good_curves(network: dl.Network) -> None:
     """The scores of DeepLIFT against themselves with the sign turned round."""
     scores = network.compile()(X, 0.0, target=1).contributions
     for method, sign in ((evaluate.deletion, 1), (evaluate.insertion, -1)):
-        good, bad = method(network, X, scores, target=1), method(network, X, -scores, target=1)
+        good, bad = (method(network, X, target=1, scores=each) for each in (scores, -scores))
         assert (sign * good.areas < sign * bad.areas).all()
 
 
 def test_curves_take_maps_and_features(network: dl.Network) -> None:
     heat = methods.grad_cam(network, X, layer="high")
-    assert evaluate.deletion(network, X, heat, steps=4).outputs.shape == (3, 5)
+    assert evaluate.deletion(network, X, scores=heat, steps=4).outputs.shape == (3, 5)
     dense = dl.convert(keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]), dtype="float64")
     features = RNG.normal(size=(2, 5))
-    curve = evaluate.deletion(dense, features, methods.gradient_times_input(dense, features), steps=5)
+    curve = evaluate.deletion(dense, features, scores=methods.gradient_times_input(dense, features), steps=5)
     assert (np.diff(curve.outputs[:, :2]) < 0).all()  # linear: the largest contribution goes first
     with pytest.raises(InputError, match=r"scores: expected shape \(3, 8, 6, 3\) or \(3, 8, 6, 1\)"):
-        evaluate.deletion(network, X, X[..., :2])
+        evaluate.deletion(network, X, scores=X[..., :2])
     with pytest.raises(InputError, match="one target"):
-        evaluate.deletion(network, X, X, targets=[0, 1])
+        evaluate.deletion(network, X, scores=X, targets=[0, 1])
 
 
 def test_rank_correlation_is_that_of_scipy() -> None:

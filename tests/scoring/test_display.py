@@ -101,7 +101,7 @@ def test_what_scores_had_as_a_tuple_warns(scores: dl.Scores) -> None:
 def test_comparisons_and_curves(network: dl.Network, scores: dl.Scores) -> None:
     found = dl.compare(network, X, methods=["deeplift", "gradient"], references=[0.0])
     assert repr(found) == str(found) and "<pre>" in found._repr_html_()
-    curve = dl.evaluate.deletion(network, X, scores, 0.0, target=1)
+    curve = dl.evaluate.deletion(network, X, 0.0, target=1, scores=scores)
     assert "areas" in repr(curve)
     with pytest.raises(AttributeError):
         scores.target = "other"  # type: ignore[misc]

@@ -341,7 +341,7 @@ class Chosen:
 
 @pytest.mark.parametrize("compiled", [{}, {"xla": True}], ids=["plain", "xla"])
 def test_callables_are_evaluated_in_every_call(classifier: Score, x: np.ndarray, compiled: dict[str, bool]) -> None:
-    score, target = classifier.network.compile(**compiled), Chosen(0)  # type: ignore[arg-type]
+    score, target = classifier.network.compile(**compiled), Chosen(0)
     for index in (0, 2):
         target.index = index
         found, expected = score(x, 0.1, target), score(x, 0.1, index)

@@ -52,7 +52,7 @@ def sample(model: keras.Model, steps: int = STEPS) -> tuple[np.ndarray, np.ndarr
 def check(model: keras.Model, rule: str = "reveal_cancel", dtype: str = "float64", steps: int = STEPS) -> Any:
     """Two targets and two references at once; the largest error of the sum may be 1e-9 (1e-4 in float32)."""
     x, references = sample(model, steps)
-    network = dl.convert(model, rule=rule, dtype=dtype, approximate=False)
+    network = dl.convert(model, rule=rule, dtype=dtype, exact_only=True)
     expected = np.asarray(model(x))
     assert np.abs(network.predict(x) - expected).max() <= 1e-5 * np.abs(expected).max()
     scores = network.compile()(x, references, targets=[0, 1])

@@ -30,7 +30,7 @@ def test_hard_sigmoid_of_old_files_is_exact() -> None:
     model = randomise(keras.Sequential([keras.Input((6,)), dense, keras.layers.Dense(1)]), seed=0)
     rng = np.random.default_rng(0)
     x, references = rng.normal(size=(3, 6)), rng.normal(size=(3, 6))
-    network = dl.convert(model, rule="reveal_cancel", dtype="float64", approximate=False)
+    network = dl.convert(model, rule="reveal_cancel", dtype="float64", exact_only=True)
     expected = np.asarray(model(x, training=False))
     np.testing.assert_allclose(network.predict(x), expected, rtol=1e-5, atol=1e-6)  # Keras computes in float32
     scores = network.compile()(x, references)

@@ -161,7 +161,7 @@ def check(operations: list[Operation], rules: tuple[str, ...]) -> None:
     model, rng = model_of(operations), np.random.default_rng(0)
     x = [rng.normal(size=(3, 5, 4)).astype("float32") for _ in range(2)]
     references = [rng.normal(size=(1, 2, 5, 4)).astype("float32") for _ in range(2)]
-    network = dl.convert(model, dtype="float64", approximate=False)
+    network = dl.convert(model, dtype="float64", exact_only=True)
     expected = np.asarray(model(x))
     assert np.abs(network.predict(x) - expected).max() <= 1e-5 * np.abs(expected).max()
     for rule in rules:
@@ -195,7 +195,7 @@ def test_an_unknown_operation_is_followed_along_a_path_and_says_so() -> None:
     network = dl.convert(keras.Model(x, layers.Dense(1)(ops.expand_dims(ops.det(layers.Dense(3)(x)), -1))))
     assert [row.name for row in network.table() if not row.exact] == ["det"]
     with pytest.raises(UnsupportedLayerError, match=r"det\w* \(Det\)"):
-        dl.convert(keras.Model(x, ops.det(x)[:, None]), approximate=False)
+        dl.convert(keras.Model(x, ops.det(x)[:, None]), exact_only=True)
 
 
 def test_automatic_names_go_on_as_if_nothing_had_been_converted() -> None:

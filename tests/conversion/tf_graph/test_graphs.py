@@ -228,7 +228,7 @@ def test_operations_without_a_line_follow_a_path(tmp_path: Path) -> None:
     network = dl.convert(tmp_path)
     assert {row.keras_class for row in network.table() if row.kind == "Path"} == {"Dawsn", "LRN"}
     with pytest.raises(UnsupportedLayerError, match="no exact rule"):
-        dl.convert(tmp_path, approximate=False)
+        dl.convert(tmp_path, exact_only=True)
     x = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
     assert_complete(network.compile()(x, references=0.1, target=1), 1e-3)
 

@@ -67,7 +67,7 @@ def network() -> dl.Network:
 )
 def test_scores_are_the_same(network: dl.Network, rule: str, question: str) -> None:
     under, asked = network.with_rule(rule), QUESTIONS[question]
-    found, expected = under.compile(xla=True)(X, **asked), under.compile()(X, **asked)
+    found, expected = under.compile(jit_compile=True)(X, **asked), under.compile()(X, **asked)
     largest = np.abs(expected.contributions).max()
     for name, value in expected.arrays().items():
         if value is not None:
@@ -76,7 +76,7 @@ def test_scores_are_the_same(network: dl.Network, rule: str, question: str) -> N
 
 
 def test_rows_do_not_depend_on_their_batch(network: dl.Network) -> None:
-    score = network.compile(xla=True)
+    score = network.compile(jit_compile=True)
     whole = score(X, X0[:, 0]).contributions
     largest = np.abs(whole).max()
     for size in (1, 2):
@@ -95,7 +95,7 @@ def test_layers_with_one_function_and_shape_share_a_kernel(
 
     monkeypatch.setattr(xla, "Kernels", Watched)
     model = keras.Sequential([keras.Input((4,)), *(layers.Dense(4, activation="relu") for _ in range(3))])
-    dl.convert(model, rule="reveal_cancel").compile(xla=True)(X[:, 0], 0.0)
+    dl.convert(model, rule="reveal_cancel").compile(jit_compile=True)(X[:, 0], 0.0)
     (kernels,) = made
     (kernel,) = kernels._made.values()
     assert b"XlaMustCompile" in kernel.function_def.SerializeToString()
@@ -119,7 +119,7 @@ def test_each_row_keeps_its_reference_and_its_weights() -> None:
 
 
 def test_exports_have_none_of_it(network: dl.Network, tmp_path: Path) -> None:
-    score = network.compile(xla=True)
+    score = network.compile(jit_compile=True)
     path = score.export(tmp_path / "1", references=0.0, target=0)
     assert b"XlaMustCompile" not in (path / "saved_model.pb").read_bytes()
     served = tf.saved_model.load(str(path)).signatures["score"](tf.constant(X))
