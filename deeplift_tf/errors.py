@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from typing import Any
 
 from deeplift_tf.printable import printable
@@ -84,3 +86,11 @@ class DeepLiftWarning(UserWarning):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(_plain(each) if isinstance(each, str) else each for each in args))
+
+
+def warn(text: str) -> None:
+    """Warn of what a user should know, at the line outside of this package that has led there."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and f"{frame.f_globals.get('__name__', '')}.".startswith("deeplift_tf."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, DeepLiftWarning, stacklevel=level)

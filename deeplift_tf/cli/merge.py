@@ -8,7 +8,7 @@ import click
 
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.once import Command
-from deeplift_tf.cli.saying import say
+from deeplift_tf.cli.saying import say, say_missed
 
 
 @click.command(cls=Command)
@@ -17,8 +17,17 @@ from deeplift_tf.cli.saying import say
 @click.option("--mean", "as_mean", is_flag=True, help="PARTS are whole runs, each of one model: write their mean.")
 @click.option("--fold-spread", is_flag=True, help="With --mean: the standard deviation of each contribution too.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there already.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where contributions miss the difference by more than 1 %.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
-def merge(out: Path, parts: tuple[Path, ...], as_mean: bool, fold_spread: bool, overwrite: bool, debug: bool) -> None:
+def merge(
+    out: Path,
+    parts: tuple[Path, ...],
+    as_mean: bool,
+    fold_spread: bool,
+    overwrite: bool,
+    strict: bool,
+    debug: bool,
+) -> None:
     """Put all PARTS, written by `score --shard`, together into OUT: a file, or for DNA a folder.
 
     Its arrays are those that the run in one piece would have written, to the byte. With --mean PARTS are finished runs
@@ -34,5 +43,6 @@ def merge(out: Path, parts: tuple[Path, ...], as_mean: bool, fold_spread: bool, 
             rows = mean(out, parts, overwrite, fold_spread)
             say(f"{rows} rows, the mean of {len(parts)} runs, {out}")
             return
-        rows = merged(out, parts, overwrite)
-    say(f"{rows} rows of {len(parts)} shards, {out}")
+        found = merged(out, parts, overwrite)
+    say(f"{found.rows} rows of {len(parts)} shards, {out}")
+    say_missed(found.missed, found.method, None, strict)

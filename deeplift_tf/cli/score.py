@@ -21,7 +21,7 @@ from deeplift_tf.cli.options import model_options, models_option, opened, saved_
 from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
-from deeplift_tf.cli.saying import say
+from deeplift_tf.cli.saying import say, say_missed
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.errors import DeepLiftWarning
 from deeplift_tf.images import is_images
@@ -35,7 +35,7 @@ from deeplift_tf.runs.request import Request
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
-from deeplift_tf.scoring.completeness import Completeness
+from deeplift_tf.scoring.completeness import promised_by
 from deeplift_tf.sequences.alphabet import Alphabet
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ OF_DNA = (
 
 
 class Summary(NamedTuple):
-    """What is said at the end of a run; `resumed` rows are those that an earlier run had done."""
+    """What is said at the end of a run.
+
+    `resumed` rows are those that an earlier run had done; `missed` those, of all, whose contributions miss the
+    difference by more than 1 %, None where none is promised.
+    """
 
     rows: int
     seconds: float
@@ -69,6 +73,7 @@ class Summary(NamedTuple):
     path: str
     resumed: int = 0
     skipped: int = 0
+    missed: int | None = None
 
     def __str__(self) -> str:
         before = f", {self.resumed} of them by an earlier run," if self.resumed else ""
@@ -275,20 +280,13 @@ def score(
         resumed = kept.state.rows
         advance = stack.enter_context(progress(len(part), resumed))
         warnings.filterwarnings("ignore", "contributions miss the difference", DeepLiftWarning)  # of each batch
-        completeness = Completeness()
-        run(source, engine, kept, part, request.batch_size, advance, completeness)
+        run(source, engine, kept, part, request.batch_size, advance)
     seconds = time.monotonic() - start
-    summary = Summary(len(part), seconds, kept.state.largest, str(out), resumed, len(kept.state.skipped))
+    state = kept.state
+    missed = state.missed.missed if state.missed.rows and promised_by(request.method) else None
+    summary = Summary(len(part), seconds, state.largest, str(out), resumed, len(state.skipped), missed)
     say(json.dumps(summary._asdict()) if as_json else str(summary))
-    if text := completeness.warning(network.approximate_layers) if sums_up(request.method) else None:
-        say(f"warning: {text}", err=True)
-        if strict:
-            raise click.exceptions.Exit(1)
-
-
-def sums_up(method: str) -> bool:
-    """Whether a method promises contributions that sum to the difference, but for its approximate layers."""
-    return name_in(method) in ("deeplift", "rescale", "reveal_cancel", "deep_shap")
+    say_missed(state.missed, request.method, network.approximate_layers, strict)
 
 
 def is_dna(given: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from deeplift_tf.methods.sampled import Sampled, add_up
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan, hypothetical
 from deeplift_tf.scoring.batches import Batch
+from deeplift_tf.scoring.completeness import OF_PATHS
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler, generator
 from deeplift_tf.scoring.scores import Scores
 
@@ -156,13 +157,17 @@ def integrated_gradients(
     Returns
     -------
     Scores
-        `delta` is what the quadrature leaves: the convergence delta.
+        `delta` is what the quadrature leaves: the convergence delta. A warning says where it exceeds 1 % of the
+        difference.
     """
     if quadrature not in QUADRATURES:
         raise InputError(f"quadrature: expected one of {', '.join(QUADRATURES)}; received {quadrature!r}")
     alphas, weights = QUADRATURES[quadrature](at_least_one("steps", steps))
     call = Call(network, x, references, target, options, PathGradients, EXTRA)
-    return call.scores(call.run(lambda part, size: cut(alphas[:, None, None], weights, size)), multiply_by_inputs)
+    found = call.run(lambda part, size: cut(alphas[:, None, None], weights, size))
+    scores = call.scores(found, multiply_by_inputs)
+    call.score.warn_of_errors(scores, found["contributions"], OF_PATHS)
+    return scores
 
 
 def expected_gradients(

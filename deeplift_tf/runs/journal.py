@@ -13,14 +13,27 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.scoring.completeness import Missed
 
 
 class State(NamedTuple):
-    """What a run has done so far: rows, the largest absolute delta, and rows that were skipped, with reasons."""
+    """What a run has done so far.
+
+    Attributes
+    ----------
+    rows : int
+    largest : float or None
+        Absolute delta.
+    skipped : tuple of (int, str)
+        Rows that were skipped, with reasons.
+    missed : Missed
+        Of all rows, those whose contributions miss the difference.
+    """
 
     rows: int = 0
     largest: float | None = None
     skipped: tuple[tuple[int, str], ...] = ()
+    missed: Missed = Missed()
 
 
 class Journal:
@@ -150,8 +163,9 @@ class Journal:
 
 def _after(before: State, entry: Mapping[str, Any]) -> State:
     """Return the state after a batch, of which a line says this."""
-    rows, largest, skipped = (entry[name] for name in State._fields)
+    rows, largest, skipped, missed = (entry[name] for name in State._fields)
     if not rows > before.rows:
         raise ValueError(f"expected more than {before.rows} rows; received {rows}")
     reasons = tuple((int(row), str(reason)) for row, reason in skipped)
-    return State(int(rows), None if largest is None else float(largest), before.skipped + reasons)
+    largest = None if largest is None else float(largest)
+    return State(int(rows), largest, before.skipped + reasons, Missed(**dict(zip(Missed._fields, missed, strict=True))))

@@ -21,6 +21,7 @@ from deeplift_tf.runs.output import SCORES, Output, followed
 from deeplift_tf.runs.request import Arrays
 from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import label_of
+from deeplift_tf.scoring.completeness import Missed
 
 
 class FinishedPart(NamedTuple):
@@ -84,12 +85,20 @@ class FinishedPart(NamedTuple):
         return self.metadata | {"arguments": arguments, "files": files | self.metadata["files"]}
 
 
+class Merged(NamedTuple):
+    """What was put together: rows, those of them that miss the difference, and the method of their scores."""
+
+    rows: int
+    missed: Missed
+    method: str
+
+
 def scores_in(path: Path) -> Path:
     """Return the file of scores that a path means: itself, or the one in a folder."""
     return path / SCORES if path.is_dir() else path
 
 
-def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
+def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Merged:
     """Put the shards of a run together, in the order of their rows.
 
     What is written beside the scores is what the command of the first one asks for.
@@ -105,8 +114,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
 
     Returns
     -------
-    int
-        The number of rows.
+    Merged
 
     Raises
     ------
@@ -144,7 +152,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> int:
             for arrays in pieces(part):
                 kept.append(arrays, skipped)
                 skipped = {}
-    return int(count)
+    return Merged(int(count), kept.state.missed, str(arguments.get("method", "deeplift")))
 
 
 def check_replaced(out: Path, parts: Sequence[FinishedPart]) -> None:

@@ -15,6 +15,7 @@ from deeplift_tf.io.scores_h5 import ScoresWriter
 from deeplift_tf.runs.identity import differences, essential
 from deeplift_tf.runs.journal import Journal, State
 from deeplift_tf.runs.request import Arrays
+from deeplift_tf.scoring.completeness import Completeness
 
 
 class ResumableWriter:
@@ -24,10 +25,13 @@ class ResumableWriter:
     ----------
     writer : ScoresWriter
     journal : Journal
+    first : int
+        Number of the first of its rows in the whole input.
     """
 
-    def __init__(self, writer: ScoresWriter, journal: Journal) -> None:
-        self._writer, self._journal = writer, journal
+    def __init__(self, writer: ScoresWriter, journal: Journal, first: int = 0) -> None:
+        self._writer, self._journal, self._first = writer, journal, first
+        self._completeness = Completeness(journal.state.missed)
         self._waiting: deque[State] = deque()
 
     @property
@@ -44,9 +48,12 @@ class ResumableWriter:
         skipped : mapping of int to str
             Rows that were not scored, and why.
         """
+        first = self._first + self._writer.written
         self._writer.append(arrays)
+        self._completeness.add_arrays(first, arrays)
         before = self._waiting[-1].largest if self._waiting else self.state.largest
-        self._waiting.append(State(self._writer.written, larger(before, arrays), tuple(skipped.items())))
+        largest, missed = larger(before, arrays), self._completeness.found
+        self._waiting.append(State(self._writer.written, largest, tuple(skipped.items()), missed))
 
     def flush(self) -> None:
         """Have what was written reach the disk, and then count it."""
@@ -77,7 +84,7 @@ def scores_kept(data: Path, journal: Journal, rows: int, metadata: Mapping[str, 
         data.unlink(missing_ok=True)
         journal.begin(known)
     with ScoresWriter(data, rows, known, journal.state.rows) as writer:
-        kept = ResumableWriter(writer, journal)
+        kept = ResumableWriter(writer, journal, metadata.get("rows", [0])[0])
         try:
             yield kept
         finally:

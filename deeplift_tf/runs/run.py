@@ -14,7 +14,6 @@ from deeplift_tf.runs.prefetch import prefetch, write_behind
 from deeplift_tf.runs.request import Arrays
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.source import RowBatch, Source, batches
-from deeplift_tf.scoring.completeness import Completeness
 
 
 def run(
@@ -24,7 +23,6 @@ def run(
     rows: range,
     batch_size: int,
     advance: Callable[[int], None],
-    completeness: Completeness | None = None,
 ) -> None:
     """Score rows, from the first one on whose scores are not kept already.
 
@@ -38,8 +36,6 @@ def run(
     batch_size : int
     advance : callable
         Is told how many rows are done more.
-    completeness : Completeness, optional
-        Counts rows whose contributions miss the difference.
     """
     left = range(rows.start + kept.state.rows, rows.stop)
     with (
@@ -47,8 +43,6 @@ def run(
         closing(prefetch(source.read, batches(left, batch_size))) as read,
     ):
         for batch, arrays in engine(read):
-            if completeness is not None and not batch.skipped:
-                completeness.add_arrays(batch.rows.start, arrays)
             skipped = dict(sorted({**overflowed(arrays, batch, source.skip), **batch.skipped}.items()))
             scores = without(arrays, [row - batch.rows.start for row in skipped])
             write({**scores, **batch.beside}, skipped)

@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+
+from deeplift_tf.argspec import name_in
 
 MISSED = 0.01  # of the difference: above it a row is counted
 ROUNDING = 2e4  # times the float's epsilon and the size of what is summed: differences below it are taken as that large
 NAMED = 5  # approximate layers in a message
+ESTIMATES = ("expected_gradients",)  # complete in expectation only: their delta is what chance leaves
+
+OF_PATHS = "of a mean of gradients on the path, more points come nearer: steps=, and quadrature="
 
 
-class Completeness:
-    """Counts the rows of a call, or of a run, whose sum-to-delta error is too large.
+class Missed(NamedTuple):
+    """How many rows miss the difference, and the worst of them.
 
     Attributes
     ----------
     rows : int
         That were looked at.
     missed : int
-        Those of them whose error exceeds `MISSED` of the difference.
+        Those of them whose error exceeds `MISSED` of the difference, of any target.
+    worst : float
+        The largest relative error.
+    row, target : int, str
+        Where that is; the name of the target is empty where there is one.
+    delta, difference : float
+        What it comes from.
     """
 
-    def __init__(self) -> None:
-        self.rows = self.missed = 0
-        self._worst = (-1.0, 0, 0.0, 0.0)  # relative error, row, delta, difference
+    rows: int = 0
+    missed: int = 0
+    worst: float = -1.0
+    row: int = 0
+    target: str = ""
+    delta: float = 0.0
+    difference: float = 0.0
+
+
+NONE = Missed()
+
+
+class Completeness:
+    """Counts the rows of a call, or of a run, whose sum-to-delta error is too large.
+
+    Parameters
+    ----------
+    found : Missed
+        By those who have counted before.
+
+    Attributes
+    ----------
+    found : Missed
+    """
+
+    def __init__(self, found: Missed = NONE) -> None:
+        self.found = found
 
     def add(
         self,
@@ -44,50 +80,107 @@ class Completeness:
         contributions : sequence of np.ndarray, shape (N, ...) or (K, N, ...)
             Of everything that is scored.
         """
-        axes = delta.ndim
-        size = np.abs(outputs) + np.abs(reference_outputs)
-        for part in contributions:
-            size = size + np.abs(part).sum(tuple(range(axes, part.ndim)))
-        difference = np.abs(outputs - reference_outputs)
-        allowed = np.maximum(difference, ROUNDING * np.finfo(delta.dtype).eps * size)
-        relative = np.where(np.isfinite(delta), np.abs(delta) / np.maximum(allowed, np.finfo(delta.dtype).tiny), np.inf)
-        of_rows = relative if axes == 1 else relative.max(0)
-        self.rows += len(of_rows)
-        self.missed += int((of_rows > MISSED).sum())
-        row = int(of_rows.argmax())
-        if of_rows[row] > self._worst[0]:
-            place = (row,) if axes == 1 else (int(relative[:, row].argmax()), row)
-            self._worst = (of_rows[row], first + row, float(delta[place]), float(difference[place]))
+        difference, relative = errors_in(outputs, reference_outputs, delta, contributions)
+        names = [f"target {index}" for index in range(len(relative))] if delta.ndim > 1 else [""]
+        self._count(first, names, relative, np.atleast_2d(delta), np.atleast_2d(difference))
 
     def add_arrays(self, first: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Look at some rows of a run, whose arrays go by their names in its file; those of each target on its own."""
-        for name, delta in arrays.items():
-            if name != "delta" and not name.startswith("delta/"):
-                continue
-            label = name.removeprefix("delta")
-            prefix = f"contributions{label}"
+        """Look at some rows of a run, whose arrays go by their names in its file; those that were skipped hold NaN."""
+        names = [name.removeprefix("delta") for name in arrays if name.partition("/")[0] == "delta"]
+        names = [name for name in names if f"outputs{name}" in arrays and f"reference_outputs{name}" in arrays]
+        if not names:
+            return
+        found = []
+        for name in names:
+            outputs, references, delta = (arrays[f"{part}{name}"] for part in ("outputs", "reference_outputs", "delta"))
+            prefix = f"contributions{name}"
             parts = [part for key, part in arrays.items() if key == prefix or key.startswith(f"{prefix}/")]
-            self.add(first, arrays[f"outputs{label}"], arrays[f"reference_outputs{label}"], delta, parts)
+            found.append((*errors_in(outputs, references, delta, parts), delta, outputs))
+        difference, relative, delta, outputs = (
+            np.stack([np.ravel(part) for part in each]) for each in zip(*found, strict=True)
+        )
+        scored = ~np.isnan(outputs).any(0)
+        relative[:, ~scored] = -1.0
+        self._count(first, [name.removeprefix("/") for name in names], relative, delta, difference, int(scored.sum()))
 
-    def warning(self, approximate: Sequence[str]) -> str | None:
+    def _count(
+        self,
+        first: int,
+        names: Sequence[str],
+        relative: np.ndarray,
+        delta: np.ndarray,
+        difference: np.ndarray,
+        rows: int | None = None,
+    ) -> None:
+        """Count rows, shape (K, N), for K targets."""
+        of_rows = relative.max(0)
+        found = self.found._replace(
+            rows=self.found.rows + (len(of_rows) if rows is None else rows),
+            missed=self.found.missed + int((of_rows > MISSED).sum()),
+        )
+        place = np.unravel_index(relative.argmax(), relative.shape)
+        if relative[place] > found.worst:
+            target, row = (int(index) for index in place)
+            worst, missing, whole = (float(part[place]) for part in (relative, delta, difference))
+            found = found._replace(worst=worst, row=first + row, target=names[target], delta=missing, difference=whole)
+        self.found = found
+
+    def warning(self, approximate: Sequence[str] | None, hint: str = "") -> str | None:
         """Return what to say; None where every row is well.
 
         Parameters
         ----------
-        approximate : sequence of str
-            Names of the approximate layers of the network.
+        approximate : sequence of str or None
+            Names of the approximate layers of the network; None where they are not known.
+        hint : str
+            Of a method whose sums do not rest on the rules of layers, what they do rest on.
         """
-        if not self.missed:
+        found = self.found
+        if not found.missed:
             return None
-        _, row, delta, difference = self._worst
-        if approximate:
-            further = ["..."] if len(approximate) > NAMED else []
-            reason = f"approximate layers: {', '.join([*approximate[:NAMED], *further])}; references nearer to x, or "
-            reason += "another target (pre_activation=True), may help"
-        else:
-            reason = "no layer is approximate, so rounding or a fault; dtype='float64' may help"
+        where = f"row {found.row}" + (f" of {found.target}" if found.target else "")
         return (
-            f"contributions miss the difference from the reference by more than {MISSED:.0%} in {self.missed} of "
-            f"{self.rows} rows, most in row {row}: by {delta:.2g}, of a difference of {difference:.2g}. {reason}; "
-            "network.check(x, references) names the layer where it arises"
+            f"contributions miss the difference from the reference by more than {MISSED:.0%} in {found.missed} of "
+            f"{found.rows} rows, most in {where}: by {found.delta:.2g}, of a difference of {found.difference:.2g}. "
+            + (hint or reason(approximate))
         )
+
+
+def reason(approximate: Sequence[str] | None) -> str:
+    """Return what may be the cause under the rules of layers, and what to do."""
+    if approximate is None:
+        return "`deeplift-tf inspect` lists the model's approximate layers, and where the error arises with --check"
+    if approximate:
+        further = ["..."] if len(approximate) > NAMED else []
+        cause = f"approximate layers: {', '.join([*approximate[:NAMED], *further])}; references nearer to x, or "
+        cause += "another target (pre_activation=True), may help"
+    else:
+        cause = "no layer is approximate, so rounding or a fault; dtype='float64' may help"
+    return f"{cause}; network.check(x, references) names the layer where it arises"
+
+
+def errors_in(
+    outputs: np.ndarray, reference_outputs: np.ndarray, delta: np.ndarray, contributions: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return |difference| of the outputs, and |delta| over it or over what rounding explains, shape (K, N) or (1, N).
+
+    Where delta is no number, the error is infinite.
+    """
+    axes = delta.ndim
+    size = np.abs(outputs) + np.abs(reference_outputs)
+    for part in contributions:
+        size = size + np.abs(part).sum(tuple(range(axes, part.ndim)))
+    difference = np.abs(outputs - reference_outputs)
+    allowed = np.maximum(difference, ROUNDING * np.finfo(delta.dtype).eps * size)
+    relative = np.where(np.isfinite(delta), np.abs(delta) / np.maximum(allowed, np.finfo(delta.dtype).tiny), np.inf)
+    return difference, np.atleast_2d(relative)
+
+
+def promised_by(method: str) -> bool:
+    """Whether a method, as it is spelled, promises that contributions sum to the difference in every row."""
+    return name_in(method) not in ESTIMATES
+
+
+def hint_of(method: str) -> str:
+    """Return what the sums of a method rest on, where that is not the rules of layers; see `Completeness.warning`."""
+    return OF_PATHS if name_in(method) == "integrated_gradients" else ""

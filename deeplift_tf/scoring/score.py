@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.deprecation import keywords_of
-from deeplift_tf.errors import DeepLiftWarning, InputError, TargetError
+from deeplift_tf.errors import InputError, TargetError, warn
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.pickling import Portable
@@ -214,14 +213,14 @@ class Score(Displayed, Portable):
         self.warn_of_errors(scores, totals.means_of("contributions"))
         return scores
 
-    def warn_of_errors(self, scores: Scores, contributions: Sequence[np.ndarray]) -> None:
-        """Warn where contributions miss the difference."""
+    def warn_of_errors(self, scores: Scores, contributions: Sequence[np.ndarray], hint: str = "") -> None:
+        """Warn where contributions miss the difference; `hint` as for `Completeness.warning`."""
         if scores.delta is None or scores.reference_outputs is None:
             return
         found = Completeness()
         found.add(0, scores.outputs, scores.reference_outputs, scores.delta, contributions)
-        if text := found.warning(self.network.approximate_layers):
-            warnings.warn(text, DeepLiftWarning, stacklevel=3)
+        if text := found.warning(self.network.approximate_layers, hint):
+            warn(text)
 
     @functools.cached_property
     def follow_references(self) -> frozenset[Edge]:
@@ -243,11 +242,9 @@ class Score(Displayed, Portable):
         new = [note for note in notes if note not in self.said]
         self.said.update(new)
         if new:
-            warnings.warn(
+            warn(
                 f"taken from x in the pass of the reference: {listed(new)}. Reference outputs are the model's with "
-                "these values",
-                DeepLiftWarning,
-                stacklevel=3,
+                "these values"
             )
 
     def export(self, path: str | Path, references: Any = None, target: Any = None, **others: Any) -> Path:
