@@ -39,10 +39,7 @@ def merge(
     if fold_spread and not as_mean:
         raise click.UsageError("--fold-spread is for --mean")
     with terminable():
-        if as_mean:
-            rows = mean(out, parts, overwrite, fold_spread)
-            say(f"{rows} rows, the mean of {len(parts)} runs, {out}")
-            return
-        found = merged(out, parts, overwrite)
-    say(f"{found.rows} rows of {len(parts)} shards, {out}")
+        found = mean(out, parts, overwrite, fold_spread) if as_mean else merged(out, parts, overwrite)
+    of = f", the mean of {len(parts)} runs" if as_mean else f" of {len(parts)} shards"
+    say(f"{found.rows} rows{of}, {out}")
     say_missed(found.missed, found.method, None, strict)

@@ -11,7 +11,17 @@ import numpy as np
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.scores_h5 import is_sealed
 from deeplift_tf.runs.identity import differences
-from deeplift_tf.runs.merge import FinishedPart, check_files, check_replaced, pieces, read_part, timeless, write_files
+from deeplift_tf.runs.merge import (
+    FinishedPart,
+    Merged,
+    check_files,
+    check_replaced,
+    merged_from,
+    pieces,
+    read_part,
+    timeless,
+    write_files,
+)
 from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import SPREAD, Arrays
 
@@ -19,7 +29,7 @@ MODEL = ("model", "weights")
 """Arguments in which the runs may differ."""
 
 
-def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool = False) -> int:
+def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool = False) -> Merged:
     """Write the mean of finished runs of the same rows, which differ in their model alone.
 
     Every array is the mean of theirs, but delta, of which the one of the largest size counts.
@@ -37,8 +47,8 @@ def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool
 
     Returns
     -------
-    int
-        The number of rows.
+    Merged
+        Rows count as missing the difference by the largest delta of any run.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool
         for arrays in zip(*map(pieces, parts), strict=True):
             kept.append(mean_of(arrays, parts, spread), dict(sorted(skipped.items())))
             skipped = {}
-    return int(count)
+    return merged_from(kept, count, arguments)
 
 
 def models_of(part: FinishedPart) -> list[str]:

@@ -19,6 +19,7 @@ from deeplift_tf.runs.identity import BESIDE, differences, identities
 from deeplift_tf.runs.inputs import Sequences, input_of
 from deeplift_tf.runs.output import SCORES, Output, followed
 from deeplift_tf.runs.request import Arrays
+from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import label_of
 from deeplift_tf.scoring.completeness import Missed
@@ -93,6 +94,11 @@ class Merged(NamedTuple):
     method: str
 
 
+def merged_from(kept: ResumableWriter, rows: int, arguments: Mapping[str, Any]) -> Merged:
+    """Return what was put together, of so many rows, when all of it is on the disk."""
+    return Merged(int(rows), kept.state.missed, str(arguments.get("method", "deeplift")))
+
+
 def scores_in(path: Path) -> Path:
     """Return the file of scores that a path means: itself, or the one in a folder."""
     return path / SCORES if path.is_dir() else path
@@ -152,7 +158,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Merged:
             for arrays in pieces(part):
                 kept.append(arrays, skipped)
                 skipped = {}
-    return Merged(int(count), kept.state.missed, str(arguments.get("method", "deeplift")))
+    return merged_from(kept, count, arguments)
 
 
 def check_replaced(out: Path, parts: Sequence[FinishedPart]) -> None:

@@ -27,17 +27,18 @@ class ResumableWriter:
     journal : Journal
     first : int
         Number of the first of its rows in the whole input.
+
+    Attributes
+    ----------
+    state : State
+        What is on the disk; it stays when the journal is forgotten.
     """
 
     def __init__(self, writer: ScoresWriter, journal: Journal, first: int = 0) -> None:
         self._writer, self._journal, self._first = writer, journal, first
         self._completeness = Completeness(journal.state.missed)
         self._waiting: deque[State] = deque()
-
-    @property
-    def state(self) -> State:
-        """What is on the disk."""
-        return self._journal.state
+        self.state = journal.state
 
     def append(self, arrays: Arrays, skipped: Mapping[int, str]) -> None:
         """Write the scores of the next batch; they count from the next `flush` on.
@@ -62,6 +63,7 @@ class ResumableWriter:
         while self._waiting:
             self._journal.commit(self._waiting[0])  # one that fails waits on: what it has skipped is not to be lost
             self._waiting.popleft()
+            self.state = self._journal.state
 
 
 @contextmanager

@@ -14,7 +14,7 @@ ROUNDING = 2e4  # times the float's epsilon and the size of what is summed: diff
 NAMED = 5  # approximate layers in a message
 ESTIMATES = ("expected_gradients",)  # complete in expectation only: their delta is what chance leaves
 
-OF_PATHS = "of a mean of gradients on the path, more points come nearer: steps=, and quadrature="
+OF_PATHS = "the mean of gradients on the path is too coarse: more points (steps=, quadrature=) come nearer"
 
 
 class Missed(NamedTuple):
@@ -113,6 +113,8 @@ class Completeness:
         rows: int | None = None,
     ) -> None:
         """Count rows, shape (K, N), for K targets."""
+        if not relative.size:
+            return
         of_rows = relative.max(0)
         found = self.found._replace(
             rows=self.found.rows + (len(of_rows) if rows is None else rows),

@@ -113,6 +113,6 @@ def test_rows_of_a_run_are_counted_once_with_those_of_before() -> None:
 def test_integrated_gradients_warn_at_the_line_of_the_call() -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(9, "relu"), layers.Dense(1)])
     network, x = dl.convert(randomise(model, 1)), RNG.normal(size=(6, 3))
-    with pytest.warns(DeepLiftWarning, match="of 6 rows.*more points come nearer") as caught:
+    with pytest.warns(DeepLiftWarning, match="of 6 rows.*more points .* come nearer") as caught:
         dl.methods.integrated_gradients(network, x, 0.5, steps=1, quadrature="right_riemann")
     assert [each.filename for each in caught] == [__file__]
