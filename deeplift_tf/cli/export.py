@@ -10,10 +10,10 @@ import click
 import numpy as np
 
 from deeplift_tf.cli.help import EXPORTED_REFERENCES
-from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.options import model_options, models_option, opened, saved_model, target_options
 from deeplift_tf.cli.parsing import parse_target
 from deeplift_tf.cli.saying import say
+from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.io.inputs import one_or_all, select
 from deeplift_tf.io.reference_rows import open_references, ready
 from deeplift_tf.runs.targets import task
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 
-@click.command(cls=Command)
+@click.command(cls=CommandInSections)
 @models_option("Saved Keras model; given several times, the mean of all is exported.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="New folder: served/scorer/1.")
 @click.option(

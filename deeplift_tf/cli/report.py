@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.options import models_option, opened, own_code_option
 from deeplift_tf.cli.saying import say
+from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores
 from deeplift_tf.runs.model import ModelSource
 
 
-@click.command(cls=Command)
+@click.command(cls=CommandInSections)
 @click.argument("scores", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, .html.")
 @models_option("The model, if it has moved; several as the run had them.", required=False)

@@ -16,12 +16,12 @@ import click
 from deeplift_tf.argspec import name_in
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
-from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.options import model_options, models_option, opened, saved_model, target_options
 from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.saying import say, say_missed
+from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.errors import DeepLiftWarning
 from deeplift_tf.images import is_images
@@ -83,7 +83,7 @@ class Summary(NamedTuple):
         return f"{self.rows} rows{before} in {self.seconds:.1f} s ({rate}){skipped}, {delta}, {self.path}"
 
 
-@click.command(cls=Command)
+@click.command(cls=CommandInSections)
 @models_option("Saved Keras model; given several times, as of several folds, the mean of all is scored.")
 @click.option("-i", "--input", type=click.Path(path_type=Path), help=".npy, .npz or .h5; pictures; or FASTA.")
 @click.option(
@@ -142,12 +142,20 @@ class Summary(NamedTuple):
 @click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="This process, or Ray's."
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Ray: processes.")
-@click.option("--address", help="Ray: of a cluster, 'auto' for that of this machine. By default one is started here.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes of Ray.")
+@click.option("--address", help="Of a Ray cluster, 'auto' for that of this machine. By default one is started here.")
 @click.option(
-    "--gpus-per-worker", type=click.FloatRange(min=0), default=0, show_default=True, help="Ray: or a part of one."
+    "--gpus-per-worker",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="GPUs of each process of Ray; or a part of one.",
 )
-@click.option("--cpus-per-worker", type=click.IntRange(min=1), help="Ray.  [default: equal parts of this machine's]")
+@click.option(
+    "--cpus-per-worker",
+    type=click.IntRange(min=1),
+    help="Cores of each process of Ray.  [default: equal parts of this machine's]",
+)
 @click.option(
     "--resume/--no-resume",
     " /--restart",
@@ -157,24 +165,27 @@ class Summary(NamedTuple):
 @click.option("--overwrite", is_flag=True, help="Replace an output file that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where contributions miss the difference by more than 1 %.")
-@click.option("-r", "--regions", type=click.Path(path_type=Path), help="DNA: regions to score, BED or narrowPeak.")
+@click.option("-r", "--regions", type=click.Path(path_type=Path), help="Regions to score, BED or narrowPeak.")
 @click.option(
     "--variants",
     type=click.Path(path_type=Path),
-    help="DNA: VCF, or a table: alternative alleles, each scored against its reference allele.",
+    help="VCF, or a table: alternative alleles, each scored against its reference allele.",
 )
 @click.option("--alleles", is_flag=True, help="Variants: score each allele by itself too, both against --references.")
-@click.option("-g", "--genome", type=click.Path(path_type=Path), help="DNA: the genome of regions or variants, FASTA.")
-@click.option("--null", is_flag=True, help="DNA: score dinucleotide shuffles of the sequences instead, for thresholds.")
+@click.option("-g", "--genome", type=click.Path(path_type=Path), help="The genome of regions or variants, FASTA.")
+@click.option("--null", is_flag=True, help="Score dinucleotide shuffles of the sequences instead, for thresholds.")
 @click.option(
-    "--chromosomes", metavar="A,B,...", default="", callback=parse_names, help="DNA: regions of these alone: chr1,chr3."
+    "--chromosomes", metavar="A,B,...", default="", callback=parse_names, help="Regions of these alone: chr1,chr3."
 )
+@click.option("--exclude", type=click.Path(path_type=Path), help="No window that overlaps a region of this BED file.")
+@click.option("--first", type=click.IntRange(min=1), help="The first N regions that can be scored.")
+@click.option("--sample", type=click.IntRange(min=1), help="N of the regions, drawn at random by --seed.")
 @click.option(
-    "--exclude", type=click.Path(path_type=Path), help="DNA: no window that overlaps a region of this BED file."
+    "-c",
+    "--chrom-sizes",
+    type=click.Path(exists=True, path_type=Path),
+    help="Lengths of chromosomes: the header of the bigWig.",
 )
-@click.option("--first", type=click.IntRange(min=1), help="DNA: the first N regions that can be scored.")
-@click.option("--sample", type=click.IntRange(min=1), help="DNA: N of the regions, drawn at random by --seed.")
-@click.option("-c", "--chrom-sizes", type=click.Path(exists=True, path_type=Path), help="DNA: header of the bigWig.")
 @click.option(
     "--targets",
     metavar="A,B,...",
@@ -185,13 +196,13 @@ class Summary(NamedTuple):
 @click.option(
     "--control",
     metavar="CONTROL",
-    help="DNA: what the model's other inputs hold: zeros; A.bw,B.bw, one for each track; or arrays in an .npz file.",
+    help="What the model's other inputs hold: zeros; A.bw,B.bw, one for each track; or arrays in an .npz file.",
 )
-@click.option("--length", type=click.IntRange(min=1), help="DNA: of the windows, where the model takes any.")
+@click.option("--length", type=click.IntRange(min=1), help="Length of the windows, where the model takes any.")
 @click.option(
     "--soft-masked-as-n",
     is_flag=True,
-    help="DNA: read letters in lower case, which mark repeats, as N.  [default: bases]",
+    help="Read letters in lower case, which mark repeats, as N.  [default: bases]",
 )
 @click.option("--upper-case", is_flag=True, hidden=True)  # what --soft-masked-as-n is not; older scripts give it
 @click.option(
@@ -201,11 +212,11 @@ class Summary(NamedTuple):
     show_default=True,
     help="Sequences: dna, rna, protein, or the letters in the order of the model's channels.",
 )
-@click.option("--reverse-complement", is_flag=True, help="DNA: mean over both strands.")
+@click.option("--reverse-complement", is_flag=True, help="Mean over both strands.")
 @click.option(
     "--stranded/--unstranded",
     default=None,
-    help="DNA: two channels of an output are the two strands, and change places on the reverse complement, or not.",
+    help="Two channels of an output are the two strands, and change places on the reverse complement, or not.",
 )
 @click.option(
     "--formats",
@@ -213,7 +224,7 @@ class Summary(NamedTuple):
     default=",".join(FORMATS),
     show_default=True,
     callback=parse_formats,
-    help="DNA: what is written besides scores.h5.",
+    help="What is written besides scores.h5.",
 )
 @model_options
 def score(
