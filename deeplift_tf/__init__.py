@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from deeplift_tf.conversion import register as register
     from deeplift_tf.conversion import register_reader as register_reader
     from deeplift_tf.conversion.convert import convert as convert
-    from deeplift_tf.ensembles import ensemble as ensemble
     from deeplift_tf.errors import DeepLiftError as DeepLiftError
     from deeplift_tf.errors import DeepLiftWarning as DeepLiftWarning
     from deeplift_tf.evaluate.compare import Comparison as Comparison
     from deeplift_tf.evaluate.compare import compare as compare
     from deeplift_tf.network import Network as Network
+    from deeplift_tf.network.ensembles import ensemble as ensemble
     from deeplift_tf.rules import secants as secants
     from deeplift_tf.scoring.score import Score as Score
     from deeplift_tf.scoring.scores import Scores as Scores
@@ -59,7 +59,7 @@ _NAMES = {
     "Scores": "scoring.scores",
     "compare": "evaluate.compare",
     "convert": "conversion",
-    "ensemble": "ensembles",
+    "ensemble": "network.ensembles",
     "register": "conversion",
     "register_reader": "conversion",
 }

@@ -16,7 +16,7 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 
 # The floors of the package: a room, a folder or a loose file, may import the rooms of the rows above its own.
 ORDER = [
-    {"hdf5", "printable"},
+    {"atomic", "hdf5", "printable"},
     {"errors"},
     {"argspec", "deprecation", "keras_backend", "optional", "pickling", "rules", "sequences"},
     {"images", "layers", "plots"},
@@ -24,7 +24,7 @@ ORDER = [
     {"scoring"},
     {"references", "serving"},
     {"io", "methods", "network"},
-    {"conversion", "ensembles", "evaluate", "genomics", "report"},
+    {"conversion", "evaluate", "genomics", "report"},
     {"compat", "runs"},
     {"cli"},
 ]

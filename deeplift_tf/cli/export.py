@@ -64,8 +64,8 @@ def export(
     from deeplift_tf.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from deeplift_tf.ensembles import folds_of
-    from deeplift_tf.serving.folder import check_new
+    from deeplift_tf.network.ensembles import folds_of
+    from deeplift_tf.serving.export import check_new
 
     check_new(out)
     network = opened(saved_model(model, others))

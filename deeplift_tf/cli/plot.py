@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from deeplift_tf.atomic import whole_file
 from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
@@ -124,11 +124,13 @@ def plot(
             kind = "text" if known else kind_of(files[0])
         require_one(files, kind, scores)
         if out.suffix.lower() == ".html":
-            save(out, lambda partial: partial.write_text(text_page(files[0], chosen, known), encoding="utf-8"))
+            with whole_file(out) as partial:
+                partial.write_text(text_page(files[0], chosen, known), encoding="utf-8")
         else:
             maps = {each: others[each] for each in OF_MAPS}
             fig = Drawing(kind, maps, spans, hypothetical, known).figure(files, chosen)
-            save(out, lambda partial: fig.savefig(partial, dpi=150))
+            with whole_file(out) as partial:
+                fig.savefig(partial, dpi=150)
             pyplot().close(fig)
     say(str(out))
 
@@ -172,13 +174,3 @@ def check_picture(out: Path, overwrite: bool, endings: tuple[str, ...]) -> None:
         raise OutputFileError(f"{out}: exists already; choose another name, or --overwrite to replace it")
     if not out.parent.is_dir():
         raise OutputFileError(f"{out}: its folder does not exist; make it first")
-
-
-def save(out: Path, write: Callable[[Path], Any]) -> None:
-    """Write a picture, which appears whole or not at all."""
-    partial = out.with_name(f".{os.getpid()}.{out.name}")  # the ending stays: it says which format
-    try:
-        write(partial)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)

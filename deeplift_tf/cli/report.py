@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from deeplift_tf.atomic import whole_file
 from deeplift_tf.cli.options import models_option, opened, own_code_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.sections import CommandInSections
@@ -55,14 +55,9 @@ def report(
         raise OutputFileError(f"{out}: exists already; choose another name, or --overwrite to replace it")
     if not out.parent.is_dir():
         raise OutputFileError(f"{out}: its folder does not exist; make it first")
-    partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
-    try:
-        with open_scores(scores, name, input) as file:
-            known = [] if words is None else read_words(words)
-            write_report(partial, file, layers_of(file, model, unsafe, custom_objects), top, known)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with open_scores(scores, name, input) as file, whole_file(out) as partial:
+        known = [] if words is None else read_words(words)
+        write_report(partial, file, layers_of(file, model, unsafe, custom_objects), top, known)
     say(str(out))
 
 

@@ -71,7 +71,7 @@ class ModelSource(NamedTuple):
         """Read the model into a network, several into one."""
         if not self.folds:
             return self._read(self.source)
-        from deeplift_tf.ensembles import ensemble
+        from deeplift_tf.network.ensembles import ensemble
 
         return ensemble([self._read(source) for source in (self.source, *self.folds)])
 

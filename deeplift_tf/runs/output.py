@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deeplift_tf.atomic import replace
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import seal
 from deeplift_tf.runs.journal import Journal, State
@@ -239,21 +240,6 @@ def texts_written(texts: Mapping[Path, str]) -> Iterator[None]:
     finally:
         for new in partial.values():
             new.unlink(missing_ok=True)
-
-
-def replace(new: Path, path: Path) -> None:
-    """Give a file or folder its name; a folder that had it stays whole until then."""
-    old = new.with_name(new.name + ".replaced")
-    if path.is_dir():
-        remove(old)
-        path.rename(old)
-    new.replace(path)
-    remove(old)
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, or the link to one."""
-    folder.unlink() if folder.is_symlink() else shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_file_name(path: Path) -> None:

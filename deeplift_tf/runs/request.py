@@ -98,10 +98,10 @@ class Scorer:
     """
 
     def __init__(self, request: Request, network: Network | None = None) -> None:
-        from deeplift_tf.ensembles import FoldScores, folds_of
         from deeplift_tf.genomics.strand_targets import StrandTargets
         from deeplift_tf.genomics.strands import both_strands
         from deeplift_tf.methods.from_spec import scoring_function
+        from deeplift_tf.network.ensembles import FoldScores, folds_of
         from deeplift_tf.runs.inputs import sequence_input
 
         network = request.model.convert() if network is None else network

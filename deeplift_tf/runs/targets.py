@@ -47,7 +47,7 @@ def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | No
         logger.warning(meaning)
     head = next(iter(shapes)) if found is None else found
     if members and target == "profile" and head in shapes:
-        from deeplift_tf.ensembles import EACH, EachFold
+        from deeplift_tf.network.ensembles import EACH, EachFold
 
         return Task(label_of(target), EachFold(weights), f"{head}/{EACH}")
     return Task(label_of(target), weights, found)

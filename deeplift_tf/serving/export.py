@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.atomic import whole_folder
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.scoring.score import Score
-from deeplift_tf.serving.folder import check_new, whole_folder
 from deeplift_tf.serving.signatures import Wanted, predict_signature, score_signature
 
 logger = logging.getLogger("deeplift_tf")
@@ -70,11 +70,25 @@ def export(
     scores, predict = score_signature(score, wanted), predict_signature(score)
     functions = (scores, predict)
     _check_size(functions, path)
-    with whole_folder(path) as partial:
-        signatures = {"serving_default": scores, "score": scores, "predict": predict}
-        tf.saved_model.save(_holder(functions, score), str(partial), signatures=signatures)
+    signatures = {"serving_default": scores, "score": scores, "predict": predict}
+    try:
+        with whole_folder(path) as partial:
+            tf.saved_model.save(_holder(functions, score), str(partial), signatures=signatures)
+    except (OSError, tf.errors.OpError) as error:
+        raise OutputFileError(f"{path}: cannot be written: {error}") from error
     logger.info("%s: takes %s", path, ", ".join(sorted(scores.structured_input_signature[0][0])))
     return path
+
+
+def check_new(path: Path) -> None:
+    """Refuse a path that is taken.
+
+    Raises
+    ------
+    OutputFileError
+    """
+    if path.exists():
+        raise OutputFileError(f"{path}: exists already; export to another folder (a new version number), or remove it")
 
 
 def _holder(functions: Sequence[Any], score: Score) -> tf.Module:

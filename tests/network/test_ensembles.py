@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import deeplift_tf as dl
-from deeplift_tf.ensembles import EachFold, FoldScores, folds_of
 from deeplift_tf.network import Network
+from deeplift_tf.network.ensembles import EachFold, FoldScores, folds_of
 
 LENGTH = 20
 CLOSE: dict[str, Any] = {"rtol": 0, "atol": 1e-6}  # float32 sums in another order

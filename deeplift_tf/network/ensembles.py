@@ -13,8 +13,8 @@ from deeplift_tf.errors import DeepLiftError, TargetError
 from deeplift_tf.graph.graph import Edge, Graph, Input, LayerUse, Node
 from deeplift_tf.layers.merging import Average, Members, Stacked
 from deeplift_tf.layers.reshaping import Identity
-from deeplift_tf.network import Members as Networks
-from deeplift_tf.network import Network, Origin
+from deeplift_tf.network.network import Members as Networks
+from deeplift_tf.network.network import Network, Origin
 from deeplift_tf.scoring.inputs import as_input_arrays
 from deeplift_tf.scoring.score import Score
 from deeplift_tf.scoring.scores import Scores
