@@ -12,9 +12,11 @@ import tensorflow as tf
 from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.ranks import flat_rows, mean_over_ordered, rank_correlation
 from deeplift_tf.graph.graph import Node
+from deeplift_tf.graph.rule_assignment import LAYER, MODEL_AROUND, NODE, layer_name, place_of
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
 from deeplift_tf.scoring.display import DisplayedTable
+from deeplift_tf.scoring.reference_sampler import generator
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -80,7 +82,7 @@ def sanity_check(
     InputError
         When no layer has weights.
     """
-    names = list(dict.fromkeys(node.owner for node in network.graph.nodes if weights_of(node)))
+    names = list(dict.fromkeys(layer_name(node) for node in network.graph.nodes if weights_of(node)))
     if not names:
         raise InputError("sanity_check: expected a network with weights; no layer has any that can be randomised")
     scored = method_named(method)
@@ -100,20 +102,20 @@ def randomised(network: Network, layers: Iterable[str], seed: int = 0) -> Networ
     """Return the network with the weights of some layers drawn anew; the others are shared.
 
     Kernels are drawn from a normal distribution of the same mean square; vectors, as biases and scales, are shuffled.
+    What is drawn follows from the seed and the weights themselves: those that several layers, or several uses of one,
+    share are the same afterwards as well.
 
     Parameters
     ----------
     network : Network
     layers : iterable of str
-        Names of nodes, or of the model's layers: all nodes that come from them.
+        Names of nodes, or of the model's layers: all nodes that come from them, in all of their uses.
     seed : int
     """
     chosen = {name for layer in layers for name in nodes_of(network, layer)}
     nodes = tuple(
-        dataclasses.replace(node, layer=_drawn(node, np.random.default_rng([seed, index])))
-        if node.name in chosen
-        else node
-        for index, node in enumerate(network.graph.nodes)
+        dataclasses.replace(node, layer=_drawn(node, seed)) if node.name in chosen else node
+        for node in network.graph.nodes
     )
     return type(network)(dataclasses.replace(network.graph, nodes=nodes), network.dtype)
 
@@ -126,7 +128,9 @@ def nodes_of(network: Network, layer: str) -> list[str]:
     LayerNameError
         When there is none.
     """
-    return [node.name for node in network.graph.nodes if node.owner == layer] or [network.edge(layer).node]
+    places = {node.name: place_of(layer, node) for node in network.graph.nodes}
+    meant = [name for name, place in places.items() if place is not None and place.level in (NODE, LAYER, MODEL_AROUND)]
+    return meant or [network.edge(layer).node]
 
 
 def weights_of(node: Node) -> dict[str, tf.Tensor]:
@@ -135,12 +139,13 @@ def weights_of(node: Node) -> dict[str, tf.Tensor]:
     return {name: value for name, value in held.items() if tf.is_tensor(value) and value.dtype.is_floating}
 
 
-def _drawn(node: Node, random: np.random.Generator) -> Any:
-    return dataclasses.replace(node.layer, **{name: _like(w, random) for name, w in weights_of(node).items()})
+def _drawn(node: Node, seed: int) -> Any:
+    return dataclasses.replace(node.layer, **{name: _like(w, seed) for name, w in weights_of(node).items()})
 
 
-def _like(weights: tf.Tensor, random: np.random.Generator) -> tf.Tensor:
+def _like(weights: tf.Tensor, seed: int) -> tf.Tensor:
     values = weights.numpy()
+    random = generator(seed, np.asarray(values, np.float64))
     if values.ndim > 1:
         return tf.constant(random.normal(0, np.sqrt(np.mean(values**2)), values.shape), weights.dtype)
     return tf.constant(random.permutation(values) if values.ndim else values, weights.dtype)

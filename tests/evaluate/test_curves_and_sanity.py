@@ -112,3 +112,31 @@ def test_layers_alone_and_what_is_left(network: dl.Network) -> None:
     empty = dl.convert(keras.Sequential([keras.Input((4,)), keras.layers.ReLU()]))
     with pytest.raises(InputError, match="no layer has any"):
         evaluate.sanity_check(empty, np.ones((1, 4)))
+
+
+def test_weights_that_are_shared_stay_so() -> None:
+    """One layer used twice, and a copy of it that holds the same numbers: after drawing they are the same again."""
+    x = keras.Input((4,))
+    shared, tied = (keras.layers.Dense(4, activation="relu", name=name) for name in ("shared", "tied"))
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="deep")], name="inner")
+    y = tied(shared(inner(shared(inner(x)))))
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(y))
+    tied.set_weights(shared.get_weights())
+    network = dl.convert(model, dtype="float64")
+    other = evaluate.randomised(network, ["shared", "tied", "inner"], seed=2)
+    drawn = {
+        node.name: node.layer.kernel.numpy()  # type: ignore[attr-defined]
+        for node in other.graph.nodes
+        if hasattr(node.layer, "kernel")
+    }
+    kernels = [drawn[name] for name in ("shared/linear", "shared/1/linear", "tied/linear")]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    np.testing.assert_array_equal(kernels[0], kernels[2])
+    twice = [kernel for name, kernel in drawn.items() if name.startswith("inner")]
+    assert len(twice) == 2
+    np.testing.assert_array_equal(*twice)
+    assert (twice[0] != kernels[0]).all() and (kernels[0] != np.asarray(shared.kernel)).all()
+    np.testing.assert_array_equal(drawn["out"], np.asarray(model.layers[-1].kernel))
+    assert evaluate.sanity_check(network, np.ones((1, 4)), "gradient").layers == ("out", "tied", "shared", "inner/deep")
+    one = evaluate.randomised(network, ["shared/1"])
+    assert one.layers["shared/linear"].layer is network.layers["shared/linear"].layer
