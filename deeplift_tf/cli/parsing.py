@@ -26,9 +26,12 @@ def parse_target(context: click.Context, option: click.Parameter, given: str) ->
 
 
 def parse_targets(context: click.Context, option: click.Parameter, given: str) -> tuple[Target, ...]:
-    """Return targets separated by commas, each an index or a name."""
+    """Return targets separated by commas, each an index or a name, and each once."""
     parts = [part.strip() for part in given.split(",") if part.strip()]
-    return tuple(dict.fromkeys(parse_target(context, option, part) for part in parts))
+    found = tuple(parse_target(context, option, part) for part in parts)
+    if twice := [target for target in found if found.count(target) > 1]:
+        raise click.BadParameter(f"expected each target once; received {twice[0]} twice in {given!r}", context, option)
+    return found
 
 
 def parse_formats(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:

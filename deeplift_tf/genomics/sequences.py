@@ -17,12 +17,12 @@ MANY = 0.01  # of all letters; more that are read as N are said
 
 
 def one_hot(
-    sequences: Sequence[str],
+    sequences: str | Sequence[str],
     upper_case: bool | None = None,
     *,
     soft_masked_as_n: bool = False,
     alphabet: str | Alphabet = "dna",
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
 ) -> np.ndarray:
     """Return sequences as one-hot rows; N becomes a row of zeros, and so do IUPAC's other letters for several bases.
 
@@ -31,15 +31,15 @@ def one_hot(
 
     Parameters
     ----------
-    sequences : sequence of str
-        All of one length.
+    sequences : str or sequence of str
+        All of one length; one str is one sequence.
     upper_case : bool, optional
         The older name of the opposite of `soft_masked_as_n`.
     soft_masked_as_n : bool
         Read letters in lower case as N.
     alphabet : str
         "dna", "rna", "protein", or letters in the order of the model's channels.
-    names : sequence of str, optional
+    names : str or sequence of str, optional
         Of the sequences, for messages.
 
     Returns
@@ -51,6 +51,7 @@ def one_hot(
     InputError
         If the lengths differ, or a letter is not one of the alphabet; names the sequence and the position.
     """
+    sequences, names = ([each] if isinstance(each, str) else each for each in (sequences, names))
     letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     channels = letters.channels(sequences, masked, names)
     say_unknown(int((channels == len(letters)).sum()), channels.size, f"{len(sequences)} sequences", masked)

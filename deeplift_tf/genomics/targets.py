@@ -106,10 +106,11 @@ def meaning_of(target: str, output: str | None, shapes: Shapes) -> str:
             f"target 'profile': expected an output of several positions; {name!r} has the shape {shape}. Name the "
             "profile head with --output, or take 'counts'"
         )
-    if names_head(target, name) or (target == "counts" and size == 1 and output is None):
+    if names_head(target, name):
         return ""
+    values = "the one value" if size == 1 else f"the sum of all {size or 'its'} values"
     what = {
-        "counts": f"the sum of all {size or 'its'} values of {name!r}, shape {shape}",
+        "counts": f"{values} of {name!r}, shape {shape}",
         "profile": f"all {size or 'its'} values of {name!r}, shape {shape}, taken as one distribution",
     }[target]
     return f"target {target!r}: no output is named so; scored is {what}. --target takes an index, --output another head"

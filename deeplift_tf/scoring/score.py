@@ -29,7 +29,7 @@ from deeplift_tf.scoring.progress import Progress, as_progress
 from deeplift_tf.scoring.references import defaults_used, normalize_references
 from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import TargetValue, resolve_target
-from deeplift_tf.scoring.targets import as_target, predicted, stacked
+from deeplift_tf.scoring.targets import as_target, predicted, repeated, stacked
 from deeplift_tf.sequences.letters import refuse_other_axis
 
 if TYPE_CHECKING:
@@ -272,6 +272,8 @@ class Score(Displayed, Portable):
         value = resolve_target(self.network.graph, output, pre_activation)
         shape = self._shape(value.output, batch)
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
+        if twice := repeated(each):
+            warn("targets: those at places {} and {} (counted from 0) are the same".format(*twice))
         inside = tuple(value.selector(t) if t is predicted else None for t in each)
         selectors = inside if any(inside) else ()  # one trace for any number of targets that are given as weights
         choosers = tuple(None if isinstance(t, np.ndarray) or t is predicted else t for t in each)

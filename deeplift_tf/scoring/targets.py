@@ -99,6 +99,17 @@ def stacked(targets: Sequence[Target], shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([np.broadcast_to(part, sizes) for part in parts])
 
 
+def repeated(targets: Sequence[Target]) -> tuple[int, int] | None:
+    """Return the places of two targets that are one and the same for all rows; None where all differ."""
+    seen: dict[Any, int] = {}
+    for index, target in enumerate(targets):
+        key = target.tobytes() if isinstance(target, np.ndarray) and len(target) == 1 else id(target)
+        if key in seen:
+            return seen[key], index
+        seen[key] = index
+    return None
+
+
 def selected(selectors: Sequence[Selector | None], weights: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """Return the weights of several targets, shape (K, 1 or N, ...), those of selectors made from the outputs of x.
 

@@ -14,6 +14,7 @@ from tests.cli.test_score import refused
     [
         (["--target", "2"], "2"),
         (["--target", "0,0"], "target"),
+        (["--targets", "0,1,0"], "expected each target once; received 0 twice in '0,1,0'"),
         (["--output", "tail"], "tail"),
         (["--layers", "tail"], "tail"),
         (["--rule", "tail=gradient"], "tail"),

@@ -159,3 +159,10 @@ def test_rna_and_dna_give_the_same_scores(models: Path, tmp_path: Path) -> None:
             found.append(file["contributions"][:])
     np.testing.assert_array_equal(*found)
     assert np.abs(found[0]).sum() > 0
+
+
+def test_one_str_is_one_sequence() -> None:
+    np.testing.assert_array_equal(one_hot("ACGT"), np.eye(4)[None])
+    assert one_hot("").shape == (1, 0, 4)
+    with pytest.raises(InputError, match="sequence chr7: expected the letters ACGT"):
+        one_hot("AC!T", names="chr7")

@@ -57,11 +57,11 @@ def test_which_head_is_meant(
 @pytest.mark.parametrize(
     ("target", "shapes", "said"),
     [
-        ("counts", {"out": (None, 1)}, ""),  # there is only one thing that it can be
+        ("counts", {"out": (None, 1)}, "no output is named so; scored is the one value of 'out', shape (None, 1)"),
         ("counts", {"logcounts": (None, 2)}, ""),
         ("counts", {"out": (None, 3)}, "the sum of all 3 values of 'out', shape (None, 3)"),
         ("counts", {"out": (None, None, 2)}, "the sum of all its values of 'out'"),
-        ("counts", {"a": (None, 100), "quality": (None, 1)}, "the sum of all 1 values of 'quality'"),
+        ("counts", {"a": (None, 100), "quality": (None, 1)}, "the one value of 'quality'"),
         ("profile", {"out": (None, 3)}, "all 3 values of 'out', shape (None, 3), taken as one distribution"),
         ("profile", {"profile": (None, 100)}, ""),
     ],

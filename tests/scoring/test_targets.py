@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 import deeplift_tf as dl
-from deeplift_tf.errors import LayerNameError, TargetError
+from deeplift_tf.errors import DeepLiftWarning, LayerNameError, TargetError
 from deeplift_tf.network import Network
 from deeplift_tf.scoring.score import Score
 from deeplift_tf.scoring.targets import as_target
@@ -416,6 +416,13 @@ def test_target_and_targets_exclude_each_other(classifier: Score, x: np.ndarray)
         classifier(x, target=1, targets=[1])
     with pytest.raises(TargetError, match="at least one"):
         classifier(x, targets=[])
+
+
+@pytest.mark.parametrize("targets", [[1, 0, 1], [1, 0, -2], [(1,), 0, np.int64(1)], ["predicted", 0, "predicted"]])
+def test_a_target_that_is_given_twice_is_said(classifier: Score, x: np.ndarray, targets: list[Any]) -> None:
+    with pytest.warns(DeepLiftWarning, match=r"places 0 and 2 \(counted from 0\) are the same"):
+        found = classifier(x, targets=targets)
+    np.testing.assert_array_equal(found.contributions[0], found.contributions[2])
 
 
 def _behind_a_softmax(last: Any) -> keras.Model:
