@@ -51,7 +51,8 @@ def one_hot(
     InputError
         If the lengths differ, or a letter is not one of the alphabet; names the sequence and the position.
     """
-    sequences, names = ([each] if isinstance(each, str) else each for each in (sequences, names))
+    sequences = [sequences] if isinstance(sequences, str) else sequences
+    names = [names] if isinstance(names, str) else names
     letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     channels = letters.channels(sequences, masked, names)
     say_unknown(int((channels == len(letters)).sum()), channels.size, f"{len(sequences)} sequences", masked)

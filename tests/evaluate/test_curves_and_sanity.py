@@ -124,11 +124,7 @@ def test_weights_that_are_shared_stay_so() -> None:
     tied.set_weights(shared.get_weights())
     network = dl.convert(model, dtype="float64")
     other = evaluate.randomised(network, ["shared", "tied", "inner"], seed=2)
-    drawn = {
-        node.name: node.layer.kernel.numpy()  # type: ignore[attr-defined]
-        for node in other.graph.nodes
-        if hasattr(node.layer, "kernel")
-    }
+    drawn = {node.name: node.layer.kernel.numpy() for node in other.graph.nodes if hasattr(node.layer, "kernel")}
     kernels = [drawn[name] for name in ("shared/linear", "shared/1/linear", "tied/linear")]
     np.testing.assert_array_equal(kernels[0], kernels[1])
     np.testing.assert_array_equal(kernels[0], kernels[2])

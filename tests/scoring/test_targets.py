@@ -339,7 +339,7 @@ class Chosen:
         return np.eye(outputs.shape[1])[np.full(len(outputs), self.index)]
 
 
-@pytest.mark.parametrize("compiled", [{}, {"xla": True}], ids=["plain", "xla"])
+@pytest.mark.parametrize("compiled", [{}, {"jit_compile": True}], ids=["plain", "xla"])
 def test_callables_are_evaluated_in_every_call(classifier: Score, x: np.ndarray, compiled: dict[str, bool]) -> None:
     score, target = classifier.network.compile(**compiled), Chosen(0)
     for index in (0, 2):
