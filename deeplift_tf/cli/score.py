@@ -26,10 +26,11 @@ from deeplift_tf.cli.versions import versions
 from deeplift_tf.errors import DeepLiftWarning
 from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
+from deeplift_tf.runs.config import FIELDS, RunConfig, is_fasta
 from deeplift_tf.runs.engines import engine_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import HOW, files_in, identities
-from deeplift_tf.runs.inputs import input_of, is_fasta
+from deeplift_tf.runs.inputs import input_of
 from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import Request
 from deeplift_tf.runs.resumable import ResumableWriter
@@ -245,11 +246,8 @@ def score(
     """
     check_arguments(given | {"references": references}, followed(out))
     check_used({**given, "references": references})
-    request, input, output = (
-        request_in(given),
-        input_of({**given, "seed": seed}),
-        Output(followed(out), is_dna(given), overwrite),
-    )
+    request, config = request_in(given), config_in({**given, "seed": seed})
+    input, output = input_of(config), Output(followed(out), config.is_sequences, overwrite)
     output.check()
     input.check()
     if not Path(references).exists():
@@ -258,20 +256,20 @@ def score(
     with ExitStack() as stack:
         stack.enter_context(terminable())
         workers = workers_in(given)
-        found = stack.enter_context(open_references(references, seed, given["letters_axis"]))
+        found = stack.enter_context(open_references(references, seed, config.letters_axis))
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
-        made = ready(found, network, given["preprocess"])
+        made = ready(found, network, config.preprocess)
         if given["alleles"] and isinstance(made, Mapping):
             raise click.UsageError("--alleles: expected --references that are a number or made of each sequence")
         if name_in(given["method"]) == "deep_shap":  # which compares every row to the whole background
             made = as_background(made, rows)
         matched = match_references(rows.references or made, Path(references), rows)
-        skip = given["on_error"] == "skip" and not is_dna(given)  # the tools that read scores of DNA take no NaN
+        skip = config.on_error == "skip" and not config.is_sequences  # the tools that read scores of DNA take no NaN
         source = Source(rows, matched, skip, made if given["alleles"] else None)
         part = shard.rows(rows.count, request.batch_size)
-        if is_dna(given):
-            Formats.of(given).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
+        if config.is_sequences:
+            Formats.of(config).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
         engine = stack.enter_context(engine_of(request, network, workers, None if rows.held else matched.made))
 
         def check(done: int) -> None:
@@ -284,7 +282,7 @@ def score(
             sequences: SequenceRows | VariantRows = rows.arrays[rows.scored[0]]  # type: ignore[assignment]
             sequences.warn()
             if shard.of == 1:  # else it is for `merge` to write them
-                Formats.of(given).write(folder, request.labels, sequences)
+                Formats.of(config).write(folder, request.labels, sequences)
 
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
         kept: ResumableWriter = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
@@ -410,6 +408,12 @@ def request_in(given: Mapping[str, Any]) -> Request:
     variants = given["variants"] is not None
     hypothetical = request.hypothetical or (dna and not variants)
     return request._replace(hypothetical=hypothetical, sequences=dna, variants=variants)
+
+
+def config_in(given: Mapping[str, Any]) -> RunConfig:
+    """Return which rows are scored, and what is written beside their scores."""
+    same = {name: given[name] for name in FIELDS if name != "targets"}
+    return RunConfig(targets=given["targets"] or (given["target"],), **same)
 
 
 def workers_in(given: Mapping[str, Any]) -> Workers | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
 
 from deeplift_tf.errors import DeepLiftError, OutputFileError
 from deeplift_tf.optional import require
+from deeplift_tf.runs.config import RunConfig
 from deeplift_tf.runs.output import SCORES
 from deeplift_tf.sequences.alphabet import Alphabet
 
@@ -32,15 +33,14 @@ class Formats(NamedTuple):
     chrom_sizes: Path | None = None
 
     @classmethod
-    def of(cls, arguments: Mapping[str, Any]) -> Formats:
-        """Return what the arguments of a run ask for: a bigWig only of regions of a genome, others only of ACGT."""
-        sizes = arguments["chrom_sizes"]
-        in_order = Alphabet.of(arguments.get("alphabet", "dna")).as_dna == "ACGT"
-        if arguments.get("variants") is not None:
+    def of(cls, config: RunConfig) -> Formats:
+        """Return what a run is to write: a bigWig only of regions of a genome, others only of ACGT."""
+        if config.variants is not None:
             return cls(())  # their scores lie at no place of the genome of their own
-        wanted = {"bigwig": arguments["regions"] is not None}
-        names = [name for name in arguments["formats"] if wanted.get(name, in_order)]
-        return cls(names, None if sizes is None else Path(sizes))
+        in_order = Alphabet.of(config.alphabet).as_dna == "ACGT"
+        wanted = {"bigwig": config.regions is not None}
+        names = [name for name in config.formats if wanted.get(name, in_order)]
+        return cls(names, config.chrom_sizes)
 
     def check(self, sequences: SequenceRows | VariantRows) -> None:
         """Refuse what could not be written once all is scored.

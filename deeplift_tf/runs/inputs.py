@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import image_rows, is_images
 from deeplift_tf.io.inputs import Rows, open_arrays, select
+from deeplift_tf.runs.config import RunConfig
 from deeplift_tf.sequences.alphabet import Alphabet
 from deeplift_tf.sequences.letters import positions_axis
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from deeplift_tf.network import Network
 
 SELECTION = ("chromosomes", "exclude", "first", "sample")
-FASTA = (".fa", ".fasta", ".fna", ".faa", ".ffn", ".frn")
 
 
 class RunInput(Protocol):
@@ -31,36 +31,25 @@ class RunInput(Protocol):
         """Open the rows that feed a network, checked against it."""
 
 
-def is_fasta(path: Path) -> bool:
-    """Whether a file holds sequences, by its name."""
-    return path.name.lower().removesuffix(".gz").removesuffix(".bgz").endswith(FASTA)
-
-
-def input_of(arguments: Mapping[str, Any]) -> RunInput:
-    """Return what the arguments of a run name: DNA, pictures, or the arrays of a file.
-
-    Parameters
-    ----------
-    arguments : mapping
-        input, dataset, preprocess, on_error; for DNA also regions, variants, genome, length, null, seed,
-        soft_masked_as_n, alphabet, letters_axis, control and those of `SELECTION`. Paths may be text.
-    """
-    variants = arguments.get("variants")
-    path = Path(arguments["input"] or arguments["regions"] or str(variants))
-    skip = arguments["on_error"] == "skip"
-    if arguments["input"] is None or is_fasta(path):
-        genome = Path(arguments["genome"]) if arguments["input"] is None else None
-        control, masked = arguments.get("control"), arguments.get("soft_masked_as_n", False)
-        alphabet, axis = arguments.get("alphabet", "dna"), arguments.get("letters_axis", -1)
-        chosen = {name: arguments[name] for name in SELECTION if arguments.get(name)}
-        selection = {**chosen, "seed": arguments["seed"]} if chosen else {}
-        null = arguments["seed"] if arguments.get("null") else None
-        return Sequences(
-            *(path, genome, arguments["length"], masked, skip, control, alphabet, axis, selection),
-            variants=variants is not None,
-            null=null,
-        )
-    return Pictures(path, arguments["preprocess"]) if is_images(path) else ArrayFile(path, arguments["dataset"])
+def input_of(config: RunConfig) -> RunInput:
+    """Return what a run scores: sequences, pictures, or the arrays of a file."""
+    if not config.is_sequences:
+        path = config.path
+        return Pictures(path, config.preprocess) if is_images(path) else ArrayFile(path, config.dataset)
+    chosen = {name: getattr(config, name) for name in SELECTION if getattr(config, name)}
+    return Sequences(
+        config.path,
+        config.genome if config.input is None else None,
+        length=config.length,
+        soft_masked_as_n=config.soft_masked_as_n,
+        skip=config.on_error == "skip",
+        control=config.control,
+        alphabet=config.alphabet,
+        letters_axis=config.letters_axis,
+        selection={**chosen, "seed": config.seed} if chosen else {},
+        variants=config.variants is not None,
+        null=config.seed if config.null else None,
+    )
 
 
 class ArrayFile(NamedTuple):
@@ -127,7 +116,7 @@ class Sequences(NamedTuple):
     letters_axis : int
         The axis of the model's input that holds the letters.
     selection : mapping
-        Arguments of `deeplift_tf.genomics.Selection`, paths as text; empty for all regions.
+        Arguments of `deeplift_tf.genomics.Selection`; empty for all regions.
     variants : bool
         The alternative alleles are scored, against the reference alleles.
     null : int, optional
@@ -150,7 +139,7 @@ class Sequences(NamedTuple):
         """Look for the files, and at the alphabet."""
         Alphabet.of(self.alphabet)
         exclude = self.selection.get("exclude")
-        for path in filter(None, (self.path, self.genome, None if exclude is None else Path(exclude))):
+        for path in filter(None, (self.path, self.genome, exclude)):
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
         self._look()
@@ -173,10 +162,7 @@ class Sequences(NamedTuple):
         """Return which of the regions, or variants, are scored; None for all."""
         from deeplift_tf.genomics.selection import Selection
 
-        chosen: dict[str, Any] = {
-            name: Path(each) if name == "exclude" else each for name, each in self.selection.items()
-        }
-        return Selection(**chosen) if chosen else None
+        return Selection(**self.selection) if self.selection else None
 
     @contextmanager
     def open(self, network: Network) -> Iterator[Rows]:

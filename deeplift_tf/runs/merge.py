@@ -14,6 +14,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.io.inputs import SLICE_BYTES, open_arrays
 from deeplift_tf.io.scores_file import metadata_of
 from deeplift_tf.io.scores_h5 import is_sealed
+from deeplift_tf.runs.config import RunConfig
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import BESIDE, differences, identities
 from deeplift_tf.runs.inputs import Sequences, input_of
@@ -21,7 +22,6 @@ from deeplift_tf.runs.output import SCORES, Output, followed
 from deeplift_tf.runs.request import Arrays
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.source import Shard
-from deeplift_tf.runs.targets import label_of
 from deeplift_tf.scoring.completeness import Missed
 
 
@@ -222,9 +222,10 @@ def check_rows(parts: Sequence[FinishedPart]) -> None:
 
 def check_files(known: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Refuse regions and sequences that are not those that the shards have read: names and places come from them."""
-    input_of(arguments).check()
-    sizes = arguments["chrom_sizes"]
-    if sizes is not None and not Path(sizes).is_file():
+    config = RunConfig.recorded(arguments)
+    input_of(config).check()
+    sizes = config.chrom_sizes
+    if sizes is not None and not sizes.is_file():
         raise InputError(f"{sizes}: no such file")
     named = {name: arguments.get(name) for name in ("input", "regions", "variants", "genome")}
     was, its = timeless(known), timeless(identities(named))
@@ -254,12 +255,11 @@ def pieces(part: FinishedPart) -> Iterator[Arrays]:
 
 def write_files(folder: Path, arguments: Mapping[str, Any]) -> None:
     """Write what belongs into a folder of scores of DNA, from the files that the run has read."""
-    input = input_of(arguments)
+    config = RunConfig.recorded(arguments)
+    input = input_of(config)
     assert isinstance(input, Sequences)
     input.check()
     with h5py.File(folder / SCORES, "r") as scores:
         length = scores["sequences"].shape[1]
-    targets = arguments["targets"] or [arguments["target"]]
-    labels = [label_of(tuple(target) if isinstance(target, list) else target) for target in targets]
     with input.sequences(length) as sequences:
-        Formats.of(arguments).write(folder, labels, sequences)
+        Formats.of(config).write(folder, config.labels, sequences)
