@@ -26,11 +26,11 @@ def _plain(text: str) -> str:
     return printable(TERMINAL_CODE.sub("", text), keep="\n\t")
 
 
-class ModelFileError(DeepLiftError, ValueError):
+class ModelFileError(DeepLiftError, OSError):
     """A model file is missing, truncated, or not of the format that was expected."""
 
 
-class UnsafeModelError(DeepLiftError, ValueError):
+class UnsafeModelError(DeepLiftError, PermissionError):
     """A model file asks for code to be run, and the user has not allowed it."""
 
 

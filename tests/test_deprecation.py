@@ -78,8 +78,8 @@ def test_layers_without_an_exact_rule_are_refused_by_the_old_word_too() -> None:
 @pytest.mark.parametrize(
     ("error", "builtin"),
     [
-        ("ModelFileError", ValueError),
-        ("UnsafeModelError", ValueError),
+        ("ModelFileError", OSError),
+        ("UnsafeModelError", PermissionError),
         ("UnsupportedLayerError", NotImplementedError),
         ("OutputFileError", OSError),
         ("WorkerError", RuntimeError),

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deeplift_tf.cli.saying import say
 from deeplift_tf.keras_backend import require_tensorflow
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -27,7 +26,7 @@ def import_tensorflow() -> None:
     if level in ("0", "1") or "tensorflow" in sys.modules:
         return
     if sys.stderr.isatty():
-        say("note: starting TensorFlow, which takes some seconds", err=True)
+        print("note: starting TensorFlow, which takes some seconds", file=sys.stderr, flush=True)
     with _held_back():
         import tensorflow as tf
 

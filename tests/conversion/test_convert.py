@@ -213,7 +213,7 @@ def test_rules_that_fit_nothing() -> None:
     model = _genomics()
     with pytest.raises(RuleError, match=r"rules are given for \['conv_2', 'LSTM'\], but the model has no layer"):
         dl.convert(model, rule={"conv_2": "rescale", "LSTM": "rescale"})
-    with pytest.raises(RuleError, match=r"unknown rule 'rescal'; the rules are rescale, .*genomics_default"):
+    with pytest.raises(RuleError, match=r"unknown rule 'rescal'; expected one of rescale, .*genomics_default"):
         dl.convert(model, rule="rescal")
     with pytest.raises(RuleError, match="unknown rule 'lrp'"):
         dl.convert(model, rule={"default": "lrp"})

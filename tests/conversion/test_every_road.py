@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def every_layer(model: keras.Model) -> list[Any]:
 def test_no_handler_hides_an_error_of_the_package() -> None:
     """Whatever catches every exception lets those of this package through first."""
     hiding = []
-    for path in sorted(Path(dl.convert.__code__.co_filename).parent.rglob("*.py")):
+    for path in sorted(Path(inspect.getfile(inspect.unwrap(dl.convert))).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             handlers = node.handlers if isinstance(node, ast.Try) else []
             caught = [ast.unparse(each.type) if each.type else "" for each in handlers]

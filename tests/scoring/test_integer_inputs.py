@@ -185,7 +185,7 @@ def test_an_index_beside_floats_is_held_and_said(remarks: pytest.LogCaptureFixtu
         found = network.compile()(x)
     assert "for input 'tokens' (int32) 0" in remarks.text and "for input 'at'" not in remarks.text
     assert found.contributions[1] is None and found.per_token()[1] is None
-    assert_complete(found._replace(contributions=found.contributions[:1]), 1e-10)
+    assert_complete(found.replace(contributions=found.contributions[:1]), 1e-10)
 
 
 def test_a_model_whose_floats_have_nothing_in_common() -> None:

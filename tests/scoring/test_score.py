@@ -368,7 +368,7 @@ def test_names_of_layers_that_are_not_there(network: Network) -> None:
 
 
 def test_rules_that_are_not_there(network: Network) -> None:
-    with pytest.raises(RuleError, match="unknown rule 'rescaled'; the rules are rescale, reveal_cancel"):
+    with pytest.raises(RuleError, match="unknown rule 'rescaled'; expected one of rescale, reveal_cancel"):
         network.with_rule("rescaled")
     with pytest.raises(RuleError, match=r"rules are given for \['conv_1'\]"):
         network.with_rule({"conv_1": "rescale"})

@@ -61,7 +61,7 @@ class Model:
             references = 0.0 if input_references_list is None else self._references(input_references_list, x)
             position = tuple(task_idx) if isinstance(task_idx, (list, tuple)) else int(task_idx)
             progress = said(progress_update, len(next(iter(x.values())))) if progress_update else False
-            found = score(x, references, position, batch_size, progress, output=output)
+            found = score(x, references, position, batch_size=batch_size, progress=progress, output=output)
             values = [list(getattr(found, part)[name]) for name in names]
             return values if several else values[0]
 
