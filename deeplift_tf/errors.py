@@ -94,3 +94,7 @@ def warn(text: str) -> None:
     while frame.f_back is not None and f"{frame.f_globals.get('__name__', '')}.".startswith("deeplift_tf."):
         frame, level = frame.f_back, level + 1
     warnings.warn(text, DeepLiftWarning, stacklevel=level)
+
+
+def __dir__() -> list[str]:
+    return sorted(name for name, value in globals().items() if getattr(value, "__module__", None) == __name__)

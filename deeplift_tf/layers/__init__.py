@@ -1,7 +1,5 @@
 """DeepLIFT layers: each states its function, its kind states how scores pass through it."""
 
-from typing import Any
-
 from deeplift_tf.deprecation import renamed as _renamed
 from deeplift_tf.layers.base import Layer as Layer
 from deeplift_tf.layers.base import Step as Step
@@ -59,5 +57,5 @@ _RENAMED = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return _renamed(__name__, name, _RENAMED)

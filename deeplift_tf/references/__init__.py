@@ -5,9 +5,6 @@ batch; `uniform_output` searches for one with the network's help. `REFERENCES` h
 command line knows.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from deeplift_tf.deprecation import renamed as _renamed
 from deeplift_tf.references.image import blurred as blurred
 from deeplift_tf.references.sequence import dinucleotide_shuffle as dinucleotide_shuffle
@@ -20,29 +17,12 @@ from deeplift_tf.references.simple import channel_mean as channel_mean
 from deeplift_tf.references.simple import constant as constant
 from deeplift_tf.references.simple import mean as mean
 from deeplift_tf.references.simple import zeros as zeros
+from deeplift_tf.references.table import REFERENCES as REFERENCES
 from deeplift_tf.references.uniform_output import UniformOutput as UniformOutput
 from deeplift_tf.references.uniform_output import uniform_output as uniform_output
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler as ReferenceSampler
 from deeplift_tf.scoring.references import References as References
 from deeplift_tf.scoring.references import normalize_references as normalize_references
-
-REFERENCES: dict[str, Callable[..., Any]] = {
-    make.__name__: make
-    for make in (
-        zeros,
-        constant,
-        mean,
-        channel_mean,
-        blurred,
-        another_example,
-        background_sample,
-        uniform_frequencies,
-        gc_content,
-        shuffle,
-        dinucleotide_shuffle,
-        uniform_output,
-    )
-}
 
 _RENAMED = {
     "Maker": "deeplift_tf.scoring.reference_sampler:ReferenceSampler",
@@ -50,5 +30,5 @@ _RENAMED = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return _renamed(__name__, name, _RENAMED)

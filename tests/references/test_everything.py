@@ -47,7 +47,7 @@ def network() -> dl.Network:
 
 def test_there_is_an_example_of_everything() -> None:
     public = {name for name in vars(dl.references) if not name.startswith("_") and name[0].islower()}
-    modules = {"forms", "image", "makers", "sequence", "simple", "euler"}
+    modules = {"forms", "image", "makers", "sequence", "simple", "euler", "table"}
     assert set(MAKE) == set(REFERENCES) == public - modules - {"normalize_references"}
 
 

@@ -5,8 +5,6 @@ of the same name (``relu_layer(max_value=6)``, ``prelu(alpha)``, ``power(3)``), 
 ``smooth``.
 """
 
-from __future__ import annotations
-
 from deeplift_tf.rules.secants.arithmetic import (
     ceil,
     cos,
