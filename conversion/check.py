@@ -307,6 +307,8 @@ def model_outputs(model: Any, x: Sequence[np.ndarray]) -> list[np.ndarray] | Exc
     try:
         with keras.StatelessScope(state_mapping=zero_states(model)):
             outputs = keras.tree.flatten(model(structured(model, parts), training=False))
+    except DeepLiftError:
+        raise
     except (ValueError, tf.errors.OpError) as error:
         return error
     arrays = [np.asarray(y) for y in outputs]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from deeplift_tf.conversion.builder.pending_node import PendingNode
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Input, Node
 from deeplift_tf.layers.base import Layer
@@ -53,6 +53,8 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
         for pending_node in pending:
             try:
                 outputs = pending_node.layer.forward(*(values[edge] for edge in pending_node.inputs))
+            except DeepLiftError:
+                raise
             except (TypeError, ValueError, tf.errors.OpError) as error:
                 raise UnsupportedLayerError(
                     f"layer {pending_node.owner!r} ({pending_node.keras_class}) does not run: {error}"

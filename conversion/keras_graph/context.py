@@ -291,7 +291,7 @@ class ConversionContext:
         function, _ = self.traced
         inputs = [f"input_{index}" for index in range(len(self.use.specs))]
         outputs = [f"output_{index}" for index in range(len(self.use.output_shapes))]
-        model = graph_of_function(self.name, function.function, inputs, outputs)
+        model = graph_of_function(self.name, function.function, inputs, outputs, function.tables)
         try:
             lowered = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
         except UnsupportedLayerError as error:

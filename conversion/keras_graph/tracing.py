@@ -16,10 +16,9 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, is_policy
 from deeplift_tf.conversion.readers.quantized import dequantize, holds_quantized, states_of
 from deeplift_tf.conversion.readers.untrusted.errors import own_error
+from deeplift_tf.conversion.tf_graph.from_python import tables_in
 from deeplift_tf.conversion.tf_graph.inlining import CHANGING
 from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, UnsupportedLayerError
-
-TABLES = (tf.lookup.StaticHashTable, tf.lookup.experimental.MutableHashTable, tf.lookup.experimental.DenseHashTable)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,9 +46,7 @@ class Traced:
     @property
     def tables(self) -> tuple[Any, ...]:
         """The tables of words that the function looks up, which an export has to hold."""
-        layers = self.owner._flatten_layers() if isinstance(self.owner, keras.Layer) else ()
-        held = [value for layer in layers for value in vars(layer).values()]
-        return tuple(value for value in held if isinstance(value, TABLES))
+        return tables_in(self.owner)
 
     def __call__(self, *inputs: tf.Tensor) -> Any:
         """Return what the function gives for tensors of shape (rows, ...)."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
+from deeplift_tf.conversion.readers.saved_tables import Contents
 from deeplift_tf.conversion.tf_graph.inlining import CHANGING
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 
 
-def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> GraphModel:
+TABLES = (tf.lookup.StaticHashTable, tf.lookup.experimental.MutableHashTable, tf.lookup.experimental.DenseHashTable)
+
+
+def graph_of_function(
+    name: str, function: Any, inputs: Sequence[str], outputs: Sequence[str], tables: Iterable[Any] = ()
+) -> GraphModel:
     """Return what a traced function computes.
 
     Parameters
@@ -23,6 +30,8 @@ def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: 
     function : tf.types.experimental.ConcreteFunction
     inputs, outputs : sequence of str
         Names, in the order of its flat inputs and outputs.
+    tables : iterable of tables of tf.lookup
+        Which it may look up.
 
     Raises
     ------
@@ -33,9 +42,12 @@ def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: 
     own = function.inputs[: len(function.inputs) - len(captured)]
     places = [tensor.op.name for tensor in function.inputs[len(own) :]]
     variables = {id(variable.handle): variable for variable in function.graph.variables}
-    values = {}
+    handles = {id(table.resource_handle): table for table in tables}
+    values, contents = {}, {}
     for place, tensor in zip(places, captured, strict=True):
-        if id(tensor) in variables:
+        if id(tensor) in handles:
+            contents[place] = Contents(*(np.asarray(part) for part in handles[id(tensor)].export()))
+        elif id(tensor) in variables:
             values[place] = variables[id(tensor)].numpy()
         elif tensor.dtype != tf.resource and hasattr(tensor, "numpy"):
             values[place] = tensor.numpy()
@@ -51,7 +63,13 @@ def graph_of_function(name: str, function: Any, inputs: Sequence[str], outputs: 
     if read & changed.keys():
         listed = ", ".join(repr(changed[place]) for place in sorted(read & changed.keys()))
         raise UnsupportedLayerError(f"reads variables that it changes while it runs, by {listed}")
-    return GraphModel(name, graph, specs, ends, values)
+    return GraphModel(name, graph, specs, ends, values, contents)
+
+
+def tables_in(layer: Any) -> tuple[Any, ...]:
+    """Return the tables of words and numbers that a layer looks up, those of layers that it holds among them."""
+    layers = layer._flatten_layers() if isinstance(layer, keras.Layer) else ()
+    return tuple(value for each in layers for value in vars(each).values() if isinstance(value, TABLES))
 
 
 def graph_of_model(model: keras.Model) -> GraphModel:
@@ -84,7 +102,7 @@ def graph_of_model(model: keras.Model) -> GraphModel:
         raise
     except Exception as error:  # a user's code may raise anything
         raise UnsupportedLayerError(f"model {model.name!r} ({kind}) cannot be traced: {error}") from error
-    return graph_of_function(f"model {model.name!r} ({kind})", function, names, ends)
+    return graph_of_function(f"model {model.name!r} ({kind})", function, names, ends, tables_in(model))
 
 
 def as_specs(shape: Any, model: keras.Model) -> Any:

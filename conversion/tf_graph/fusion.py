@@ -20,12 +20,14 @@ from deeplift_tf.conversion.tf_graph.op_subgraph import OpSubgraph, leaves_of, o
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.points import is_continuous, points_of, same_at, turns_of
 from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
+from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.norms import Norm, UnitNorm
-from deeplift_tf.layers.softmax import LogSoftmax, LogSumExp, Softmax
+from deeplift_tf.layers.several_axes import SeveralAxes
+from deeplift_tf.layers.softmax import LogSoftmax, LogSumExp, Softmax, Sparsemax
 from deeplift_tf.rules import secants
 
 ARITHMETIC = """
@@ -38,9 +40,9 @@ ARITHMETIC = """
 UNIT_BY_UNIT = frozenset(ARITHMETIC.split())
 """Operations whose output depends, unit by unit, on the same unit of their inputs."""
 
-REDUCTIONS = "ExpandDims LogSoftmax Max Mean Reshape Softmax Squeeze Sum"
+REDUCTIONS = "Cumsum ExpandDims LogSoftmax Max Mean Reshape Softmax Squeeze Sum TopKV2 Transpose"
 REDUCING = frozenset(REDUCTIONS.split())
-"""What else stands in softmax and in norms."""
+"""What else stands in softmax, in sparsemax and in norms."""
 
 FARTHEST = 24  # steps that a region may reach back
 MOST_AXES = 5  # of TensorFlow's softmax on a processor with oneDNN
@@ -65,6 +67,9 @@ OF_SOFTMAX = COMMON | frozenset(["Exp", "Log", "LogSoftmax", "Max", "Softmax"])
 OF_NORMS = COMMON | frozenset(["Maximum", "Mean", "Minimum", "Pow", "Rsqrt", "Sqrt", "Square", "SquaredDifference"])
 """What they are written with. A region with any other operation, such as a limit for scores, is another function."""
 
+OF_SPARSEMAX = COMMON | frozenset(
+    ["Cast", "Cumsum", "Greater", "Maximum", "Relu", "Select", "SelectV2", "TopKV2", "Transpose"]
+)
 TAKING_THE_LARGEST_OFF = frozenset(["IsFinite", "Select", "SelectV2", "ZerosLike"])
 
 
@@ -131,7 +136,7 @@ class Fusion:
         value = Value(operation)
         varying = {each for each in operation.inputs if each.depends == Depends.INPUTS}
         if not value.is_float or len(varying) < 2:
-            return None
+            return self.vector_function(value) if value.is_float and ends_in_difference(operation) else None
         return self.vector_function(value) or self.scalar_function(value)
 
     def scalar_function(self, value: Value) -> Fused | None:
@@ -178,6 +183,8 @@ class Fusion:
                 return True
             sides = [turns_of(functools.partial(values, made=Value(each)), constants, dtype) for each in turning]
             return not all(same_at(values, (below, above), below) for below, above in sides if len(below))
+        except DeepLiftError:
+            raise
         except (tf.errors.OpError, ValueError):
             return True
 
@@ -195,6 +202,8 @@ class Fusion:
         x = np.resize(points, shape)
         try:
             (y,) = self.scratch.evaluate([value], {root: x})
+        except DeepLiftError:
+            raise
         except (tf.errors.OpError, ValueError):
             return None
         at = dict(zip(points.tolist(), y.ravel()[: len(points)].tolist(), strict=True))
@@ -204,7 +213,7 @@ class Fusion:
         return None
 
     def vector_function(self, value: Value) -> Fused | None:
-        """Return softmax, log-softmax, log-sum-exp or a norm with its scale and shift, where a region is one."""
+        """Return softmax, log-softmax, log-sum-exp, sparsemax or a norm with its scale and shift, where a region is one."""
         for root in reversed(self.chains[value][1:]):
             if not root.is_float or root.spec.shape.rank is None or root.spec.shape.rank > MOST_AXES:
                 continue
@@ -231,6 +240,8 @@ class Fusion:
         inputs = [rng.normal(0, size, shape).astype(self.scratch.dtype.as_numpy_dtype) for size in SIZES_OF_X]
         try:
             outputs = [self.scratch.evaluate([value], {root: x})[0] for x in inputs]
+        except DeepLiftError:
+            raise
         except (tf.errors.OpError, ValueError):
             return None
         constants = self.constants_of(operations)
@@ -266,6 +277,13 @@ class Fusion:
         return None
 
 
+def ends_in_difference(operation: Operation) -> bool:
+    """Whether an operation is a rectifier or exp of the difference of two values that vary: sparsemax, softmax."""
+    before = operation.inputs[0].operation
+    varying = [value for value in before.inputs if value.depends == Depends.INPUTS]
+    return operation.type in ("Exp", "Maximum", "Relu") and before.type == "Sub" and len(varying) == 2
+
+
 def at_constants(operation: Operation, root: Value) -> bool:
     """Whether an operation compares what a region is a function of with a constant, and does nothing else."""
     fixed = [value for value in operation.inputs if value != root]
@@ -296,6 +314,8 @@ def written_as_known(operations: Sequence[Operation]) -> bool:
     """Whether a region is written with the operations of softmax, or with those of norms, alone."""
     kinds = {operation.type for operation in operations}
     finite = "IsFinite" in kinds
+    if "TopKV2" in kinds:
+        return kinds <= OF_SPARSEMAX
     return kinds <= OF_NORMS or kinds <= (OF_SOFTMAX | TAKING_THE_LARGEST_OFF if finite else OF_SOFTMAX)
 
 
@@ -352,6 +372,13 @@ def vector_candidates(axes: tuple[int, ...], numbers: Sequence[float]) -> Iterat
         yield LogSoftmax(axes[0])
         yield LogSumExp(axes[0], keepdims=True)
         yield LogSumExp(axes[0], keepdims=False)
+        yield Sparsemax(axes[0], cumulated=True)
+        yield Sparsemax(axes[0], cumulated=False)
+    else:
+        yield SeveralAxes(Softmax(-1), axes)
+        yield SeveralAxes(LogSoftmax(-1), axes)
+        yield SeveralAxes(LogSumExp(-1, keepdims=True), axes)
+        yield SeveralAxes(LogSumExp(-1, keepdims=False), axes)
     for epsilon in sorted({number for number in numbers if 0 < number < 0.1}):
         yield Norm(axes, epsilon, centred=True)
         yield Norm(axes, epsilon, centred=False)

@@ -14,7 +14,7 @@ from deeplift_tf.conversion.readers.untrusted.saved_model_safety import definiti
 from deeplift_tf.conversion.tf_graph.import_op import SPELLED
 from deeplift_tf.conversion.tf_graph.operation import Value, everything, plain
 from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
-from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsupportedLayerError
 
 DEEPEST = 100  # calls of functions inside one another
 CHANGING = (
@@ -231,6 +231,8 @@ class Inlining:
             raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}) does more than compute")
         try:
             return self.scratch.add(name or node.name, node, inputs, self.output_count(node))
+        except DeepLiftError:
+            raise
         except (ValueError, tf.errors.OpError) as error:
             raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}) does not run: {error}") from error
 

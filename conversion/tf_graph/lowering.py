@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +13,7 @@ from deeplift_tf.conversion.builder.pending_node import Counted, PendingNode
 from deeplift_tf.conversion.readers.untrusted.errors import quoted
 from deeplift_tf.conversion.tf_graph.codes import codes_in, weighed_in
 from deeplift_tf.conversion.tf_graph.dilated import Dilated, dilated
+from deeplift_tf.conversion.tf_graph.factors import Factors, factors_of
 from deeplift_tf.conversion.tf_graph.fusion import UNIT_BY_UNIT, Fused, Fusion
 from deeplift_tf.conversion.tf_graph.import_op import value_places
 from deeplift_tf.conversion.tf_graph.inlining import Inlining
@@ -29,6 +32,7 @@ from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.functional import Product, RoutingFunction
+from deeplift_tf.layers.merging import Multiply
 from deeplift_tf.layers.non_differentiable import Embedding, NonDifferentiable
 from deeplift_tf.layers.path import Path
 from deeplift_tf.layers.reshaping import Permute
@@ -57,7 +61,8 @@ class Lowering:
         self.arrays: dict[Value, np.ndarray] = {}
         self.rows: dict[Value, np.ndarray] = {}
         self.fusing = Fusion(self.scratch)
-        self.fused: dict[Operation, Fused | Dilated | None] = {}
+        self.fused: dict[Operation, Fused | Dilated | Factors | None] = {}
+        self.reads: Counter[Value] = Counter()
         self.known = {
             value: plain_seen(edge, tuple(value.spec.shape)) for value, edge in zip(flat.inputs, edges, strict=True)
         }
@@ -77,15 +82,25 @@ class Lowering:
         read = leaves_of([value for value in self.outputs if value.depends == Depends.SIZES], set())
         order = list(self.needed([*self.outputs, *read]))
         for operation in order:
-            try:
+            with self.noting(operation):
                 self.convert(operation)
-            except UnsupportedLayerError as error:
-                self.problem(operation, str(error))
-            except DeepLiftError:
-                raise
-            except Exception as error:  # of TensorFlow or numpy, at settings that no converter expects
-                self.problem(operation, quoted(error))
-        self.edges = [self.result(value) for value in self.outputs]
+        for value in self.outputs:
+            edge = Edge(value.operation.name)
+            with self.noting(value.operation):
+                edge = self.result(value)
+            self.edges.append(edge)
+
+    @contextmanager
+    def noting(self, operation: Operation) -> Iterator[None]:
+        """Note what stands in the way of an operation, so that the message lists all that does."""
+        try:
+            yield
+        except UnsupportedLayerError as error:
+            self.problem(operation, str(error))
+        except DeepLiftError:
+            raise
+        except Exception as error:  # of TensorFlow or numpy, at settings that no converter expects
+            self.problem(operation, quoted(error))
 
     def problem(self, operation: Operation, text: str) -> None:
         """Note an operation that cannot be converted; the walk goes on."""
@@ -117,6 +132,7 @@ class Lowering:
     def look(self, outputs: Sequence[Value]) -> None:
         """See every operation once, in order: its regions, its constants, and what depends on sizes."""
         every = list(everything(outputs))
+        self.reads = Counter([*outputs, *(value for operation in every for value in operation.inputs)])
         self.codes, self.weighed = codes_in(every, outputs), weighed_in(every)
         for operation in every:
             self.fusing.see(operation)
@@ -176,15 +192,18 @@ class Lowering:
             return self.scratch.array(value)
         return self.arrays_of(operation).get(value)
 
-    def region(self, operation: Operation) -> Fused | Dilated | None:
+    def region(self, operation: Operation) -> Fused | Dilated | Factors | None:
         """Return what stands for the region that ends in an operation."""
         if operation not in self.fused:
-            self.fused[operation] = dilated(operation, self.scratch) or self.fusing.found(operation)
+            known = dilated(operation, self.scratch) or self.fusing.found(operation)
+            self.fused[operation] = known or factors_of(operation, self.reads, self.region)
         return self.fused[operation]
 
     def needs(self, operation: Operation) -> list[Value]:
         """Return the values that an operation is converted from."""
         region = self.region(operation)
+        if isinstance(region, Factors):
+            return list(dict.fromkeys(region.values))
         if region is not None:
             return [region.root]
         return self.varying(operation)
@@ -231,6 +250,9 @@ class Lowering:
         if isinstance(region, Fused):
             self.known[Value(operation)] = self.fuse(operation, region)
             return
+        if isinstance(region, Factors):
+            self.multiply(operation, region)
+            return
         if isinstance(region, Dilated):
             edge = self.plain(region.root, operation).edge
             for index, layer in enumerate(region.layers):
@@ -269,6 +291,21 @@ class Lowering:
         if region.by_unit or merged:
             return start._replace(edge=edge)
         return plain_seen(edge, tuple(operation.specs[0].shape))
+
+    def multiply(self, operation: Operation, region: Factors) -> None:
+        """Add the product of several factors; two at a time where the layouts of their rows differ."""
+        factors = [self.known[value] for value in region.values if value in self.known]
+        views, sizes = {each.view for each in factors}, {each.sizes for each in factors}
+        if len(factors) == len(region.values) and len(views) == 1 and (len(sizes) == 1 or is_plain(factors[0].view)):
+            edge = self.add(operation, Multiply(), [each.edge for each in factors])
+            shape = tuple(operation.specs[0].shape)
+            self.known[Value(operation)] = (
+                plain_seen(edge, shape) if is_plain(factors[0].view) else factors[0]._replace(edge=edge)
+            )
+            return
+        for each in (*region.inner, operation):
+            self.fused[each] = None
+            self.convert(each)
 
     def one(self, operation: Operation, index: int) -> Seen:
         """Add the layers of one output of an operation; return how it looks."""

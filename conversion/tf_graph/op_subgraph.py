@@ -12,7 +12,7 @@ from deeplift_tf.conversion.tf_graph.import_op import of_floats, run, value_plac
 from deeplift_tf.conversion.tf_graph.layouts import View, edge_of, parted, seen
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.shape_inference import COUNTING, ShadowGraph
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.rules.tensors import vjp
 
 Change = Callable[[np.ndarray], np.ndarray]
@@ -181,5 +181,7 @@ def check_derivative(function: Callable[..., Any], specs: Sequence[tf.TensorSpec
 
     try:
         tf.function(back, input_signature=list(specs), autograph=False).get_concrete_function()
+    except DeepLiftError:
+        raise
     except (LookupError, ValueError, TypeError, tf.errors.OpError) as error:
         raise UnsupportedLayerError("is not known, and TensorFlow has no derivative of it") from error

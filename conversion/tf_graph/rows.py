@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from deeplift_tf.conversion.tf_graph.operation import Value
 from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 
 OPEN_SIZES = (24, 96, 400, 2000)  # tried in turn for axes whose size is open
 WORDS = (b"a", b"b", b"one", b"two", b"the")
@@ -37,6 +37,8 @@ def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
             alone = [
                 scratch.evaluate(outputs, {value: x[row : row + 1] for value, x in both.items()}) for row in (0, 1)
             ]
+        except DeepLiftError:
+            raise
         except (tf.errors.OpError, ValueError):
             continue
         if not all(map(np.ndim, together)):

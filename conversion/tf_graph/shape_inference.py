@@ -13,7 +13,7 @@ from deeplift_tf.conversion.readers.untrusted.limits import MAX_FOLDED_FACTOR, M
 from deeplift_tf.conversion.tf_graph.import_op import run
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.symbolic_shapes import Partial, computed
-from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsupportedLayerError
 from deeplift_tf.scoring.capacity import check_row, row_elements
 
 LARGE = 4096  # elements; larger constants are fed, since a graph holds two gigabytes at most
@@ -244,6 +244,8 @@ class ShadowGraph:
                 given[value] = blank(shape, value.spec.dtype)
             try:
                 found.append(self.evaluate(values, given))
+            except DeepLiftError:
+                raise
             except (tf.errors.OpError, ValueError):
                 return []
         return found

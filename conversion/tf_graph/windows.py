@@ -23,7 +23,7 @@ from deeplift_tf.conversion.tf_graph.op_context import MOVING, Converter, OpCont
 from deeplift_tf.conversion.tf_graph.op_subgraph import varying_inputs
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.rows import differs
-from deeplift_tf.errors import UnsupportedLayerError
+from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.functional import RoutingFunction
 from deeplift_tf.layers.normalization import Scale
@@ -155,6 +155,8 @@ def keeps_apart(walk: Lowering, operation: Operation, index: int, seen: dict[Val
             walk.scratch.evaluate(target, {v: np.take(x, [one], places[v]) for v, x in both.items()} | sized)[0]
             for one in (0, 1)
         ]
+    except DeepLiftError:
+        raise
     except (tf.errors.OpError, ValueError):
         return False
     return not differs(together, np.concatenate(alone, place))

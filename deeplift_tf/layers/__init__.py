@@ -43,6 +43,7 @@ from deeplift_tf.layers.reshaping import Pad as Pad
 from deeplift_tf.layers.reshaping import Permute as Permute
 from deeplift_tf.layers.reshaping import Repeat as Repeat
 from deeplift_tf.layers.reshaping import Reshape as Reshape
+from deeplift_tf.layers.several_axes import SeveralAxes as SeveralAxes
 from deeplift_tf.layers.softmax import LogSoftmax as LogSoftmax
 from deeplift_tf.layers.softmax import LogSumExp as LogSumExp
 from deeplift_tf.layers.softmax import Softmax as Softmax

@@ -85,7 +85,7 @@ def test_the_same_from_an_export(row: Row, tmp_path: Path) -> None:
     assert {exact for _, exact in nodes(network)} == {exact for _, exact in nodes(live)}
     flat = [np.asarray(each) for each in keras.tree.flatten(contributions)]
     if "path" not in row.tags:
-        assert_close_to_largest(flat, keras.tree.flatten(scores), 1e-4)
+        assert_close_to_largest(flat, keras.tree.flatten(scores), 1e-5)
 
 
 def every_layer(model: keras.Model) -> list[Any]:

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.conversion.keras_graph.context import ConversionContext, known
+from deeplift_tf.conversion.keras_graph.context import ConversionContext
 from deeplift_tf.conversion.keras_graph.registry import converts
 from deeplift_tf.conversion.keras_graph.unfolding import unfolded
 from deeplift_tf.graph.graph import Edge
+from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.functional import RoutingFunction
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.non_differentiable import NonDifferentiable
-from deeplift_tf.layers.reshaping import Permute, Reshape
+from deeplift_tf.layers.several_axes import SeveralAxes
 from deeplift_tf.layers.softmax import Softmax
 from deeplift_tf.rules import secants
 
@@ -72,25 +73,22 @@ def masking(layer: Any, context: ConversionContext) -> Edge:
 
 @converts("Softmax")
 def softmax(layer: Any, context: ConversionContext) -> Edge | tuple[Edge, ...]:
-    """Softmax along an axis; several axes are brought together at the end first."""
+    """Softmax along an axis; several axes together where it names several."""
     rank = len(context.shape)
     axes = [axis % rank for axis in np.atleast_1d(layer.axis).tolist()]
     if context.use.arguments[1].get("mask") is not None or len(context.use.arguments[0]) > 1:
         if len(context.inputs) == 1:
             return unfolded(context) or context.path()  # a constant mask
-        if len(axes) > 1 or context.use.specs[1].dtype != tf.bool:
+        if 0 in axes or context.use.specs[1].dtype != tf.bool:
             return context.path()
         value, mask = context.inputs
-        y = context.add(Softmax(axes[0] - rank), masked(context, value, mask, otherwise=-1e9))
+        y = context.add(over(axes, rank), masked(context, value, mask, otherwise=-1e9))
         return masked(context, y, mask, otherwise=0.0)
+    return context.path() if 0 in axes else context.add(over(axes, rank))
+
+
+def over(axes: list[int], rank: int) -> Layer:
+    """Return softmax over one axis or several."""
     if len(axes) == 1:
-        return context.add(Softmax(axes[0] - rank))
-    order = [axis for axis in range(rank) if axis not in axes] + sorted(axes)
-    sizes = known(context.shape[axis] for axis in order[1:])
-    if 0 in axes or sizes is None:
-        return context.path()
-    y = context.add(Permute(tuple(order)))
-    y = context.add(Reshape((*sizes[: -len(axes)], -1)), y)
-    y = context.add(Softmax(-1), y)
-    y = context.add(Reshape(sizes), y)
-    return context.add(Permute(tuple(int(axis) for axis in np.argsort(order))), y)
+        return Softmax(axes[0] - rank)
+    return SeveralAxes(Softmax(-1), tuple(sorted(axis - rank for axis in axes)))
