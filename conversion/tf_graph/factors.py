@@ -33,9 +33,7 @@ class Factors(NamedTuple):
     inner: tuple[Operation, ...]
 
 
-def factors_of(
-    operation: Operation, reads: Mapping[Value, int], region: Callable[[Operation], Any]
-) -> Factors | None:
+def factors_of(operation: Operation, reads: Mapping[Value, int], region: Callable[[Operation], Any]) -> Factors | None:
     """Return the factors of a chain of products; None where it is a product of two, or of anything but plain floats.
 
     Parameters

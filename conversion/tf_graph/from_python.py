@@ -14,7 +14,6 @@ from deeplift_tf.conversion.readers.saved_tables import Contents
 from deeplift_tf.conversion.tf_graph.inlining import CHANGING
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 
-
 TABLES = (tf.lookup.StaticHashTable, tf.lookup.experimental.MutableHashTable, tf.lookup.experimental.DenseHashTable)
 
 

@@ -213,7 +213,7 @@ class Fusion:
         return None
 
     def vector_function(self, value: Value) -> Fused | None:
-        """Return softmax, log-softmax, log-sum-exp, sparsemax or a norm with its scale and shift, where a region is one."""
+        """Return softmax or a relative of it, or a norm with its scale and shift, where a region is one."""
         for root in reversed(self.chains[value][1:]):
             if not root.is_float or root.spec.shape.rank is None or root.spec.shape.rank > MOST_AXES:
                 continue
