@@ -64,7 +64,21 @@ def keys_of(meta: Any) -> dict[str, str]:
     functions = {function.signature.name: function for function in meta.graph_def.library.function}
     main = Frame({node.name: node for node in meta.graph_def.node}, {})
     restore = node_of(meta.saver_def.restore_op_name)
-    return dict(_pairs(main, functions, restore, [MAX_CALLS]))
+    found = dict(_pairs(main, functions, restore, [MAX_CALLS]))
+    return {source: found[copy] for copy, source in _copies(main) if copy in found} | found
+
+
+def _copies(frame: Frame) -> Iterator[tuple[str, str]]:
+    """Return each variable that starts as another, and that one.
+
+    tf.saved_model.save on a module that holds a Keras model writes every variable of Keras twice: functions read the
+    one, and the other, whose initial value it is, is what the checkpoint goes into.
+    """
+    for node in frame.nodes.values():
+        if node.op in ("AssignVariableOp", "Assign") and len(node.input) > 1:
+            ends = [frame.follow(ref) for ref in node.input[:2]]
+            if all(end is not None and end[0] == "variable" for end in ends):
+                yield ends[0][1], ends[1][1]  # type: ignore[index]
 
 
 def _pairs(frame: Frame, functions: Mapping[str, Any], only: str | None, left: list[int]) -> Iterator[tuple[str, str]]:
