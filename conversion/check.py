@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.keras_graph.traversal import is_graph_of_layers
+from deeplift_tf.conversion.precision import EXACT, precision_of
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.graph_model import GraphModel
 from deeplift_tf.conversion.readers.quantized import states_of
@@ -29,7 +30,7 @@ from deeplift_tf.scoring.inputs import as_input_arrays
 SHORT_SIZES = (8, 4, 2, 1)  # tried where a model takes no 16, as one with a table of few positions
 OPEN_SIZES = (16, 64, 256, 1024, 4096, 16384, 65536, 262144)  # tried in turn for axes that the model leaves open
 MAX_ELEMENTS = 1 << 22  # of one row of all inputs
-GAP = 1e-4  # relative; above it a layer is named
+GAP = EXACT  # of a sum from its difference; above it a layer is named
 SCALES = (1.0, 1e-2, 1e2)  # of random input, in units of normal numbers
 
 
@@ -44,13 +45,17 @@ class CheckReport(NamedTuple):
         Largest sum-to-delta error, over the largest difference of the target from its reference. None under rules
         without a reference, which promise no sum, and where outputs do not differ from those of the references.
     worst_layer : str or None
-        The layer in which the larger gap arises, where one is above 1e-4.
+        The layer in which the larger gap arises: of predictions where it is above `tolerance`, else of sums above 1e-4.
     notes : tuple of str
         What else a reader should know.
     errors : dict of str to float
         The prediction error on each input that was tried: random input by its scale, x and references where given.
     layers : dict of str to float
-        The layers that part from the model's, by more than 1e-4 on the input where predictions differ most.
+        The layers that part from the model's, by more than `tolerance` on the input where predictions differ most.
+    tolerance : float
+        How far predictions may lie apart: 1e-4, and as far as its own rounding explains where the model computes in
+        float16, bfloat16 or quantised. The network computes in float32, and so does a model of float16 or bfloat16 that
+        is read from a file of layers.
     """
 
     prediction_error: float
@@ -59,11 +64,12 @@ class CheckReport(NamedTuple):
     notes: tuple[str, ...]
     errors: dict[str, float]
     layers: dict[str, float]
+    tolerance: float = EXACT
 
     @property
     def passed(self) -> bool:
         """Whether predictions are the model's."""
-        return self.prediction_error <= GAP
+        return self.prediction_error <= self.tolerance
 
 
 def check(
@@ -138,9 +144,14 @@ def check(
     promised = any(node.rule.reference for node in network.graph.nodes)
     relative_delta = delta / difference if promised and difference else None
     worst, parted = None, dict[str, float]()
-    if prediction_error > GAP:
+    tolerance, coarse = precision_of(live)
+    if coarse:
+        remarks += (
+            f"the model computes in {' and '.join(coarse)}: differences up to {tolerance:.1g} are its rounding",
+        )
+    if prediction_error > tolerance:
         where = max((name for name in errors_of if errors_of[name] is not None), key=lambda name: errors_of[name] or 0)
-        parted = different_layers(live, network, tries[where])
+        parted = different_layers(live, network, tries[where], tolerance)
         worst = next(iter(parted), None)
     elif relative_delta is not None and relative_delta > GAP:
         worst = max(errors, key=lambda name: errors[name])
@@ -150,7 +161,7 @@ def check(
     elif not difference:
         notes = ("outputs do not differ on random input, as of a saturated sigmoid: no sum could be tried", *notes)
     found = {name: error for name, error in errors_of.items() if error is not None}
-    return CheckReport(prediction_error, relative_delta, worst, notes, found, parted)
+    return CheckReport(prediction_error, relative_delta, worst, notes, found, parted, tolerance)
 
 
 def as_keras_runs_it(
@@ -357,7 +368,7 @@ def relative_gap(found: np.ndarray, expected: np.ndarray) -> float:
     return float(gap.max() / max(float(scale), np.finfo("float32").tiny))
 
 
-def different_layers(model: Any, network: Network, x: Sequence[np.ndarray]) -> dict[str, float]:
+def different_layers(model: Any, network: Network, x: Sequence[np.ndarray], gap: float = GAP) -> dict[str, float]:
     """Return the layers of the model whose outputs the network does not match, in order; none where none are known."""
     if isinstance(model, GraphModel) or not is_graph_of_layers(model):
         return {}
@@ -371,7 +382,7 @@ def different_layers(model: Any, network: Network, x: Sequence[np.ndarray]) -> d
         str(layer.name): relative_gap(values[Edge(layer.name)].numpy(), np.asarray(y))
         for layer, y in zip(layers, expected, strict=True)
     }
-    return {name: gap for name, gap in gaps.items() if gap > GAP}
+    return {name: found for name, found in gaps.items() if found > gap}
 
 
 def notes_on(network: Network, x: Sequence[np.ndarray]) -> tuple[str, ...]:

@@ -46,7 +46,9 @@ def checked(network: Network, length: int | None) -> dict[str, Any]:
     """Return what a check of the network against its model found."""
     report = network.check(length=length)
     return {
+        "passed": bool(report.passed),
         "prediction_error": float(report.prediction_error),
+        "tolerance": report.tolerance,
         "relative_delta": report.relative_delta,
         "worst_layer": report.worst_layer,
         "notes": list(report.notes),

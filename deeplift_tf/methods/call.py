@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -18,11 +19,14 @@ from deeplift_tf.scoring.batches import Batch, as_tensor
 from deeplift_tf.scoring.capacity import computing, require_room
 from deeplift_tf.scoring.display import described
 from deeplift_tf.scoring.progress import Progress, as_progress
+from deeplift_tf.scoring.references import defaults_used
 from deeplift_tf.scoring.score import Score, Totals
 from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
+
+logger = logging.getLogger("deeplift_tf")
 
 
 class Options(TypedDict, total=False):
@@ -91,6 +95,8 @@ class Call:
             options.get("output"),
             options.get("pre_activation", False),
         )
+        if getattr(kind, "reads_references", True):
+            self._say_defaults(references, kind)
         if options.get("hypothetical", False):
             self.score.check_letters(self.question.x, options.get("letters_axis", -1))
         self.plan = Plan(
@@ -111,6 +117,12 @@ class Call:
             (kind, self.plan, settings),
             lambda: compiled(network.graph, self.plan, network.dtype, kind, extra, settings),
         )
+
+    def _say_defaults(self, references: Any, kind: type[Attribution]) -> None:
+        """Say what stands for references that are not given, once for each network and method."""
+        graph = self.network.graph
+        if remark := defaults_used(references, graph.inputs, self.score.follow_references):
+            cached(graph, (kind, remark), lambda: logger.warning(remark))
 
     @property
     def batch_size(self) -> int:

@@ -12,7 +12,6 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Graph
 from deeplift_tf.methods.call import Call, Options, chunks
-from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.path import at_least_one
 from deeplift_tf.methods.sampled import Ends, Sampled, spread_out
 from deeplift_tf.rules.tensors import merge_leading, shape_of
@@ -64,6 +63,8 @@ class ActivationMap(Sampled):
 
 class GradCam(ActivationMap):
     """Weights: gradients averaged over positions."""
+
+    reads_references = False
 
     def run(self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor) -> dict[str, Any]:
         """Return the results of a batch; see `compile_plan`."""
@@ -199,7 +200,7 @@ def rsi_grad_cam(
     alphas = np.arange(1, at_least_one("steps", steps) + 1) / steps
     extra = (tf.TensorSpec([None, None], tf.float64),)
     asked = checked(options, layer)
-    call = Call(network, x, or_zero(references), target, asked, RsiGradCam, extra, False, (channels_first,))
+    call = Call(network, x, references, target, asked, RsiGradCam, extra, False, (channels_first,))
     return as_map(call, call.run(lambda part, size: (tf.constant(pieces_of(alphas, size)),)), upsample)
 
 

@@ -12,7 +12,6 @@ import tensorflow as tf
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph.graph import Edge, Graph
 from deeplift_tf.methods.call import Call, Options, chunks
-from deeplift_tf.methods.gradients import or_zero
 from deeplift_tf.methods.sampled import Ends, Sampled, add_up, spread_out
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
@@ -146,10 +145,10 @@ def occlusion(
         raise InputError(
             "occlusion: has no hypothetical contributions, which files of DNA, or hypothetical=True, ask for"
         )
-    call = covering(network, x, or_zero(references), target, options, 0)
+    call = covering(network, x, references, target, options, 0)
     found = cover(call, 0, window, stride)
     for index in range(1, len(call.plan.scored)):
-        further = cover(covering(network, x, or_zero(references), target, options, index), index, window, stride)
+        further = cover(covering(network, x, references, target, options, index), index, window, stride)
         found = {name: [*found[name], *v] if isinstance(v, list) else v for name, v in further.items()}
     return call.scores(found, multiply_by_inputs).replace(delta=None)
 
@@ -174,6 +173,8 @@ def cover(call: Call, index: int, window: Size, stride: Size | None) -> dict[str
 
 class Mutated(Sampled):
     """Differences of the outputs when one position of a one-hot sequence holds another letter."""
+
+    reads_references = False
 
     def run(  # type: ignore[override]
         self, x: Sequence[tf.Tensor], references: Sequence[tf.Tensor], weights: tf.Tensor, mutations: tf.Tensor

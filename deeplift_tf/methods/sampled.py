@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -38,7 +38,14 @@ class Sampled(Attribution):
 
     A point is a view (P, n, R, ...) of P places for each pair of an example and a reference. What does not depend on
     the scored values stays as it is for x, as do masks and integers.
+
+    Attributes
+    ----------
+    reads_references : bool
+        Whether scores depend on references; where none are given for such a method, it is said.
     """
+
+    reads_references: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, plan: Plan) -> None:
         super().__init__(differentiable(graph), plan)

@@ -218,7 +218,7 @@ def compare(
     reports = [each.check(x, references, seed=seed, length=length) for each in members]
     deltas = [each.relative_delta for each in reports if each.relative_delta is not None]
     named = list(enumerate(reports))
-    worst = max(named, key=lambda pair: pair[1].prediction_error)
+    worst = max(named, key=lambda pair: pair[1].prediction_error / pair[1].tolerance)
     parted = worst if worst[1].worst_layer else next((pair for pair in named if pair[1].worst_layer), worst)
     return type(worst[1])(
         worst[1].prediction_error,
@@ -227,6 +227,7 @@ def compare(
         tuple(dict.fromkeys(note for each in reports for note in each.notes)),
         {f"fold{index}, {name}": error for index, each in named for name, error in each.errors.items()},
         {place_of(index, name): error for index, each in named for name, error in each.layers.items()},
+        worst[1].tolerance,
     )
 
 

@@ -103,8 +103,14 @@ def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def identity_of_code(source: str) -> dict[str, Any]:
-    """Return what tells whether a Python file, or the package of a module, is still the same."""
-    return identity(Path(source)) if Path(source).is_file() else {"version": own_code.version(source)}
+    """Return what tells whether a Python file, or the package of a module, is still the same; see `files_of`."""
+    files = own_code.files_of(source) if Path(source).is_file() or not own_code.is_file(source) else []
+    if not files:
+        return {"version": own_code.version(source)}
+    digest = hashlib.sha256()
+    for name, content in sorted((path.name, path.read_bytes()) for path in files):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return {"bytes": sum(path.stat().st_size for path in files), "sha256": digest.hexdigest()}
 
 
 def files_in(arguments: Mapping[str, Any]) -> dict[str, list[Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.util
@@ -120,10 +121,72 @@ def absolute(source: str) -> str:
     return str(Path(source).resolve()) if is_file(source) else source
 
 
+def files_of(source: str) -> list[Path]:
+    """Return the Python files whose code a source is: a file, and of modules beside it those that it imports.
+
+    Read are ``import`` statements, also inside of functions, of the file and of what it imports; modules from elsewhere
+    are not followed. Of the name of a module that belongs to no installed distribution, its file or those of its
+    package, and the same of them.
+
+    Raises
+    ------
+    DeepLiftError
+        Where a file is no Python.
+    """
+    if is_file(source):
+        found = [Path(source)]
+    else:
+        found = [] if installed_version(source) else module_found(source.partition(".")[0])
+    for path in found:
+        folder = next(each for each in path.parents if not (each / "__init__.py").is_file())
+        beside = [each for name in names_imported(path) for each in modules_in(folder, name)]
+        found += [each for each in dict.fromkeys(beside) if each.resolve() not in {known.resolve() for known in found}]
+    return found
+
+
+def module_found(name: str) -> list[Path]:
+    """Return the files of a module or package that an import finds; none of those of Python itself."""
+    if name in sys.stdlib_module_names:
+        return []
+    with _found_in(Path.cwd()):
+        spec = importlib.util.find_spec(name) if name not in sys.modules else sys.modules[name].__spec__
+    origin = Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+    if origin is None:
+        return []
+    return modules_in(origin.parent.parent if origin.name == "__init__.py" else origin.parent, name)
+
+
+def modules_in(folder: Path, name: str) -> list[Path]:
+    """Return the files of a module or a package in a folder; none where it holds no such one."""
+    if (folder / name / "__init__.py").is_file():
+        return sorted((folder / name).rglob("*.py"))
+    return [path for path in [folder / f"{name}.py"] if path.is_file()]
+
+
+def names_imported(path: Path) -> list[str]:
+    """Return the first parts of the names of all modules that a Python file imports."""
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise DeepLiftError(f"--custom-objects {path}: cannot be imported: {type(error).__name__}: {error}") from error
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {each.name.partition(".")[0]: None for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names[node.module.partition(".")[0]] = None
+    return list(names)
+
+
+def installed_version(source: str) -> str | None:
+    """Return the version of the distribution that a module belongs to; None where it belongs to none."""
+    try:
+        return metadata.version(source.partition(".")[0])
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def version(source: str) -> str:
     """Return the version of the package that a module belongs to; "unknown" where it says none."""
-    root = source.partition(".")[0]
-    try:
-        return metadata.version(root)
-    except metadata.PackageNotFoundError:
-        return str(getattr(sys.modules.get(root), "__version__", "unknown"))
+    own = getattr(sys.modules.get(source.partition(".")[0]), "__version__", "unknown")
+    return installed_version(source) or str(own)

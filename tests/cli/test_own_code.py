@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 
 from deeplift_tf.errors import DeepLiftError
 from deeplift_tf.io.scores_file import open_scores
-from deeplift_tf.runs.identity import differences, identities
+from deeplift_tf.runs.identity import differences, identities, identity_of_code
 from deeplift_tf.runs.model import ModelSource
-from deeplift_tf.runs.own_code import own_objects
+from deeplift_tf.runs.own_code import files_of, own_objects
 from tests.support.command_line import run
 
 CODE = """
@@ -111,6 +112,54 @@ def test_the_code_is_part_of_what_a_run_depends_on(folder: Path) -> None:
     assert "--custom-objects was" in differences(before, noted("numpy"))[0]
     (folder / "layers_of_mine.py").write_text(CODE.replace("3.0", "4.0"))
     assert "is not the file that it was" in differences(before, noted(path, "numpy"))[0]
+
+
+def test_modules_beside_the_file_are_part_of_it_and_others_are_not(folder: Path) -> None:
+    source, (beside,) = folder / "layers_of_mine.py", folder.glob("beside_*.py")
+    (folder / "others").mkdir()
+    (folder / "others" / "__init__.py").write_text("from others import deep\n")
+    (folder / "others" / "deep.py").write_text("")
+    (folder / "unread.py").write_text("")
+    beside.write_text("import numpy, keras.layers\ndef doubled(x):\n    import others\n    return 2 * x\n")
+    before = identity_of_code(str(source))
+    (folder / "unread.py").write_text("x = 1")
+    assert identity_of_code(str(source)) == before
+    for path in (beside, folder / "others" / "__init__.py", folder / "others" / "deep.py"):
+        was = path.read_text()
+        path.write_text(was + "# changed\n")
+        assert identity_of_code(str(source)) != before, path
+        path.write_text(was)
+    assert identity_of_code(str(source)) == before
+    beside.write_text(f"import {beside.stem}, layers_of_mine\n")  # around in a circle
+    assert len(files_of(str(source))) == 2
+
+
+def test_a_module_by_its_name_counts_by_its_contents(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    before = identity_of_code("layers_of_mine")
+    assert "sha256" in before
+    next(folder.glob("beside_*.py")).write_text("def doubled(x):\n    return 3 * x\n")
+    assert identity_of_code("layers_of_mine") != before
+    assert identity_of_code("json") == {"version": json.__version__}
+    assert identity_of_code("keras") == {"version": keras.__version__}
+
+
+@pytest.mark.slow
+def test_two_workers_of_ray_score_with_code_of_ones_own_to_the_byte(folder: Path) -> None:
+    pytest.importorskip("ray")
+    np.save(folder / "x.npy", np.random.default_rng(0).normal(size=(200, 3)).astype("float32"))
+    own = ["--custom-objects", folder / "layers_of_mine.py", "--batch-size", "8"]
+    asked = ["score", "-m", folder / "model.keras", "-i", folder / "x.npy", "--target", "1", *own]
+    local = run(*asked, "-o", folder / "local.h5")
+    assert local.exit_code == 0, local.stderr
+    command = [*asked, "-o", folder / "ray.h5", "--engine", "ray", "--workers", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "deeplift_tf.cli", *map(str, command)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with open_scores(folder / "local.h5") as one, open_scores(folder / "ray.h5") as other:
+        assert one.contributions[:].tobytes() == other.contributions[:].tobytes()
+        assert one.delta[:].tobytes() == other.delta[:].tobytes()
 
 
 @pytest.mark.slow
