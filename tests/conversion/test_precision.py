@@ -42,7 +42,7 @@ def test_rounding_of_the_model_itself_is_no_difference(precision: str, road: str
     if road == "keras":
         model.save(source)
     elif road == "export":
-        source = exported(model, tmp_path / "served")
+        source = Path(exported(model, tmp_path / "served"))
     report = dl.convert(model if road == "live" else source).check()
     assert report.passed and report.worst_layer is None and report.layers == {}
     coarse = precision != "float32" and not (road == "keras" and "float16" in precision)  # which are read as float32
