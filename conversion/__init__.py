@@ -1,4 +1,4 @@
-"""The autoconverter: from a saved Keras model to a network of DeepLIFT layers. `convert` is the only door."""
+"""The autoconverter: turns a saved Keras model into a network of DeepLIFT layers. `convert` is the only entry point."""
 
 if __name__ != "deeplift_tf.conversion":  # under a second name there would be a second registry
     raise ImportError(f"import deeplift_tf.conversion: this package was imported as {__name__!r}")

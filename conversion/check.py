@@ -1,4 +1,4 @@
-"""Does a network compute what its model computes, and do its contributions sum up? Tried on random input."""
+"""Checks of a network on random input: predictions against the model's, contributions against the difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model, saved or live, to a network."""
+"""Conversion of a model, saved or live, into a network."""
 
 from __future__ import annotations
 

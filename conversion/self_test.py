@@ -1,4 +1,4 @@
-"""Whether this installation computes what it should: a small model is built, converted, compiled and scored."""
+"""The self-test of an installation: a small model is built, converted, compiled and scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function and its arguments as they are written on the command line: NAME, NAME:FIRST, NAME:FIRST,KEY=VALUE."""
+"""Functions and their arguments in the syntax of the command line: NAME, NAME:FIRST, NAME:FIRST,KEY=VALUE."""
 
 from __future__ import annotations
 

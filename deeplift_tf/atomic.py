@@ -1,4 +1,4 @@
-"""Files and folders that appear under their names when they are whole: written beside them, then renamed."""
+"""Atomic writes: files and folders are written under a temporary name, then renamed."""
 
 from __future__ import annotations
 

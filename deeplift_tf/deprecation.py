@@ -1,4 +1,4 @@
-"""Names and forms of arguments of earlier versions, which work on with a warning."""
+"""Deprecated names and forms of arguments, which still work and warn."""
 
 from __future__ import annotations
 

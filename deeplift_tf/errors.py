@@ -1,4 +1,4 @@
-"""Errors of the package, which say what to do, and the category of its warnings."""
+"""Exceptions of the package, whose messages say what to do, and the category of its warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keras runs on TensorFlow here; a process that has chosen another backend for it is told what has chosen it."""
+"""The Keras backend: must be TensorFlow; if a process has chosen another, the error names what chose it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optional dependencies: imported where they are used; their absence names the extra that brings them."""
+"""Optional dependencies: imported when they are used; the error names the extra to install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and messages as they may reach a terminal, a page or a picture: files bring names, which may hold codes."""
+"""Printable text: names from files may contain control codes, which are escaped in terminals, pages and pictures."""
 
 from __future__ import annotations
 

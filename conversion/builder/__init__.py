@@ -1,1 +1,1 @@
-"""From what a converter says of a layer to a graph with names and shapes."""
+"""Graph building: turns the layers that converters declare into a graph with names and shapes."""

@@ -1,4 +1,4 @@
-"""From drafts to nodes: the shapes that each layer makes."""
+"""Graph building: infers the shapes of pending nodes and makes them nodes."""
 
 from __future__ import annotations
 

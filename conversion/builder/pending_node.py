@@ -1,4 +1,4 @@
-"""A node on its way: what a converter says of it."""
+"""Pending nodes: what a converter declares about a layer, before shape inference."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The road of Keras models: their layers and operations, one by one."""
+"""Conversion of Keras models, layer by layer and operation by operation."""

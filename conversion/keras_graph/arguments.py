@@ -1,4 +1,4 @@
-"""What an operation of Keras is given: symbols that stand for values, and constants."""
+"""Arguments of a Keras operation: symbols for values, and constants."""
 
 from __future__ import annotations
 

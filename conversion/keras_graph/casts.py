@@ -1,4 +1,4 @@
-"""Casts of integers and booleans to floats, where Keras makes them inside of a layer or an operation."""
+"""Casts of integers and booleans to floats, as Keras makes them inside a layer or an operation."""
 
 from __future__ import annotations
 

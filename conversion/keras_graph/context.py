@@ -1,4 +1,4 @@
-"""The place at which a converter adds its layers."""
+"""The conversion context: a converter adds its layers to the graph through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of a model's outputs: the keys of a dict, else the layers that make them."""
+"""Names of a model's outputs: the keys of a dict, or the names of the layers that return them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations of keras.ops that stand side by side in a model, taken together: one traced function for all of them.
+"""Neighbouring operations of keras.ops in a model, traced together as one function.
 
 So that what they compute together is seen, such as `where(x > 0, x, 0)`, which Keras writes as two operations.
 """

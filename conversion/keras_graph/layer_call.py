@@ -1,4 +1,4 @@
-"""One use of a Keras layer or operation."""
+"""One call of a Keras layer or operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which converter turns which Keras class into DeepLIFT layers."""
+"""The registry of converters: Keras class -> function that adds DeepLIFT layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that a layer returns beside those of rows: a flag, a number. They are constants, or the layer is refused."""
+"""Scalar outputs of a layer, such as a flag or a number: they become constants, or the layer is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbolic tensors of Keras, made without a trace in the user's session."""
+"""Symbolic tensors of Keras, made without side effects in the user's session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way through a Keras model: every use of every layer, in order, nested models laid open."""
+"""Traversal of a Keras model: every call of every layer, in order, with nested models inlined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers taken apart into the operations that their own code is written in."""
+"""Layers decomposed into the Keras operations of their own code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that turns what a user holds into a live keras.Model, or a graph; `read` is the only door.
+"""Readers: turn a file or a live model into a keras.Model or a graph. `read` is the only entry point.
 
 A format is recognised by the content of the file, not by its name.
 """

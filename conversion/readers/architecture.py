@@ -1,4 +1,4 @@
-"""The JSON text of an architecture, parsed as data and nothing else."""
+"""Architecture JSON, parsed as data only."""
 
 from __future__ import annotations
 

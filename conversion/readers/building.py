@@ -1,4 +1,4 @@
-"""From an architecture to a live model: reduced, checked, then built by Keras under its own defaults."""
+"""Model building: an architecture is reduced, checked, and built by Keras under Keras's own defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which reader takes which file, by the first bytes of the file."""
+"""The choice of a reader by the first bytes of a file."""
 
 from __future__ import annotations
 

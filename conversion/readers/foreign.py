@@ -1,4 +1,4 @@
-"""Files that are no Keras model: what they are by their content, and how to get from them to a model that is read."""
+"""Files that are not Keras models: recognised by content, with advice how to get a model that can be read."""
 
 from __future__ import annotations
 

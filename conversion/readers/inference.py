@@ -1,4 +1,4 @@
-"""An architecture reduced to what inference needs, computing in float32.
+"""Architectures reduced to what inference needs, in float32.
 
 Initializers, regularizers and constraints are the training's business: what a file says of them is dropped, custom
 ones included. In the place of each initializer stands `STORED_WEIGHT`, whose zeros the file's weights replace.

@@ -1,4 +1,4 @@
-"""Folders that `model.save("folder", zipped=False)` writes: the parts of a .keras file, unpacked.
+"""Folders written by `model.save("folder", zipped=False)`: the unpacked parts of a .keras file.
 
 The folder is packed into a .keras file, which is then read as any other; weights in shards become one file.
 """

@@ -1,4 +1,4 @@
-"""Quantised models as float32 ones: the same layers, with the weights that the integers stand for."""
+"""Quantised models as float32 models: the same layers with dequantised weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of a SavedModel that have no signature: those of a tf.Module, each with the inputs it was traced for."""
+"""Functions of a SavedModel without signatures, those of a tf.Module, with the inputs of each trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SavedModel folders: what the graph of one signature computes, read without loading the SavedModel.
+"""SavedModel folders: the graph of one signature, read without loading the SavedModel.
 
 `tf.saved_model.load` runs initialisers while it loads, and refuses some folders for the sake of optimizer slots. Here
 saved_model.pb is parsed, checked, and read; the weights come from the checkpoint.

@@ -1,4 +1,4 @@
-"""Sequential models built once: Keras itself builds one anew after each layer that it adds, in quadratic time."""
+"""Sequential models built once: Keras itself rebuilds the model after each added layer, in quadratic time."""
 
 from __future__ import annotations
 

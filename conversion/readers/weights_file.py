@@ -1,4 +1,4 @@
-"""Files that hold weights alone: HDF5, HDF5 in shards (``x.weights.json``), or a TensorFlow checkpoint."""
+"""Weight files: HDF5, sharded HDF5 (``x.weights.json``), or a TensorFlow checkpoint."""
 
 from __future__ import annotations
 

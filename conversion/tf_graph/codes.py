@@ -1,4 +1,4 @@
-"""Integers that stand as floats for a while: Keras casts a layer's inputs to floats, and the layer casts them back.
+"""Integers cast to floats for a while: Keras casts a layer's inputs to floats, and the layer casts them back.
 
 Such floats have no difference of their own: what is scored are the first floats that are computed with.
 """

@@ -1,4 +1,4 @@
-"""What is done with operations that compute nothing: constants, variables, calls, branches, and lists of tensors."""
+"""Handlers of operations that compute nothing: constants, variables, calls, branches, and lists of tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live models and layers whose Python code alone says what they compute: traced, then walked as any other graph."""
+"""Live models and layers defined only by their Python code: traced, then converted like any graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a graph model to inputs, nodes and outputs of the network."""
+"""The front end: turns a graph model into inputs, nodes and outputs of the network."""
 
 from __future__ import annotations
 

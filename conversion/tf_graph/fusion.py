@@ -1,4 +1,4 @@
-"""Regions of operations that are one layer: activations, softmax, norms. They are found by what they compute.
+"""Fusion: regions of operations that are one layer (activations, softmax, norms), recognised by what they compute.
 
 TensorFlow writes one function in many ways: GELU by erf or erfc, softmax with or without the largest unit taken off
 first, layer normalisation as a batch normalisation with moments of its own. So a region is looked for by its form

@@ -1,4 +1,4 @@
-"""One operation run as TensorFlow runs it, in the dtype of the network."""
+"""One operation run by TensorFlow, in the dtype of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph laid open: functions and loops in their places, variables as constants."""
+"""Inlining: functions and loops replaced by their bodies, variables by constants."""
 
 from __future__ import annotations
 

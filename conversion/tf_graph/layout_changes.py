@@ -1,4 +1,4 @@
-"""Reshaping and transposing: often another look at the same edge, where a graph merges rows or moves them."""
+"""Reshaping and transposing: if a graph merges or moves rows, often only the layout of an edge changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a value of the graph looks at an edge of the network, where rows always come first.
+"""Layouts: how the axes of a graph's value correspond to those of an edge, whose first axis is always rows.
 
 A graph may put time before rows, or merge rows with positions, while it multiplies by a matrix. The edge stays as it
 is meanwhile: a view says for each axis of the graph's tensor which axes of the edge are merged in it.

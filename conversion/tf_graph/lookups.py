@@ -1,4 +1,4 @@
-"""Tables of words and numbers: looked up by operations that need no table.
+"""Lookup tables of words and numbers, replaced by operations without a table.
 
 A table of TensorFlow is a thing with a state, which neither a copy nor an export of a network would hold. Here its keys
 and values are constants. Texts are found by a number made of each, which differs for all keys, and are then compared.

@@ -1,4 +1,4 @@
-"""Loops of a graph, laid out step by step once it is known how many steps they take."""
+"""Loops of a graph, unrolled once their number of steps is known."""
 
 from __future__ import annotations
 

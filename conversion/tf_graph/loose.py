@@ -1,4 +1,4 @@
-"""Values of texts, indices and masks that are not laid out row by row on the way, such as all words of all rows.
+"""Texts, indices and masks that are not laid out row by row, such as all words of all rows.
 
 They are no values of the network: what is made of them in the end is computed at once, from what they were made of.
 """

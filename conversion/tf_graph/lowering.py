@@ -1,4 +1,4 @@
-"""The walk through a graph that has been laid open: every operation becomes layers, in order."""
+"""Lowering: turns every operation of an inlined graph into layers, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of nodes: those of the operations, as the model's layers scope them."""
+"""Node names: those of the operations, with the scopes of the model's layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place at which an operation becomes layers, and the table of what each becomes."""
+"""The operation context: handlers add layers through it; and the table of handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One operation of a graph, and the values that operations pass on."""
+"""Operations of a graph, and the values that pass between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers at which a scalar function is compared with one that it may be."""
+"""Test points: numbers at which a scalar function is compared with known functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a graph keeps rows apart, tried on random input: each row's scores are its own."""
+"""A check on random input whether a graph keeps rows apart: each row's scores must be its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph of TensorFlow beside the one that is read: it knows all shapes, and computes what depends on no input."""
+"""Shape inference with a shadow graph of TensorFlow, which also computes values that depend on no input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a table that an input names: they are gathered, and Keras counts negative ones from the end."""
+"""Tables indexed by an input: rows are gathered; as in Keras, negative indices count from the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that a graph declares as floats, the default of Keras, and reads as tokens."""
+"""Token inputs that a graph declares as floats, the default of Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed, on which devices, and whether it works; needs none of the extras, the command line's included."""
+"""Diagnosis of an installation: packages, devices, self-test. Needs no extra, not even that of the command line."""
 
 from __future__ import annotations
 

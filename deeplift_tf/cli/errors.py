@@ -1,4 +1,4 @@
-"""From an exception to one clear line and an exit code."""
+"""Translation of exceptions into one clear line and an exit code."""
 
 from __future__ import annotations
 

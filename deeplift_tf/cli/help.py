@@ -1,4 +1,4 @@
-"""What ``--help`` says about methods and references; written out, so that it needs no TensorFlow."""
+"""Help texts of methods and references, written out so that ``--help`` needs no TensorFlow."""
 
 METHODS = (
     "deeplift, rescale, reveal-cancel, gradient, gradient-times-input, guided-backprop, deconvnet, smoothgrad, "

@@ -1,4 +1,4 @@
-"""``deeplift-tf merge``: the shards of a run put together."""
+"""``deeplift-tf merge``: joins the shards of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands whose options are given once: of two values the last would win in silence."""
+"""Commands that refuse repeated options: otherwise the last value would win silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of options: text to what the library takes."""
+"""Parsers of option values: text to arguments of the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on a terminal, a line for every tenth elsewhere."""
+"""Progress of a run: a bar on a terminal, otherwise a line for every tenth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow without the messages that it prints while it starts."""
+"""TensorFlow import without its startup messages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The interfaces of other packages, over this one's engine."""
+"""Interfaces of other packages, computed by this one."""

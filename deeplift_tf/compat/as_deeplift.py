@@ -1,4 +1,4 @@
-"""Importing this gives a script of deeplift its own imports: from then on ``deeplift`` means this interface to it.
+"""The import hook for deeplift scripts: after this import, ``import deeplift`` gives this package's interface.
 
     import deeplift_tf.compat.as_deeplift  # above the others, which stay as they are
 

@@ -1,4 +1,4 @@
-"""Which method to believe on a model: deletion and insertion curves, and sanity checks."""
+"""Evaluation of methods on a model: comparisons, deletion and insertion curves, sanity checks."""
 
 from deeplift_tf.evaluate.curves import Curve as Curve
 from deeplift_tf.evaluate.curves import deletion as deletion

@@ -1,4 +1,4 @@
-"""Methods and references side by side."""
+"""Comparison of methods and references, side by side."""
 
 from __future__ import annotations
 

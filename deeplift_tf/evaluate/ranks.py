@@ -1,4 +1,4 @@
-"""Agreement of scores by rank."""
+"""Rank agreement of scores."""
 
 from __future__ import annotations
 

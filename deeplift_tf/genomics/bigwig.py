@@ -1,4 +1,4 @@
-"""Scores along a genome, as genome browsers draw them."""
+"""BigWig files of scores, for genome browsers."""
 
 from __future__ import annotations
 

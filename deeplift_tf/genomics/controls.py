@@ -1,4 +1,4 @@
-"""What the inputs of a model besides its sequence hold, the control tracks of a profile model: they are not scored."""
+"""Control tracks, the inputs of a profile model beside its sequence; they are not scored."""
 
 from __future__ import annotations
 

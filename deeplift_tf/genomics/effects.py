@@ -1,4 +1,4 @@
-"""What a variant does to predictions: the fold change of counts, and the distance of profiles."""
+"""Variant effects on predictions: the fold change of counts, and the distance of profiles."""
 
 from __future__ import annotations
 

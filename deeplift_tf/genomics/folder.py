@@ -1,4 +1,4 @@
-"""The files of a folder of scores of DNA, beside the scores themselves."""
+"""The output folder of DNA scores: its files beside the scores themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of sequences in the files that other tools read: TF-MoDISco's, chrombpnet's and bpnet's.
+"""File formats of sequence scores for other tools: TF-MoDISco, chrombpnet and bpnet.
 
 HDF5 files are compressed by gzip and not by Blosc, as those tools themselves write them: every reader of HDF5 has gzip,
 and Blosc only those that import hdf5plugin.

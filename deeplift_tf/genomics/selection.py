@@ -1,4 +1,4 @@
-"""Which regions of a file are scored."""
+"""Selection of the regions of a file that are scored."""
 
 from __future__ import annotations
 

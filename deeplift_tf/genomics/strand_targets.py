@@ -1,4 +1,4 @@
-"""What a target is on the other strand."""
+"""Targets on the other strand."""
 
 from __future__ import annotations
 

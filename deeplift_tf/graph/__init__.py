@@ -1,1 +1,1 @@
-"""The graph of DeepLIFT layers: values forward, multipliers back, which layer follows which rule."""
+"""The graph of DeepLIFT layers: forward and backward propagation, rule assignment, subgraphs and passes."""

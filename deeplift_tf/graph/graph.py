@@ -36,7 +36,7 @@ class Node(Portable):
     Attributes
     ----------
     name : str
-        Unique; the model's own name for the layer's result, a suffix for what comes before it.
+        Unique: the model's own name for the layer's result, with a suffix for nodes before it.
     layer : Layer
     inputs : tuple of Edge
     shapes : tuple of tf.TensorShape
@@ -47,10 +47,9 @@ class Node(Portable):
         Class of that layer.
     rule : Rule
     uses : tuple of LayerUse
-        The layer that the node comes from, behind the nested models that it stands in; empty where only `owner` is
-        known.
+        The nested models around the layer that the node comes from, then the layer; empty if only `owner` is known.
     guarded : bool
-        Whether a choice further on may leave its value out: what it sends is zero where it is no finite number.
+        Whether a later choice may leave its value out; multipliers that are not finite then become zero.
     """
 
     name: str
@@ -71,7 +70,7 @@ class Node(Portable):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Input:
-    """A place where values enter the graph.
+    """An input of the graph.
 
     Attributes
     ----------
@@ -79,7 +78,7 @@ class Input:
     shape : tf.TensorShape
         The axis of rows included.
     dtype : tf.DType
-        A dtype that is no float has no difference: the first floats that are made of such values have.
+        Values that are not floats have no difference; the first floats computed from them have one.
     size : int or None
         Of an input of tokens that an embedding reads: they are from 0 to size - 1.
     """
@@ -111,7 +110,7 @@ class Graph(Portable):
     Raises
     ------
     DeepLiftError
-        When a name stands twice, or a node reads what no earlier one makes. What comes after may rely on it.
+        If two nodes share a name, or a node reads a value that no earlier node computes.
     """
 
     inputs: tuple[Input, ...]
@@ -151,7 +150,7 @@ class Graph(Portable):
     def value(self, name: str) -> Edge:
         """Return the value that a user names: a layer's output, an input, a nested model's output, or a head.
 
-        The last part of a layer's name will do where no other name ends in it.
+        The last part of a layer's name is enough if no other name ends in it.
 
         Raises
         ------
@@ -162,7 +161,7 @@ class Graph(Portable):
         return lookup(name, self.outputs | self.nested | layers)
 
     def head(self, name: str) -> Edge:
-        """Return the output of a name; another value, as `value` does, where no output has it."""
+        """Return the output of a name; if no output has it, another value, as in `value`."""
         return self.outputs[name] if name in self.outputs else self.value(name)
 
     def shape(self, edge: Edge) -> tf.TensorShape:
@@ -173,7 +172,7 @@ class Graph(Portable):
         return self.node(edge.node).shapes[edge.output]
 
     def ancestors(self, edges: Iterable[Edge]) -> tuple[Node, ...]:
-        """Return the nodes that the given values are made from, in order."""
+        """Return the nodes that the given values depend on, in order."""
         wanted = {edge.node for edge in edges}
         kept = []
         for node in reversed(self.nodes):
@@ -211,5 +210,5 @@ def lookup(name: str, values: Mapping[str, Edge]) -> Edge:
 
 
 def unknown(name: str, names: Iterable[str]) -> str:
-    """Return what to say of a name that no layer has."""
+    """Return the message about a name that no layer has."""
     return f"no layer is named {name!r}; the closest are {closest(name, names)}. network.summary() lists all"

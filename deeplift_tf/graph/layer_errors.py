@@ -1,4 +1,4 @@
-"""Which layer loses how much: the sum-to-delta error of each layer on its own."""
+"""Layer errors: the sum-to-delta error of each layer on its own."""
 
 from __future__ import annotations
 

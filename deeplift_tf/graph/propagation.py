@@ -1,4 +1,4 @@
-"""The walk: values forward through the nodes, spreads beside them, multipliers back."""
+"""Propagation: values and spreads forward through the nodes, multipliers back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Values = dict[Edge, tf.Tensor]
 
 
 def forward(nodes: Sequence[Node], inputs: Mapping[Edge, tf.Tensor]) -> Values:
-    """Return the value of every edge, shape (rows, ...), from those of the inputs. What is given stays as it is."""
+    """Return the value of every edge, shape (rows, ...), given some; edges that have a value keep it."""
     values = dict(inputs)
     for node in nodes:
         outputs = node.layer.forward(*apart(node.inputs, [values[edge] for edge in node.inputs]))
@@ -25,7 +25,7 @@ def forward(nodes: Sequence[Node], inputs: Mapping[Edge, tf.Tensor]) -> Values:
 
 
 def differences(nodes: Sequence[Node], x: Values, references: Values, rows: Pairing) -> dict[Edge, Difference]:
-    """Return the difference of every edge, with its spread where some rule reads it."""
+    """Return the difference of every edge, with its spread if some rule reads it."""
     views = {edge: Difference(rows.example(x[edge]), _reference(x[edge], references[edge], rows)) for edge in x}
     return with_spreads(nodes, views, rows)
 
@@ -33,7 +33,7 @@ def differences(nodes: Sequence[Node], x: Values, references: Values, rows: Pair
 def with_spreads(
     nodes: Sequence[Node], differences: Mapping[Edge, Difference], rows: Pairing, wanted: Iterable[Edge] = ()
 ) -> dict[Edge, Difference]:
-    """Return the differences with the spread of each edge where some rule reads it, or where it is wanted."""
+    """Return the differences, with the spread of each edge that some rule reads or that is wanted."""
     views, read = dict(differences), spreads_read(nodes, wanted)
     for node in nodes:
         if not read.intersection(node.outputs):
@@ -73,7 +73,7 @@ def backward(
 
 
 def step_of(node: Node, views: Mapping[Edge, Difference], rows: Pairing) -> Step:
-    """Gather what happened at a node; where a rule without a reference has a say, as if x⁰ were x."""
+    """Return the step of a node; if the layer depends on a rule without a reference, with x⁰ := x."""
     inputs = tuple(apart(node.inputs, [views[edge] for edge in node.inputs]))
     outputs = tuple(views[edge] for edge in node.outputs)
     if node.layer.ruled and not node.rule.reference:
@@ -83,7 +83,7 @@ def step_of(node: Node, views: Mapping[Edge, Difference], rows: Pairing) -> Step
 
 
 def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge]:
-    """Return the edges whose spread is wanted or read by a rule further on: nothing is computed for the others."""
+    """Return the edges whose spread is wanted, or read by a later rule; no other spread is computed."""
     read: set[Edge] = set(wanted)
     for node in reversed(tuple(nodes)):
         needed = not read.isdisjoint(node.outputs)
@@ -93,10 +93,10 @@ def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge
 
 
 def apart(edges: Sequence[Edge], values: Sequence[Any]) -> list[Any]:
-    """Return what belongs to the inputs of a node, so that an edge that goes in twice is two tensors to TensorFlow.
+    """Return the values of a node's inputs, with two tensors for an edge that is read twice.
 
-    Where a sum or a concatenation reads one tensor twice, TensorFlow's optimiser (Grappler) lays those of which that
-    tensor is made out in place: n such layers in a row become 2^n operands. It does not see through EnsureShape.
+    If a sum or a concatenation reads one tensor twice, TensorFlow's optimiser (Grappler) expands the operands of that
+    tensor in place: n such layers in a row become 2^n operands. It does not look through EnsureShape.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def apart(edges: Sequence[Edge], values: Sequence[Any]) -> list[Any]:
 
 
 def _marked(value: Any) -> Any:
-    """Return a structure with every tensor behind an operation of its own; what is one tensor stays one."""
+    """Return a structure with every tensor behind its own operation; equal tensors stay one."""
     marked: dict[int, tf.Tensor] = {}
 
     def mark(tensor: Any) -> Any:
@@ -130,5 +130,5 @@ def _reference(x: tf.Tensor, reference: tf.Tensor, rows: Pairing) -> tf.Tensor:
 
 
 def as_tuple(outputs: Any) -> tuple[tf.Tensor, ...]:
-    """Return what a layer's forward gives, a tensor or several, as a tuple."""
+    """Return the result of a layer's forward, one tensor or several, as a tuple."""
     return tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)

@@ -1,4 +1,4 @@
-"""Recurrent layers: a small graph, the cell, run in a loop over time."""
+"""Recurrent layers: the cell is a subgraph, run in a loop over time."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from deeplift_tf.rules.tensors import shape_of
 class Recurrent(Layer):
     """A cell run over time: (xₜ, statesₜ₋₁) -> (outputₜ, statesₜ).
 
-    Its outputs are: the output, the last states, and, for the walk back, the outputs and the states of all steps.
-    That walk recomputes what else a step needs, so that memory grows with the states alone, and the graph does not
-    grow with time. RevealCancel acts inside the cell, where at each step positive and negative parts start afresh
-    from the differences of the input and of the states: the layer as a whole carries no spread, s_y = |Δy|.
+    Its outputs are: the output, the last states, and, for the backward pass, the outputs and the states of all
+    steps. That pass recomputes everything else that a step needs, so memory grows only with the states, and the graph
+    does not grow with time. RevealCancel acts inside the cell: at each step positive and negative parts are formed anew
+    from the differences of the input and of the states; the layer as a whole carries no spread, s_y = |Δy|.
 
     Attributes
     ----------
@@ -33,11 +33,11 @@ class Recurrent(Layer):
     initial : bool
         Whether initial states are among the layer's inputs, after the sequence; otherwise they are zero.
     masked : bool
-        Whether the last input is a mask, shape (rows, time): where it is false, states and output stay as they were.
+        Whether the last input is a mask, shape (rows, time): if it is false, states and output do not change.
     zero_masked : bool
         Whether the output is zero there instead.
     backwards : bool
-        Whether time runs from the end; outputs stand in the order in which they are made.
+        Whether time runs from the end; outputs are in the order in which they are computed.
     sequences : bool
         Whether every step's output is returned, rather than the last.
     """
@@ -102,7 +102,7 @@ class Recurrent(Layer):
         return (every[0] if self.sequences else after[0], *after[1:], *every)
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Any]:
-        """Walk back through the cell, from the last step to the first."""
+        """Propagate back through the cell, from the last step to the first."""
         return BackwardLoop(self, step).run(multipliers)
 
 
@@ -127,7 +127,7 @@ def at_step(value: Difference, t: Any, rows: Pairing) -> Difference:
 
 
 class BackwardLoop:
-    """One walk back through time, as it is traced.
+    """One backward pass through time, as it is traced.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class BackwardLoop:
         self.mask = side_rows(step.inputs[-1], step.rows) if layer.masked else None
 
     def place(self, t: Any) -> Any:
-        """Return where the t-th step that the cell sees stands in the sequence."""
+        """Return the position in the sequence of the t-th step of the cell."""
         return self.length - 1 - t if self.layer.backwards else t
 
     def views(self, t: Any) -> Views:
@@ -159,7 +159,7 @@ class BackwardLoop:
         return inner_views(self.nodes, dict(zip(self.edges, given, strict=True)), self.rows)
 
     def collapsed(self, m: Multipliers | None, value: Difference, zeros: tf.Tensor) -> tf.Tensor:
-        """Return m̂, or zeros where nothing arrives."""
+        """Return m̂, or zeros if no multipliers arrive."""
         return zeros if m is None else collapse(m, value.delta, self.rows)
 
     def run(self, multipliers: Sequence[Multipliers | None]) -> list[Any]:
@@ -192,7 +192,7 @@ class BackwardLoop:
         return [sequence, *initial, *([None] if layer.masked else [])]
 
     def divided(self, t: Any, arriving: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Return what goes through the cell, and what a mask lets pass to the output and the states before."""
+        """Return the multipliers that pass the cell, and those that a mask passes to the previous output and states."""
         if self.mask is None:
             return arriving, [tf.zeros_like(m) for m in arriving]
         seen = self.mask[:, self.place(t)]
@@ -211,5 +211,5 @@ class BackwardLoop:
         return [self.collapsed(reached.get(edge), views[edge], self.nothing(views[edge], some)) for edge in self.edges]
 
     def nothing(self, value: Difference, some: tf.Tensor) -> tf.Tensor:
-        """Return zeros in place of multipliers that do not arrive."""
+        """Return zeros in place of missing multipliers."""
         return tf.zeros([shape_of(some)[0], *shape_of(all_pairs(value, self.rows))[lead_of(self.rows) :]], some.dtype)

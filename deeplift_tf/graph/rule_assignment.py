@@ -1,4 +1,4 @@
-"""Which layer follows which rule."""
+"""Rule assignment: which layer follows which rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RuleChoice = str | Rule | Mapping[str, str | Rule]
 
 
 class LayerPlace(NamedTuple):
-    """Where a key of a choice of rules meets a node; the least of several counts.
+    """How a key of a rule choice matches a node; the least of several matches counts.
 
     Attributes
     ----------
@@ -41,15 +41,15 @@ def with_rules(graph: Graph, choice: RuleChoice) -> Graph:
     graph : Graph
     choice : str, Rule or mapping
         One rule for all layers, or {name or Keras class: rule, "default": rule}. The name of a layer means all its
-        uses, "name/1" the second one, counted from 0; in a nested model "inner/name", or the name alone where no other
-        layer has it; the name of a nested model means all layers in it. A layer's name goes before its class, its
-        class before the default, which is "rescale". A key means the layer that owns the nonlinearity; rules change
+        uses, "name/1" the second one, counted from 0; in a nested model "inner/name", or the name alone if no other
+        layer has it; the name of a nested model means all layers in it. A layer's name has priority over its class, and
+        its class over the default, which is "rescale". A key means the layer that owns the nonlinearity; rules change
         nothing in layers that have none.
 
     Raises
     ------
     RuleError
-        When a rule is unknown, or a key names no layer and no class of the model, or several layers.
+        If a rule is unknown, or a key names no layer and no class of the model, or several layers.
     """
     choices = {"default": choice} if isinstance(choice, str | Rule) else {"default": "rescale", **choice}
     places = {key: places_of(key, graph) for key in choices}
@@ -71,7 +71,7 @@ def _chosen(name: str, choices: Mapping[str, str | Rule], places: Mapping[str, M
 
 
 def places_of(key: str, graph: Graph) -> dict[str, LayerPlace]:
-    """Return the nodes that a key means, by name, and how it meets each.
+    """Return the nodes that a key means, by name, and how it matches each.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def places_of(key: str, graph: Graph) -> dict[str, LayerPlace]:
 
 
 def place_of(key: str, node: Node) -> LayerPlace | None:
-    """Return how a key meets a node; None where it does not."""
+    """Return how a key matches a node; None if it does not."""
     parts, uses = key.split("/"), uses_of(node)
     if key == node.name and key != layer_name(node):
         return LayerPlace(NODE)
@@ -113,7 +113,7 @@ def readings(parts: Sequence[str], uses: Sequence[LayerUse]) -> list[tuple[int, 
     Returns
     -------
     list of (int, sequence of LayerUse)
-        How many layers stand before the first that is named, and those behind the last.
+        The number of layers before the first named one, and the layers after the last.
     """
     return [(skipped, rest) for skipped in range(len(uses)) for rest in read_from(parts, uses[skipped:])]
 
@@ -129,7 +129,7 @@ def read_from(parts: Sequence[str], uses: Sequence[LayerUse]) -> list[Sequence[L
 
 
 def uses_of(node: Node) -> tuple[LayerUse, ...]:
-    """Return the layer that a node comes from, behind the models around it."""
+    """Return the models around the layer that a node comes from, then the layer."""
     return node.uses or tuple(LayerUse(part) for part in node.owner.split("/"))
 
 
@@ -139,7 +139,7 @@ def layer_name(node: Node) -> str:
 
 
 def _under_rule(node: Node, choice: str | Rule, around: Around) -> Node:
-    """Return a node under a rule, and all that stands inside of its layer too."""
+    """Return a node under a rule, with the subgraph of its layer under it too."""
     if choice != GENOMICS_DEFAULT:
         rule = rule_named(choice)
         return dataclasses.replace(node, layer=node.layer.under(rule), rule=rule)
@@ -153,14 +153,14 @@ def _under_rule(node: Node, choice: str | Rule, around: Around) -> Node:
 
 
 class Around(NamedTuple):
-    """A graph, and the node that holds it, where it is the inside of a layer.
+    """A graph and, if it is the subgraph of a layer, the node around it.
 
     Attributes
     ----------
     graph : Graph
     node : Node or None
     outside : Around or None
-        The graph in which the node stands.
+        The graph that contains the node.
     """
 
     graph: Graph
@@ -169,18 +169,18 @@ class Around(NamedTuple):
 
 
 def genomics_default(node: Node, around: Around) -> Rule:
-    """Return RevealCancel where every Linear layer that feeds a node is fully connected, Rescale elsewhere.
+    """Return RevealCancel if every Linear layer that feeds a node is fully connected, otherwise Rescale.
 
-    Only Routing layers stand between a node and the Linear layers that count. The original DeepLIFT makes the same
-    choice, `DeepLIFT_GenomicsDefault`, looking back through batch normalisation and layers that do nothing. What is
-    repeated for every step (TimeDistributed) counts as if it stood there itself.
+    A Linear layer feeds a node if only Routing layers are between them. The original DeepLIFT makes the same
+    choice, `DeepLIFT_GenomicsDefault`, looking back through batch normalisation and layers that do nothing. A layer
+    in TimeDistributed counts as if it were there itself.
     """
     feeders = feeding_linear(node.inputs, around)
     return REVEAL_CANCEL if feeders and all(each.layer.fully_connected for each in feeders) else RESCALE
 
 
 def feeding_linear(edges: Iterable[Edge], around: Around) -> list[Node]:
-    """Return the Linear layers that are met on looking back from values through Routing ones."""
+    """Return the Linear layers that are reached backwards from values through Routing layers."""
     met, reached = looked_back(edges, around.graph)
     if around.node is None or around.outside is None or reached.isdisjoint(each.edge for each in around.graph.inputs):
         return met
@@ -188,7 +188,7 @@ def feeding_linear(edges: Iterable[Edge], around: Around) -> list[Node]:
 
 
 def looked_back(edges: Iterable[Edge], graph: Graph) -> tuple[list[Node], set[Edge]]:
-    """Return the Linear layers of a graph that are met on looking back, and every value that is come through."""
+    """Return the Linear layers of a graph that are reached backwards, and every value on the way."""
     reached, met = set(edges), []
     for node in reversed(graph.nodes):
         if reached.isdisjoint(node.outputs):

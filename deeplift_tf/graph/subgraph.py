@@ -1,4 +1,4 @@
-"""Graphs inside of a layer: what a cell or a repeated layer needs to walk through its own nodes."""
+"""Propagation through the subgraph of a layer: of a recurrent cell, or of a layer applied to every step."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Views = dict[Edge, Difference]
 
 
 def under(nodes: Sequence[Node], rule: Rule) -> tuple[Node, ...]:
-    """Return the nodes under the rule of the layer that holds them."""
+    """Return the nodes under the rule of the layer around them."""
     return tuple(dataclasses.replace(node, layer=node.layer.under(rule), rule=rule) for node in nodes)
 
 
 def mapped(value: Difference, function: Callable[[tf.Tensor], tf.Tensor]) -> Difference:
-    """Return a function of both ends of a difference; of one where they are the same, as under the gradient rule."""
+    """Return a function of both ends of a difference; of one if they are the same, as under the gradient rule."""
     x = function(value.x)
     return Difference(x, x if value.x is value.reference else function(value.reference))
 
@@ -33,7 +33,7 @@ def lead_of(rows: Pairing) -> int:
 
 
 def inner_views(nodes: Sequence[Node], given: Views, rows: Pairing, wanted: Iterable[Edge] = ()) -> Views:
-    """Return the differences of everything that nodes make of given ones, and the spreads that rules read.
+    """Return the differences of everything that nodes compute from given ones, with the spreads that rules read.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def inner_views(nodes: Sequence[Node], given: Views, rows: Pairing, wanted: Iter
         Of the values that enter. All of x have the same leading axes, and so have all references.
     rows : Pairing
     wanted : iterable of Edge
-        Whose spread is needed whether or not a rule reads it.
+        Edges whose spread is needed even if no rule reads it.
     """
     lead = lead_of(rows)
 

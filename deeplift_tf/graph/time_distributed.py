@@ -1,4 +1,4 @@
-"""A graph applied to every step of a sequence alone: time is folded into the rows."""
+"""TimeDistributed: a subgraph applied to each step of a sequence alone; time is folded into the rows."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HDF5 files from anywhere: what is checked before the library reads them."""
+"""HDF5 files from untrusted sources: checks before the HDF5 library reads them."""

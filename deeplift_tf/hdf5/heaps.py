@@ -1,4 +1,4 @@
-"""A look at the heaps of an HDF5 file before the library reads them.
+"""Checks of the heaps of an HDF5 file before the library reads them.
 
 The library follows the objects of a global heap by their sizes, and never returns from one of size zero: a damaged
 file would hang the process, out of reach of any signal. Heaps hold texts of variable length, as Keras's attributes.

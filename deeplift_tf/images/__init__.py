@@ -1,4 +1,4 @@
-"""Pictures from files as rows to be scored. Needs the extra ``images``."""
+"""Images in files as rows to be scored. Needs the extra ``images``."""
 
 from deeplift_tf.images.rows import ImageRows as ImageRows
 from deeplift_tf.images.rows import image_paths as image_paths

@@ -1,4 +1,4 @@
-"""What pictures go through before a model of ``keras.applications`` sees them."""
+"""Preprocessing of images as the models of ``keras.applications`` expect it."""
 
 from __future__ import annotations
 

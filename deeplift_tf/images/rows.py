@@ -1,4 +1,4 @@
-"""PNG and JPEG files, one or a folder of them, read batch by batch and brought into the space of a model's input."""
+"""Image rows: PNG and JPEG files, or a folder of them, read batch by batch in the form of a model's input."""
 
 from __future__ import annotations
 

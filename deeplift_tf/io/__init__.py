@@ -1,1 +1,1 @@
-"""Reading rows to be scored, and writing scores."""
+"""Input and output: rows to be scored, references, and files of scores."""

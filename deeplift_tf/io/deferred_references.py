@@ -1,4 +1,4 @@
-"""References given by name: "blurred:3", "mean:train.npy", "uniform-output:steps=300"."""
+"""References by name: "blurred:3", "mean:train.npy", "uniform-output:steps=300"."""
 
 from __future__ import annotations
 

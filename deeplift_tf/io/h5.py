@@ -1,4 +1,4 @@
-"""Arrays of an HDF5 file, read a few rows at a time."""
+"""Arrays in HDF5 files, read a few rows at a time."""
 
 from __future__ import annotations
 

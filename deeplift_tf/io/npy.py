@@ -1,4 +1,4 @@
-"""An array in numpy's format, in a file or an .npz archive, read a few rows at a time."""
+"""Arrays in numpy's format, in a file or an .npz archive, read a few rows at a time."""
 
 from __future__ import annotations
 

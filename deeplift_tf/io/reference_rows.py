@@ -1,4 +1,4 @@
-"""References given on the command line: a number, a name, or arrays in a file, cut to the rows that are scored."""
+"""References from the command line: a number, a name, or arrays in a file, sliced like the rows that are scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores read back from the .h5 files that a run has left."""
+"""Score files: the scores of a finished run, read from .h5."""
 
 from __future__ import annotations
 

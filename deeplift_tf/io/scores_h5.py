@@ -1,4 +1,4 @@
-"""Scores written batch by batch to an .h5 file, at places that are known from the first batch on.
+"""Score writer: appends scores to an .h5 file batch by batch; the first batch decides the layout.
 
 HDF5 lays out the datasets of all rows and closes the file; from then on rows are plain bytes at plain places. A process
 that is killed leaves a readable file, whole but for the rows that were not written.

@@ -1,4 +1,4 @@
-"""DeepLIFT layers: each states its function, its kind states how scores pass through it."""
+"""DeepLIFT layers: each states its function, and its kind states how scores pass through it."""
 
 from deeplift_tf.deprecation import renamed as _renamed
 from deeplift_tf.layers.base import Layer as Layer

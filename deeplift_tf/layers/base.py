@@ -1,4 +1,4 @@
-"""What every layer is: a function, with a way to carry spreads forward and multipliers back."""
+"""The base class of layers: a function, with a way to carry spreads forward and multipliers back."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from deeplift_tf.rules.rules import Rule
 
 
 class Step(NamedTuple):
-    """What happened at one layer: the differences that went in and came out, and the rule in force.
+    """The differences at one layer's inputs and outputs, and the rule in force.
 
-    Where a rule without a reference has a say every difference is given with x⁰ := x.
+    If the layer depends on the rule, and the rule has no reference, every difference has x⁰ := x.
     """
 
     inputs: tuple[Difference, ...]
@@ -31,7 +31,7 @@ class Layer(Portable, ABC):
 
     kind: ClassVar[str]
     exact: ClassVar[bool] = True
-    ruled: ClassVar[bool] = True  # whether a rule has a say in it: none has in affine maps
+    ruled: ClassVar[bool] = True  # whether the layer depends on the rule; affine maps do not
     fully_connected: ClassVar[bool] = False  # read by the genomics default: Dense and EinsumDense
 
     @abstractmethod
@@ -43,17 +43,17 @@ class Layer(Portable, ABC):
         return self
 
     def under(self, rule: Rule) -> Layer:
-        """Return the layer with the rule in force in all that stands inside of it."""
+        """Return the layer with the rule in force in its subgraph too."""
         return self
 
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
-        """Whether the spread of the inputs is read; `wanted` says whether the one of the output is."""
+        """Whether the layer reads the spread of its inputs; `wanted`: whether the spread of its output is read."""
         return False
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
-        """Return the spread of each output, shape (N·R, ...): |Δy| where the kind carries none."""
+        """Return the spread of each output, shape (N·R, ...): |Δy| if the kind carries none."""
         return tuple(step.rows.merge_pairs(tf.abs(output.delta)) for output in step.outputs)
 
     @abstractmethod
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
-        """Return the multipliers of each input, given those of each output; None where no consumer sent any."""
+        """Return the multipliers of each input, given those of each output; None for an output without a consumer."""

@@ -1,4 +1,4 @@
-"""Where a layer's data format meets TensorFlow, whose CPU kernels want the channels last."""
+"""Data formats: TensorFlow's CPU kernels need the channels last."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def each_channel(values: tf.Tensor, axis: int) -> tf.Tensor | None:
     Returns
     -------
     tf.Tensor, shape (channels or 1,), or None
-        None where they differ along another axis.
+        None if they differ along another axis.
     """
     channels = values.shape[axis] if values.shape.rank >= -axis else 1
     return tf.reshape(values, [-1]) if values.shape.num_elements() == channels else None

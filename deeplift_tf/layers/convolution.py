@@ -1,4 +1,4 @@
-"""Convolutions in one, two and three dimensions: what all kinds share, and the ordinary ones."""
+"""Convolutions in one, two and three dimensions: the shared base class, and ordinary convolutions."""
 
 from __future__ import annotations
 

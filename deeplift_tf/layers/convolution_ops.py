@@ -1,4 +1,4 @@
-"""Convolutions and their transposes in the forms that TensorFlow computes fastest on a CPU."""
+"""Convolutions and their transposes in the forms that are fastest in TensorFlow on a CPU."""
 
 from __future__ import annotations
 

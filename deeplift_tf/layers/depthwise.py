@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself."""
+"""Depthwise convolutions: each channel is convolved by itself."""
 
 from __future__ import annotations
 

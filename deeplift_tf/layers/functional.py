@@ -1,8 +1,8 @@
-"""Kinds of layer over any function: the kind is stated, the function given.
+"""Layers of any function: the kind is the class, the function an argument.
 
-They serve the many operations that only differ in what they compute: a reshape and a cumulative sum are both Routing.
-Inputs named as sides are settings, not values: masks, indices, weights that depend on no input. They stay at x for
-the reference too, and nothing is sent back to them.
+Many operations differ only in what they compute: a reshape and a cumulative sum are both Routing.
+Inputs listed as sides are settings, not values: masks, indices, weights that depend on no input. They stay at x in the
+reference pass too, and get no multipliers.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Given(Layer):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GivenAffine(Given, Affine):
-    """What the affine kinds share: f(x) = A(x) + b with A read off by differentiation.
+    """Base class of the affine kinds: f(x) = A(x) + b, with A found by differentiation.
 
     Attributes
     ----------
     absolute : callable or None
-        The function with absolute weights; None where no entry of A is negative.
+        The function with absolute weights; None if no entry of A is negative.
     shifted : bool
         Whether b is not zero.
     """
@@ -127,8 +127,8 @@ class LinearFunction(GivenAffine, Linear):
 class OnPartOfTheLine(Elementwise):
     """A scalar function that is not defined everywhere: logarithm, root, reciprocal.
 
-    RevealCancel reads the function at x⁰+Δ⁺ and x⁰+Δ⁻, which may lie outside; so this layer follows Rescale in its
-    place.
+    RevealCancel reads the function at x⁰+Δ⁺ and x⁰+Δ⁻, which may lie outside its domain; so this layer follows Rescale
+    instead.
     """
 
     def reads_spread(self, rule: Rule, wanted: bool) -> bool:
@@ -145,7 +145,7 @@ class OnPartOfTheLine(Elementwise):
 
     @staticmethod
     def rescaled(step: Step) -> Step:
-        """Return the same step under Rescale where RevealCancel is in force."""
+        """Return the step, under Rescale if RevealCancel is in force."""
         return step._replace(rule=RESCALE) if step.rule.spread else step
 
 
@@ -180,11 +180,11 @@ class Product(Given, Multilinear):
 
 
 class OfTwo(Given, Secant):
-    """A function of two values, unit by unit, whatever it does between: guarded quotients, which jump where 0/0 is 0.
+    """Any function of two values, unit by unit, for example a guarded quotient, which jumps because 0/0 is 0.
 
-    Of Δy each value gets the mean of what it does before and after the other one moves, over how far it moves: exact,
-    and for a product the half of the other's sum. Where one of the corners is no number, as x·log(0) is, both get
-    their share of |Δx|.
+    Each value gets the mean of the change of y by its own step before and after the other value's step, divided by its
+    own Δ: this is exact, and for a product it is half the sum of the other's ends. If y is NaN at one of the corners,
+    such as x·log(0), the difference is divided in proportion to |Δx|.
     """
 
     def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
@@ -204,7 +204,7 @@ class OfTwo(Given, Secant):
     def slopes(
         self, u: tf.Tensor, v: tf.Tensor, u0: tf.Tensor, v0: tf.Tensor, derivatives: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """Return the slope of each value, its derivative where it stands still."""
+        """Return the slope of each value; its derivative if its difference is zero."""
         after, before = self.function(u, v), self.function(u0, v0)
         u_alone, v_alone = self.function(u, v0), self.function(u0, v)
         steps, whole = (u - u0, v - v0), after - before

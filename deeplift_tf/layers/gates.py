@@ -1,7 +1,7 @@
-"""Choices that the data make: a switch between two values, and functions that jump.
+"""Choices by the data: a switch between two values, and functions that jump.
 
-A truth value or an integer that is computed from floats has a value of its own at the reference. In the network it is
-a float, so that it has a difference and multipliers as any other value: a gate is 0 or 1.
+A boolean or an integer computed from floats has its own value at the reference. In the network it is a float, so
+it has a difference and multipliers like any other value: a gate is 0 or 1.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from deeplift_tf.rules.tensors import shape_of, vjp
 
 
 def opened(gate: tf.Tensor) -> tf.Tensor:
-    """Return a gate of 0 and 1 as truth values."""
+    """Return a gate of 0 and 1 as booleans."""
     return gate > 0.5
 
 
 class Steps(OnPartOfTheLine):
-    """A scalar function that jumps: comparisons, rounding. Values often lie where it does.
+    """A scalar function that jumps: comparisons, rounding. Values often lie exactly on a jump.
 
-    RevealCancel reads a function at x⁰+Δ⁺ and x⁰+Δ⁻, whose rounding would fall on the other side of a jump; so this
-    layer follows Rescale in its place.
+    RevealCancel reads a function at x⁰+Δ⁺ and x⁰+Δ⁻, whose rounding may fall on the other side of a jump; so this layer
+    follows Rescale instead.
     """
 
 
@@ -41,10 +41,10 @@ def both_ends(value: Difference, rows: Pairing) -> tuple[tf.Tensor, tf.Tensor]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Where(Secant):
-    """y = g·a + (1 − g)·b, for a gate g of 0 and 1: a where it is open, b elsewhere. The three may broadcast.
+    """y = g·a + (1 − g)·b, for a gate g of 0 and 1: a if it is 1, b if it is 0. The three may broadcast.
 
     The map is that of a product: a and b get m times the mean of the gate at both ends, the gate gets m times the mean
-    of a − b. Where the branch that is not chosen is infinite or no number at an end at which the gate is another, the
+    of a − b. If the branch that is not chosen is infinite or NaN at an end, and the gate differs between the ends, the
     gate gets the whole difference.
 
     Attributes
@@ -89,11 +89,11 @@ class Where(Secant):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Jump(Given, Secant):
-    """A function that jumps, such as the place of the largest unit: its difference is divided up by |Δx|.
+    """A function that jumps, such as argmax: its difference is divided in proportion to |Δx|.
 
-    The units of a group get m·Δy in proportion to their |Δx|, which is the secant slope where the group is one unit.
+    The units of a group get m·Δy in proportion to their |Δx|, which is the secant slope if the group is one unit.
     Inputs in which the function is linear get the mean of its derivatives at both ends of the others, and the
-    difference that is left goes to the others.
+    remaining difference goes to the others.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class Jump(Given, Secant):
         return [value if i not in steps else self.credit(leap, i, steps) for i, value in enumerate(sent)]
 
     def credit(self, leap: tf.Tensor, index: int, steps: dict[int, tf.Tensor]) -> tf.Tensor:
-        """Return the multipliers of one input for what its groups leap by, given how far each input moves."""
+        """Return the multipliers of one input, given the differences of its groups and of each input."""
         own = tf.sign(steps[index])
         if self.by_unit:
             whole = functools.reduce(tf.add, [tf.abs(step) for step in steps.values()])

@@ -1,4 +1,4 @@
-"""The kinds of layer. A kind states its rule once; a concrete layer states its function only.
+"""The kinds of layer. A kind states its formulas once; a concrete layer states only its function.
 
 With y the output, m the multipliers that reach it, s the spread, and S± the slopes of the rule in force:
 
@@ -6,7 +6,7 @@ With y the output, m the multipliers that reach it, s the spread, and S± the sl
 kind           forward                     backward
 =============  ==========================  ===========================================================
 Linear         s_y = |L|·|Δx|              m̄ₓ = Lᵀm̄ + sign(Δx)·|L|ᵀd
-Routing       s_y = |A|s                  m̄ₓ = Aᵀm̄, dₓ = |A|ᵀd
+Routing        s_y = |A|s                  m̄ₓ = Aᵀm̄, dₓ = |A|ᵀd
 Maximum        the Routing whose A the    slope Δy/Δx at the unit that made the larger of y and y⁰
                data choose
 Elementwise    s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|   m̄ₓ = ½(S⁺+S⁻)m̄ + ½(|S⁺|−|S⁻|)d,
@@ -14,7 +14,7 @@ Elementwise    s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|   m̄ₓ = ½(S⁺+S⁻)m̄ +
 Secant         s_y = |Δy|                  m̄ₓ = Mᵀm̂, with MΔx = Δy in closed form
 =============  ==========================  ===========================================================
 
-The fifth kind, Path, stands in `path`. The rows of Linear are those of DeepLIFT (Shrikumar et al., ICML 2017,
+The last kind, Path, is in `path`. The formulas of Linear are those of DeepLIFT (Shrikumar et al., ICML 2017,
 section 3.5), written for m̄ and d instead of m⁺ and m⁻.
 """
 
@@ -47,7 +47,7 @@ class Affine(Layer):
         """Return A(x), without b."""
 
     def magnitude(self) -> Affine:
-        """Return the layer of |A|, with absolute weights; A itself where no entry is negative."""
+        """Return the layer of |A|, with absolute weights; A itself if no entry is negative."""
         return self
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
@@ -61,16 +61,16 @@ class Affine(Layer):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linear(Affine):
-    """An affine map that mixes its inputs: positive and negative parts start afresh from Δx."""
+    """An affine map that mixes its inputs: positive and negative parts are formed anew from Δx."""
 
     kind = "Linear"
 
     def scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Linear | None:
-        """Return the layer of a·y + b, for constants that broadcast; None where they do not fit into its weights."""
+        """Return the layer of a·y + b, for constants that broadcast; None if they cannot be folded into its weights."""
         return None
 
     def of_scaled(self, scale: tf.Tensor, shift: tf.Tensor) -> Linear | None:
-        """Return the layer of a·x + b in place of x; None where the constants do not fit into its weights."""
+        """Return the layer of a·x + b in place of x; None if the constants cannot be folded into its weights."""
         return None
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
@@ -118,10 +118,10 @@ class Routing(Affine):
 
 
 def at_least_still(delta: tf.Tensor) -> tf.Tensor:
-    """Return |Δ| with the smallest difference that counts in place of zeros, so that 0/0 becomes a slope of one.
+    """Return |Δ| with a lower bound in place of zeros, so that 0/0 becomes a slope of one.
 
-    A group that stands still may credit a unit that moves, where another unit ties with it; that unit then gets that
-    much, times m, too much of a contribution, which no float notices.
+    If units tie, a group without a difference may credit a unit that has one. The contribution of that unit is then too
+    large by the bound times m, which is far below rounding.
     """
     return tf.maximum(tf.abs(delta), tf.constant(guard(delta), delta.dtype))
 
@@ -130,12 +130,12 @@ def at_least_still(delta: tf.Tensor) -> tf.Tensor:
 class Maximum(Layer):
     """The largest (or smallest) of a group of units: a Routing whose A the data choose.
 
-    Where Δy > 0 the credit goes to a unit that holds y in x, where Δy < 0 to one that holds y⁰ in x⁰: in both cases
-    to one that holds the maximum of max(x, x⁰). Of several, which all do for a constant reference, it goes to the one
-    with the largest min(x, x⁰): the unit that moves least. So it does not depend on where a group starts. Its slope
-    Δy/Δx lies in [0, 1], and is one where Δx = 0. The sum over units equals the difference for any reference and for
-    overlapping groups. The original DeepLIFT passes the gradient at x instead, whose sum does not (measured: relative
-    errors up to 2).
+    If Δy > 0 the credit goes to a unit of x with the value y, if Δy < 0 to a unit of x⁰ with the value y⁰: in both
+    cases to a unit with the maximum of max(x, x⁰). Of several such units (with a constant reference, often many), the
+    one with the largest min(x, x⁰) gets it, the unit that moves least. So the choice does not depend on where a group
+    starts. The slope Δy/Δx lies in [0, 1], and is one if Δx = 0. The sum over units equals the difference for any
+    reference and for overlapping groups. The original DeepLIFT passes the gradient at x instead, whose sum does not
+    (measured: relative errors up to 2).
     """
 
     kind = "Routing"
@@ -151,7 +151,7 @@ class Maximum(Layer):
         return step.inputs
 
     def keys(self, step: Step) -> list[list[tf.Tensor]]:
-        """Return for each of the units what they are compared by, the most significant first; views of pairs."""
+        """Return the keys by which units are compared, the most significant first; views of pairs."""
         return [self.extremes(value) for value in self.units(step)]
 
     def extremes(self, value: Difference) -> list[tf.Tensor]:
@@ -160,11 +160,11 @@ class Maximum(Layer):
         return ends if self.larger else [-end for end in ends[::-1]]
 
     def separate_windows(self) -> Windows | None:
-        """Return how units stand in windows that do not overlap; None where they do not stand in windows."""
+        """Return the arrangement of units in windows that do not overlap; None if they are not in such windows."""
         return None
 
     def groups(self) -> Groups | None:
-        """Return how the units of each group come to stand along axes of their own; None where that costs too much."""
+        """Return how to arrange the units of each group along axes of their own; None if that costs too much."""
         return None
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
@@ -180,7 +180,7 @@ class Maximum(Layer):
         return (tf.add_n(parts),)
 
     def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
-        """Return Aᵀm for each input: the credit m·|Δy| of every group, over the |Δx| of the unit that it falls on.
+        """Return Aᵀm for each input: the credit m·|Δy| of every group, divided by the |Δx| of the credited unit.
 
         Both differences have the same sign. Under a rule without a reference it is the derivative.
         """
@@ -194,7 +194,7 @@ class Maximum(Layer):
         ]
 
     def credited(self, step: Step, credit: tf.Tensor) -> list[tf.Tensor]:
-        """Return the credit of each group at the unit that it falls on."""
+        """Return the credit of each group at its credited unit."""
         rows, keys, windows, groups = step.rows, self.keys(step), self.separate_windows(), self.groups()
         if windows is not None:
             (merged,) = [[rows.merge_pairs(key) for key in each] for each in keys]
@@ -219,16 +219,16 @@ class Maximum(Layer):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decided(Maximum):
-    """A maximum of units that an activation may have made equal: what they were before it settles ties.
+    """A maximum of units that an activation may have made equal: their values before it break ties.
 
-    Its inputs are those of the maximum, and as many again that only decide.
+    Its inputs are those of the maximum, then as many again that only break ties.
 
     Attributes
     ----------
     layer : Maximum
     alone : bool
-        Whether what the units were before is all that needs to be compared: where the activation is flat at its
-        smallest value only, the order is the same.
+        Whether the values before the activation are enough for comparison: if the activation is flat only at its
+        smallest value, they have the same order.
     """
 
     layer: Maximum
@@ -253,7 +253,7 @@ class Decided(Maximum):
         return self.layer.groups()
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
-        """Return the maximum of the units, whatever else is given."""
+        """Return the maximum of the units; the other inputs do not change it."""
         return self.layer.forward(*(inputs if len(inputs) == 1 else inputs[: -(-len(inputs) // 2)]))
 
     def units(self, step: Step) -> tuple[Difference, ...]:
@@ -261,7 +261,7 @@ class Decided(Maximum):
         return step.inputs[: len(step.inputs) // 2]
 
     def keys(self, step: Step) -> list[list[tf.Tensor]]:
-        """Return the keys of the units, then those of what they were before."""
+        """Return the keys of the units, then those of their values before the activation."""
         units = self.units(step)
         before = [self.extremes(value) for value in step.inputs[len(units) :]]
         if self.alone:
@@ -269,13 +269,13 @@ class Decided(Maximum):
         return [self.extremes(value) + key for value, key in zip(units, before, strict=True)]
 
     def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Any]:
-        """Send to the units what the maximum sends, and nothing to what decides."""
+        """Send the maximum's multipliers to the units, and nothing to the inputs that break ties."""
         count = len(self.units(step))
         return [*super().backward(step, *multipliers)[:count], *[None] * count]
 
 
 def spread_through(rule: Rule, function: Function, value: Difference) -> tf.Tensor:
-    """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|, which is S̄·s + h·Δx where no slope is negative."""
+    """s_y = |S⁺|Δx⁺ + |S⁻||Δx⁻|, which is S̄·s + h·Δx if no slope is negative."""
     mean, half = sizes(function, rule.slopes(function, value))
     spread = mean * value.size
     return spread if half is None else spread + half * value.delta
@@ -310,9 +310,9 @@ def as_traced(arithmetic: Callable[..., Any], rule: Rule, function: Function, *v
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Elementwise(Layer):
-    """A scalar function of each unit; the rule in force gives its slopes.
+    """A scalar function of each unit; the rule in force determines its slopes.
 
-    The absolute values keep the sum exact where the function falls: a negative slope turns a positive part into a
+    The absolute values keep the sum exact if the function decreases: a negative slope turns a positive part into a
     negative one.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Layers of several inputs: sums are Routing, products Secant, maxima choose their units."""
+"""Layers of several inputs: sums are Routing, products Secant, maxima select units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that have no difference: masks, indices, tokens, and what is computed from them alone."""
+"""Values without a difference: masks, indices, tokens, and what is computed from them alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Division by a norm of the same units: layer, RMS, group and unit normalisation, in closed form.
+"""Norm layers: layer, RMS, group and unit normalisation divide by a norm of the same units; closed form.
 
 Let c be the units of a group, centred or not, q = |c|²/n + ε, and y = c/√q. Along the straight line c(α) from c⁰ to
 c, q is a quadratic of α, and the mean of the Jacobian over the line, which is what the Path kind approximates, has an

@@ -1,4 +1,4 @@
-"""Transposes of convolutions onto few channels, by blocks of positions."""
+"""Transposed convolutions with few output channels, computed by blocks of positions."""
 
 from __future__ import annotations
 

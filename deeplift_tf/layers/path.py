@@ -30,7 +30,7 @@ def straight_line(
 ) -> list[Any]:
     """Return Σₖ wₖ J(x⁰+αₖΔx)ᵀm̂ for each input, all of them moving along one joint line.
 
-    Inputs that are no floats (masks, indices) stay at x, and None is returned for them.
+    Inputs that are not floats (masks, indices) stay at x, and None is returned for them.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def looped(at: Callable[..., list[tf.Tensor]], first: list[tf.Tensor], positions
 
 
 def point_on_line(value: Difference, alpha: Any, rows: Pairing) -> tf.Tensor:
-    """Return x⁰ + αΔx, or x where there is no line: for integers, and under rules without a reference."""
+    """Return x⁰ + αΔx; or x for integers, and under rules without a reference."""
     if value.x is value.reference or not value.x.dtype.is_floating:
         return all_pairs(value, rows)
     return value.reference + tf.cast(alpha, value.x.dtype) * value.delta
@@ -82,7 +82,7 @@ def point_on_line(value: Difference, alpha: Any, rows: Pairing) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Path(Layer):
-    """Any differentiable function; exact only as far as the quadrature is.
+    """Any differentiable function; as exact as the quadrature.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Pooling: averages are Routing, maxima choose their units."""
+"""Pooling layers: averages are Routing, maxima select units."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Window(Layer):
     size, strides : tuple of int
         One for each spatial axis.
     padding : {"same", "valid"}, or sequence of (int, int)
-        Places without a value before and after each spatial axis, for maxima.
+        Empty positions before and after each spatial axis, for maxima.
     channels_first : bool
     """
 
@@ -65,7 +65,7 @@ class Window(Layer):
 
 
 class AveragePooling(Window, Routing):
-    """Means over windows; padding does not count towards them."""
+    """Means over windows, without padding."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the mean of each window."""
@@ -88,7 +88,7 @@ class MaxPooling(Window, Maximum):
         return Windows(self.padded, self.cut, axes, functools.partial(whole.pool, max_pool))
 
     def groups(self) -> Groups | None:
-        """Return windows that overlap as copies of the units, where these are not too many."""
+        """Return overlapping windows as copies of the units, if these are not too many."""
         copies = math.prod(self.size) / math.prod(self.strides)
         return Groups(self.copies, (1,), first=True) if copies <= MOST_COPIES else None
 
@@ -143,7 +143,7 @@ def ends(padding: Padding, size: Sequence[int], strides: Sequence[int], sizes: S
 
 
 def max_pool(x: tf.Tensor, size: Sequence[int], strides: Sequence[int], padding: Padding) -> tf.Tensor:
-    """Return tf.nn.max_pool of x, shape (rows, ..., channels), with padding of our own where it keeps the shape.
+    """Return tf.nn.max_pool of x, shape (rows, ..., channels), with explicit padding if the pooling keeps the shape.
 
     The spread is the derivative of a derivative, and TensorFlow's kernel for it (MaxPoolGradGrad) may write its result
     over its input where both have one shape, before all of that is read. Padded, they have different shapes.
@@ -187,7 +187,7 @@ class Max(Reduction, Maximum):
         return tf.reduce_max(inputs[0], self.axes, keepdims=self.keepdims)
 
     def groups(self) -> Groups:
-        """Return the units as they stand."""
+        """Return the units unchanged."""
         return Groups(tf.identity, self.axes)
 
 
@@ -198,7 +198,7 @@ class AdaptiveMax(Maximum):
     Attributes
     ----------
     windows : tuple of tf.Tensor, shape (output size, widest window), int32
-        For each spatial axis the positions of every window, the last one repeated where a window is narrower.
+        For each spatial axis the positions of every window, the last one repeated if a window is narrower.
     channels_first : bool
     """
 

@@ -1,4 +1,4 @@
-"""Quotients of two values, along the line on which both move."""
+"""Quotients of two values: the mean Jacobian along the line on which both move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that move units about: all of them Routing."""
+"""Layers that move units, all of them Routing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Softmax and its relatives, which couple the units of an axis through one normaliser."""
+"""Softmax and related layers, which couple the units of an axis through one normaliser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the methods share: their arguments, the batches, and the way to `Scores`."""
+"""The shared parts of methods: arguments, batches, and the way to `Scores`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A method given by name, with its arguments: "integrated-gradients:steps=100", "grad-cam:conv2d"."""
+"""Methods by name, with arguments: "integrated-gradients:steps=100", "grad-cam:conv2d"."""
 
 from __future__ import annotations
 

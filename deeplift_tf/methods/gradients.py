@@ -1,4 +1,4 @@
-"""Methods that are one walk back under another rule: gradients, guided backpropagation, DeconvNet; and DeepLIFT."""
+"""Methods that are one backward pass under another rule: gradients, guided backpropagation, DeconvNet; and DeepLIFT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradients averaged along the way from the reference, or around x: integrated and expected gradients, SmoothGrad."""
+"""Gradients averaged along the path from the reference, or around x: integrated and expected gradients, SmoothGrad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods that change x and look at what the output does: occlusion, in-silico mutagenesis."""
+"""Perturbation methods, which change x and compare outputs: occlusion, in-silico mutagenesis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks at many points beside x: what integrated gradients, Grad-CAM and occlusion have in common."""
+"""Network evaluation at many points for each x, shared by integrated gradients, Grad-CAM and occlusion."""
 
 from __future__ import annotations
 

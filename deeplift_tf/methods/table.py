@@ -1,4 +1,4 @@
-"""All methods by name."""
+"""The table of all methods by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user holds: a network, and several as one."""
+"""Networks, which a user converts and compiles, and ensembles of networks."""
 
 from deeplift_tf.network.network import LayerRow, Members, Network, Origin, render
 

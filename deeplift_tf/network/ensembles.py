@@ -1,4 +1,4 @@
-"""Several networks as one, whose outputs are the means of theirs: models of several folds, of several seeds."""
+"""Ensembles: the mean of several networks as one network, for example of models of several folds or seeds."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ EACH = "folds"
 
 
 def ensemble(networks: Sequence[Network]) -> Network:
-    """Return one network whose outputs are the means of the outputs of several, as of models of several folds.
+    """Return one network whose outputs are the means of several networks' outputs, for example over folds.
 
     It is a network like any other, compiled into one function that reads the inputs once. Its outputs keep their
-    names. The layers of the members stand in it under ``fold0/...``, ``fold1/...``; ``"logits/folds"`` names the
+    names. The layers of the members are called ``fold0/...``, ``fold1/...``; ``"logits/folds"`` names the
     members' outputs ``logits`` side by side, shape (N, members, ...). `pre_activation` means the mean of what goes into
     the members' final softmax or sigmoid.
 
@@ -74,7 +74,7 @@ def ensemble(networks: Sequence[Network]) -> Network:
 
 
 def folds_of(network: Network) -> int:
-    """Return of how many members a network is the mean; 0 where it is no ensemble."""
+    """Return the number of members of an ensemble; 0 if the network is not an ensemble."""
     means = [node for node in network.graph.nodes if isinstance(node.layer, Members)]
     return len(means[0].inputs) if means else 0
 
@@ -114,7 +114,7 @@ def kinds_of_outputs(network: Network) -> dict[Any, Any]:
 
 
 def place_of(index: int, name: str) -> str:
-    """Return what a name of a member is called in the ensemble."""
+    """Return the name in the ensemble of a member's layer."""
     return f"fold{index}/{name}"
 
 

@@ -71,7 +71,7 @@ class ByName(dict[str, Node]):
 
 
 class Network(Displayed, Portable):
-    """DeepLIFT layers in the order of the model that they were made from. `dl.convert` makes one.
+    """DeepLIFT layers in the order of the converted model. `dl.convert` makes one.
 
     Parameters
     ----------
@@ -89,12 +89,12 @@ class Network(Displayed, Portable):
         self.graph, self.dtype, self.origin = graph, dtype, origin
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is compiled, as a copy compiles its own, and a live model, which stays in its process."""
+        """Leave out compiled functions (a copy compiles its own) and a live model, which stays in its process."""
         named = self.origin is not None and isinstance(self.origin.model, (str, PathLike, Members))
         return {"graph": self.graph, "dtype": self.dtype, "origin": self.origin if named else None}
 
     def facts(self) -> Sequence[tuple[str, str]]:
-        """Return the lines that are shown of it."""
+        """Return the lines of its display."""
         rules = dict.fromkeys(row.rule for row in self.table() if row.rule)
         approximate = self.approximate_layers
         return [
@@ -108,7 +108,7 @@ class Network(Displayed, Portable):
 
     @property
     def layers(self) -> Mapping[str, Node]:
-        """The nodes by name; a name that none has lists the closest."""
+        """The nodes by name; the error about an unknown name lists the closest ones."""
         return MappingProxyType(ByName({node.name: node for node in self.graph.nodes}))
 
     @property

@@ -1,4 +1,4 @@
-"""Pictures of scores. Every function returns (fig, ax) and shows nothing by itself; all need the extra ``plots``."""
+"""Plots of scores. Every function returns (fig, ax) and does not show the figure; all need the extra ``plots``."""
 
 from deeplift_tf.plots.bars import bars as bars
 from deeplift_tf.plots.heatmap import heatmap as heatmap

@@ -1,4 +1,4 @@
-"""Figures and axes in the backend that the user has chosen."""
+"""Figures and axes in the matplotlib backend that the user has chosen."""
 
 from __future__ import annotations
 

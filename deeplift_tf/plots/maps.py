@@ -1,4 +1,4 @@
-"""From scores and pictures of any range to what can be drawn."""
+"""Normalisation of scores and pictures of any range to what can be drawn."""
 
 from __future__ import annotations
 

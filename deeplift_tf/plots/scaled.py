@@ -1,4 +1,4 @@
-"""The picture itself, its intensities scaled by the scores (Sundararajan et al. 2017, figure 2)."""
+"""Images with intensities scaled by the scores (Sundararajan et al. 2017, figure 2)."""
 
 from __future__ import annotations
 

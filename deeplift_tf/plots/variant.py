@@ -1,4 +1,4 @@
-"""One variant: what both alleles are read for, and the difference between them."""
+"""Variant plots: the scores of both alleles, and their difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References: what the scores measure differences from.
+"""References: the inputs that differences are measured from.
 
 Some are arrays, made once for all rows; most are makers, functions of rows of x that a scoring function calls batch by
 batch; `uniform_output` searches for one with the network's help. `REFERENCES` holds all of them by the names that the

@@ -1,10 +1,10 @@
-"""Random Eulerian paths, many at once: orders of a sequence that keep the count of every pair of neighbours.
+"""Random Eulerian paths, many at once: shuffled sequences with the same count of every neighbouring pair.
 
 A sequence is a path over the graph whose nodes are its letters and whose edges are its pairs, each used once. For a
 path that ends at the letter w, the edges by which the other letters are left for the last time form a tree towards w;
 given such a tree, all orders of the remaining edges make paths, all different (Altschul and Erickson, Mol. Biol.
-Evol. 2, 1985). Trees are drawn in proportion to the edges that they may be made of, letter by letter, from the
-determinants that count them (Kirchhoff's theorem), so that no draw is ever rejected.
+Evol. 2, 1985). Trees are drawn letter by letter, in proportion to the edges that may form them, from the determinants
+that count them (Kirchhoff's theorem), so no draw is ever rejected.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-STEPS = 64  # of walks that are held together
+STEPS = 64  # of walks that are in memory together
 
 
 def transitions(codes: np.ndarray, letters: int) -> np.ndarray:

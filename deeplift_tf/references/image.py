@@ -1,4 +1,4 @@
-"""References for images: the image itself, blurred."""
+"""References for images: the blurred image itself."""
 
 from __future__ import annotations
 

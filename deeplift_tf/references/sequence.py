@@ -1,4 +1,4 @@
-"""References for one-hot sequences: base frequencies, and the letters in another order."""
+"""References for one-hot sequences: base frequencies, and shuffled letters."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Reference
 
 
 def letters_on(axis: int) -> dict[str, Any]:
-    """Return the argument of makers that says where letters stand, if that is not the last axis."""
+    """Return the makers' argument for the axis of letters, if that is not the last one."""
     return {} if axis == -1 else {"letters_axis": axis}
 
 
@@ -121,9 +121,9 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1)
     """Return a maker of random sequences that have every pair of neighbours exactly as often as x has it.
 
     All orders with the same pairs, the same first and the same last letter are equally likely: a uniform random
-    Eulerian path over the graph whose edges are the pairs (Altschul and Erickson 1985), see `euler`. A position that
-    holds no letter, N, counts as one more letter; all look like the last of them in their sequence. A sequence that has
-    only one such order, a repeat like ACACAC for one, is its own shuffle; a warning says so once for each of them.
+    Eulerian path over the graph whose edges are the pairs (Altschul and Erickson 1985), see `euler`. A position without
+    a letter, N, counts as one more letter; all look like the last of them in their sequence. A sequence with only one
+    such order, for example a repeat like ACACAC, is its own shuffle; a warning names each of them once.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def letter_codes(x: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray, shape (N, length), uint8
-        C where a position holds no letter: all zeros, or all letters alike.
+        C at a position without a letter: all zeros, or all letters alike.
 
     Raises
     ------

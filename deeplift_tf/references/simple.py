@@ -1,4 +1,4 @@
-"""References that look at no neighbourhood: one value, a mean, other examples."""
+"""References for any input: one value, a mean, other examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reference on which a classifier takes no side: an input changed little, until all classes are as likely."""
+"""The uniform-output reference: an input, changed little, until all classes are nearly equally likely."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LOSSES: dict[str, Loss] = {loss.__name__: loss for loss in (max_deviation, mean_
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class UniformOutput:
-    """A reference, and what it took to find it; it can be given as references itself, as an array could.
+    """A reference with the statistics of its search; it can be passed as references, like an array.
 
     Attributes
     ----------
@@ -99,11 +99,11 @@ def uniform_output(
     """Change an input until the classes are equally likely: the perturbed baseline of Lerma and Lucas.
 
     Minimised by Adam is share·L_out + (1 − share)·mean((x − start)²), for each row on its own, and the best x of all
-    steps is kept. Where a class is certain, the gradients of a softmax vanish, but for that of the cross-entropy: the
-    first half of the steps follows it, whatever L_out is. In both halves the step shrinks to zero in half a cosine.
+    steps is kept. If a class is certain, all gradients of a softmax vanish except that of the cross-entropy: the first
+    half of the steps follows it, whatever L_out is. In both halves the step shrinks to zero in half a cosine.
 
-    The search begins at the start plus a little noise: at zeros, say, the units of a ReLU network without biases stand
-    on their kinks, and let no gradient through. Where none comes through either, the noise grows tenfold, up to three
+    The search begins at the start plus a little noise. At zeros, for example, the units of a ReLU network without
+    biases are on their kinks, and pass no gradient. If no gradient passes with the noise, it grows tenfold, up to three
     times. A warning names rows that have not moved.
 
     Parameters
@@ -123,7 +123,7 @@ def uniform_output(
     learning_rate : float
         The first step's size, in units of x.
     output : str, optional
-        The head, where there are several.
+        The head, if there are several.
     progress : bool or callable
         As for `Score.__call__`.
     seed : int
@@ -202,7 +202,7 @@ def classes(graph: Graph, edge: Edge, x: tf.Tensor) -> tf.Tensor:
     Raises
     ------
     ReferencesError
-        When the output is no distribution over classes.
+        If the output is not a distribution over classes.
     """
     before = value_before_activation(graph, edge)
     values = propagation.forward(graph.ancestors([before.edge]), {graph.inputs[0].edge: x})[before.edge]

@@ -1,4 +1,4 @@
-"""Figures, and one self-contained page, about the scores in a file."""
+"""Reports about a file of scores: figures, and one self-contained HTML page."""
 
 from deeplift_tf.report.figures import Drawing as Drawing
 from deeplift_tf.report.figures import kind_of as kind_of

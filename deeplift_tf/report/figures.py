@@ -1,4 +1,4 @@
-"""Rows of a file of scores as a figure: heat maps, logos, words or bars."""
+"""Figures of rows in a file of scores: heat maps, logos, words or bars."""
 
 from __future__ import annotations
 

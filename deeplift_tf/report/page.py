@@ -1,4 +1,4 @@
-"""The page: arguments of the run, layers of the model, deltas, and the examples with the largest differences."""
+"""The report page: arguments of the run, layers of the model, deltas, and the examples with the largest differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shows the contributions of a row inside of a page: pictures as data, or coloured words."""
+"""Inline figures of a row's contributions in a page: pictures as data, or coloured words."""
 
 from __future__ import annotations
 

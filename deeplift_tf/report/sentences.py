@@ -1,4 +1,4 @@
-"""Scored tokens as words, and what rows are called."""
+"""Scored tokens as words, and names of rows."""
 
 from __future__ import annotations
 

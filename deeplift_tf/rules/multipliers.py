@@ -1,4 +1,4 @@
-"""The values that travel through a network: differences forward, multipliers back, and how their rows pair up."""
+"""Differences, multipliers, and the pairing of their rows: what travels forward and back through a network."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class Multipliers(NamedTuple):
     mean : tf.Tensor, shape (rows, ...)
         m̄.
     half_difference : tf.Tensor or None, shape (rows, ...)
-        d; None stands for zero, and then nothing is ever computed for it.
+        d; None means zero, and then nothing is computed for it.
     """
 
     mean: tf.Tensor
     half_difference: tf.Tensor | None = None
 
     def plus(self, other: Multipliers | None) -> Multipliers:
-        """Add what another consumer of the same value sends."""
+        """Add the multipliers that another consumer of the same value sends."""
         if other is None:
             return self
         halves = [d for d in (self.half_difference, other.half_difference) if d is not None]
         return Multipliers(self.mean + other.mean, tf.add_n(halves) if halves else None)
 
     def finite(self) -> Multipliers:
-        """Return zeros in place of what is infinite or no number: 0·∞ behind a branch that is not chosen."""
+        """Return zeros in place of infinity and NaN, such as 0·∞ behind a branch that is not chosen."""
         mean, half = (None if m is None else tf.where(tf.math.is_finite(m), m, tf.zeros_like(m)) for m in self)
         assert mean is not None
         return Multipliers(mean, half)
@@ -47,7 +47,7 @@ class Pairing(NamedTuple):
     Attributes
     ----------
     references : int, tf.Tensor or None
-        R; None where every example meets one reference, and no axis is split off for it.
+        R; None if every example has one reference; then no axis is split off for it.
     targets : int, tf.Tensor or None
         K; None for a single target.
     """
@@ -99,7 +99,7 @@ class Difference(NamedTuple):
     ----------
     x, reference : tf.Tensor, shape (N, ...) or (N, 1, ...); (N or 1, ...) or (N or 1, R, ...)
     spread : tf.Tensor or None, shape (N, ...) or (N, R, ...)
-        s = Δx⁺ − Δx⁻; None stands for |Δx|.
+        s = Δx⁺ − Δx⁻; None means |Δx|.
     """
 
     x: tf.Tensor
@@ -113,12 +113,12 @@ class Difference(NamedTuple):
 
     @property
     def size(self) -> tf.Tensor:
-        """The spread s, |Δx| where none was carried."""
+        """The spread s; |Δx| if none was carried."""
         return tf.abs(self.delta) if self.spread is None else self.spread
 
     @property
     def parts(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Δx⁺ and −Δx⁻; rounding may make neither of them negative."""
+        """Δx⁺ and −Δx⁻, neither of them negative after rounding."""
         delta = self.delta
         if self.spread is None:
             return tf.nn.relu(delta), tf.nn.relu(-delta)

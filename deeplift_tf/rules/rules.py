@@ -1,8 +1,8 @@
-"""The rules: the slopes that an elementwise nonlinearity has between a reference and an input.
+"""The rules: slopes of an elementwise nonlinearity between a reference and an input.
 
-A rule is a function of what went in; it knows no layer. All of the mathematics of the package that is not
-linear algebra stands here and in `slopes`. Sources: DeepLIFT, Shrikumar et al., ICML 2017, sections 3.5.2 (Rescale)
-and 3.5.3 (RevealCancel); guided backpropagation, Springenberg et al. 2015; DeconvNet, Zeiler and Fergus 2014.
+A rule is a function of a layer's input and its reference; it does not know the layer. All mathematics of the package
+that is not linear algebra is here and in `secants`. Sources: DeepLIFT, Shrikumar et al., ICML 2017, sections 3.5.2
+(Rescale) and 3.5.3 (RevealCancel); guided backpropagation, Springenberg et al. 2015; DeconvNet, Zeiler and Fergus 2014.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Slopes(NamedTuple):
     mean : tf.Tensor
         S̄ = ½(S⁺ + S⁻).
     half_difference : tf.Tensor or None
-        h = ½(S⁺ − S⁻); None where both are the same.
+        h = ½(S⁺ − S⁻); None if both are the same.
     """
 
     mean: tf.Tensor
@@ -43,14 +43,14 @@ class Slopes(NamedTuple):
 
 
 def rescale_slopes(function: Function, value: Difference) -> Slopes:
-    """S⁺ = S⁻ = S(x⁰, x); where x = x⁰ the derivative, with ReLU′(0) = 0."""
+    """S⁺ = S⁻ = S(x⁰, x); if x = x⁰, the derivative, with ReLU′(0) = 0."""
     return Slopes(function.secant(value.reference, value.x))
 
 
 def reveal_cancel_slopes(function: Function, value: Difference) -> Slopes:
     """S⁺ = ½[S(x⁰, x⁰+Δ⁺) + S(x⁰+Δ⁻, x)], S⁻ = ½[S(x⁰, x⁰+Δ⁻) + S(x⁰+Δ⁺, x)].
 
-    Where a displacement is zero, its slope is the one just to the right.
+    If a displacement is zero, its slope is the one just to the right.
     """
     ends = (value.reference, value.x, *value.parts)
     return Slopes(*(four_slopes(function.secant, *ends) if function.four is None else function.four(*ends)))
@@ -81,9 +81,9 @@ class Rule:
     spread : bool
         Whether the rule reads the positive and negative parts of its input's difference.
     reference : bool
-        False: the rule looks at x alone, and every layer that follows it sees x⁰ := x.
+        False: the rule reads x only, and every layer under it sees x⁰ := x.
     gate : callable or None
-        What a rectifier does to the collapsed multipliers that reach it, before the slopes.
+        Function that a rectifier applies to the collapsed multipliers that reach it, before the slopes.
     """
 
     name: str
@@ -104,12 +104,12 @@ GENOMICS_DEFAULT = "genomics_default"  # not one rule but a choice between two, 
 
 
 def rule_named(rule: str | Rule) -> Rule:
-    """Return a rule by its name; a `Rule` is one already.
+    """Return the rule of a name; a `Rule` is returned unchanged.
 
     Raises
     ------
     RuleError
-        When there is no such rule.
+        If no rule has the name.
     """
     if isinstance(rule, Rule):
         return rule

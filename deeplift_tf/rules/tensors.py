@@ -1,4 +1,4 @@
-"""What TensorFlow leaves out: shapes that are known in part, and transposes by automatic differentiation."""
+"""Tensor helpers that TensorFlow lacks: partly known shapes, and transposes by automatic differentiation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Function = Callable[..., Any]
 
 
 def shape_of(tensor: tf.Tensor) -> list[Any]:
-    """Return the sizes of a tensor: an int where the graph knows it, a scalar tensor elsewhere."""
+    """Return the sizes of a tensor: an int if the graph knows it, otherwise a scalar tensor."""
     dynamic = None
     sizes: list[Any] = list(tensor.shape)
     for axis, size in enumerate(sizes):
@@ -42,7 +42,7 @@ def once(function: Function, *weights: tf.Tensor) -> Any:
 
 
 def vjp(function: Function, inputs: Sequence[tf.Tensor], multipliers: Any) -> list[tf.Tensor]:
-    """Return Jᵀm for each input of a function: how every backward rule is derived from its forward map.
+    """Return Jᵀm for each input of a function. Every backward rule is derived from its forward map in this way.
 
     For a linear map the result does not depend on `inputs`, and the traced graph drops the forward pass made here.
 
@@ -71,7 +71,7 @@ def vjp(function: Function, inputs: Sequence[tf.Tensor], multipliers: Any) -> li
 
 
 def jvp_of_transpose(transpose: Function, cotangent: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
-    """Return A v, where only m -> Aᵀm is at hand: the gradient of <Aᵀm, v> with respect to m.
+    """Return A v if only m -> Aᵀm is available: the gradient of <Aᵀm, v> with respect to m.
 
     Parameters
     ----------

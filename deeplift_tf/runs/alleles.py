@@ -1,4 +1,4 @@
-"""What is kept of variants beside the contributions of their difference: both alleles, predictions, effects."""
+"""Allele scores: for each variant both alleles, predictions and effects, beside the contributions of the difference."""
 
 from __future__ import annotations
 

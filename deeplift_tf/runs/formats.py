@@ -1,4 +1,4 @@
-"""What is written of DNA beside its scores, when they are whole."""
+"""DNA formats: the files for other tools, written once the scores are complete."""
 
 from __future__ import annotations
 

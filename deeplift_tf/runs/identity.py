@@ -1,4 +1,4 @@
-"""What a run depends on, so that it is gone on with only where that is the same."""
+"""The identity of a run: everything that its scores depend on. A run resumes only if this is unchanged."""
 
 from __future__ import annotations
 

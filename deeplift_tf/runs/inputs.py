@@ -1,4 +1,4 @@
-"""What is scored: arrays in a file, pictures, or DNA; each knows how its rows fit a network."""
+"""Run inputs: arrays in a file, pictures, or DNA, each adapted to the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a run is on the disk: a file beside the output that outlives the process."""
+"""The journal: a file beside the output that counts the rows on the disk and outlives the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished runs of the same rows become their mean: those of models of several folds, each scored by itself."""
+"""The mean of finished runs of the same rows, for example of models of several folds."""
 
 from __future__ import annotations
 

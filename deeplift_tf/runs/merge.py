@@ -1,4 +1,4 @@
-"""The shards of a run become what the run in one piece would have written."""
+"""The merge of shards into the output of an unsharded run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A saved model, or several as one, and how they are to be read."""
+"""Model sources: a saved model, or several as one, with the options for reading them."""
 
 from __future__ import annotations
 

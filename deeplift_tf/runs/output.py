@@ -1,4 +1,4 @@
-"""Where scores go: a file or a folder, which appears under its name when it is whole."""
+"""The output of a run: a file or a folder, renamed into place on success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code of the user's own that a model needs: imported by name, or from a file, and offered to what reads the model."""
+"""The user's own code for a model: imported by name or from a file, and passed to the model reader."""
 
 from __future__ import annotations
 

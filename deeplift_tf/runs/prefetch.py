@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind, each in a thread of its own, a bounded number of items at a time."""
+"""Prefetching and background writing, each in its own thread with a bounded queue."""
 
 from __future__ import annotations
 

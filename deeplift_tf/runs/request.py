@@ -1,4 +1,4 @@
-"""What is asked of a model about every row, and the function that answers it for a batch."""
+"""The request of a run: what is scored in every row, and the function that scores a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of a run while it goes on: on the disk batch by batch, so that it can be gone on with."""
+"""The scores of an unfinished run: written batch by batch, so that the run can resume."""
 
 from __future__ import annotations
 

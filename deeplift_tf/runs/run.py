@@ -1,4 +1,4 @@
-"""The loop: batches are read, scored and written at the same time, in order."""
+"""The main loop: batches are read, scored and written at the same time, in order."""
 
 from __future__ import annotations
 

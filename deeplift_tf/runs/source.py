@@ -1,4 +1,4 @@
-"""Rows and their references, cut into batches."""
+"""Row sources: rows and their references, cut into batches."""
 
 from __future__ import annotations
 

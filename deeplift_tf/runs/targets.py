@@ -1,4 +1,4 @@
-"""Targets by name: what "counts" and "profile" mean, and what a target is called in files."""
+"""Target names: what "counts" and "profile" mean, and what a target is called in files."""
 
 from __future__ import annotations
 

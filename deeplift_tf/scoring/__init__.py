@@ -1,1 +1,1 @@
-"""One call of a scoring function: from its arguments to its scores."""
+"""Scoring: one call of a scoring function, from its arguments to its scores."""

@@ -1,4 +1,4 @@
-"""The compiled function: forward for the examples, forward for the references, and one walk back."""
+"""The compiled function: forward passes for examples and references, and one backward pass."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     target : Edge
         The value that the contributions sum to.
     selectors : tuple of callable or None
-        For each target how its weights follow from the outputs of x; None where they are given.
+        For each target a function from the outputs of x to its weights; None if the weights are an argument.
     several_references, several_targets : bool
         Whether R or K may differ from one.
     mean_normalised : bool
@@ -39,12 +39,12 @@ class Plan(NamedTuple):
     letters_axis : int
         The axis of the scored values that holds the letters; for hypothetical contributions.
     complete : bool
-        Whether the reference is run up to the target, and the sum of the contributions compared to the difference.
-        Rules without a reference do not promise that they agree, and need no such pass.
+        Whether the reference pass runs up to the target, and the contributions are compared with the difference.
+        Under rules without a reference the two may disagree, and the pass is not needed.
     known_references : bool
-        Whether the compiled function takes what `compile_references` makes of the references, too.
+        Whether the compiled function also takes the results of `compile_references`.
     known_values : bool
-        Whether it takes what the network makes of x, too, where that has been run to choose the weights.
+        Whether it also takes the activations of x, if these were computed already to choose the weights.
     jit_compile : bool
         Whether the arithmetic of activations is compiled by XLA.
     """
@@ -79,11 +79,11 @@ def compile_plan(
     plan : Plan
     dtype : tf.DType
     known : sequence of tf.Tensor
-        What `compile_references` makes, for shapes and dtypes, with `known_references`.
+        Results of `compile_references`, for shapes and dtypes, with `known_references`.
     values : sequence of tf.Tensor
-        What `compile_values` makes, for shapes and dtypes, with `known_values`.
+        Results of `compile_values`, for shapes and dtypes, with `known_values`.
     notes : list of str, optional
-        Gets what the reference takes over from x when the function is traced.
+        Receives the names of values fixed at x when the function is traced.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def reference_signature(graph: Graph, plan: Plan) -> tuple[tf.TensorSpec, ...]:
 
 
 def compile_references(graph: Graph, plan: Plan) -> Any:
-    """Return the function references -> the values that the network makes of them, for references of all rows.
+    """Return the function references -> their activations, for references that all rows share.
 
-    So that they are run once for all batches, and for calls with the same references.
+    Lets shared references be evaluated once for all batches, and for later calls with the same references.
     """
 
     def run(references: Any) -> tuple[tf.Tensor, ...]:
@@ -142,7 +142,7 @@ def compile_references(graph: Graph, plan: Plan) -> Any:
 
 
 def compile_values(graph: Graph, plan: Plan) -> Any:
-    """Return the function x -> the values that the network makes of it."""
+    """Return the function x -> its activations."""
     return compile_references(graph, plan._replace(several_references=False))
 
 
@@ -154,14 +154,14 @@ class Attribution:
     graph : Graph
     plan : Plan
     known : sequence of tf.Tensor
-        What `compile_references` makes, where the references are not to be run here.
+        Results of `compile_references`, if the references are not evaluated here.
     values : sequence of tf.Tensor
-        What `compile_values` makes, where x is not to be run here.
+        Results of `compile_values`, if x is not evaluated here.
 
     Attributes
     ----------
     notes : list of str
-        What the reference takes over from x, once a batch has been traced.
+        Names of values fixed at x, once a batch has been traced.
     """
 
     def __init__(
@@ -174,11 +174,11 @@ class Attribution:
 
     @property
     def made(self) -> list[Edge]:
-        """Everything that the nodes make."""
+        """All values that the nodes compute."""
         return [edge for node in self.nodes for edge in node.outputs]
 
     def rows(self, references: Sequence[tf.Tensor]) -> Pairing:
-        """Return how rows pair up, for a single target."""
+        """Return the pairing of rows, for a single target."""
         return Pairing(tf.shape(references[0])[1] if self.plan.several_references else None)
 
     def letters_axis(self, edge: Edge) -> int:
@@ -224,7 +224,7 @@ class Attribution:
     def _reference_values(
         self, values: propagation.Values, references: Sequence[tf.Tensor], rows: Pairing
     ) -> propagation.Values:
-        """Return what the network makes of the references, with what is held at x taken from there."""
+        """Return the activations of the references; values fixed at x are taken from x."""
         dtypes = dtypes_in(values)
         held = fixed_at_input(self.inputs, self.nodes, self.plan.scored, dtypes)
         masks = held.given(self.nodes, dtypes)
@@ -238,7 +238,7 @@ class Attribution:
     def _reference_rows(
         self, values: propagation.Values, held: propagation.Values, references: Sequence[tf.Tensor], rows: Pairing
     ) -> dict[Edge, tf.Tensor]:
-        """Return the references as rows; where values are held at x, one row for each pair."""
+        """Return the references as rows; if values are fixed at x, one row for each pair."""
         given = dict(zip(self.inputs, references, strict=True))
         if not held:
             return {edge: rows.merge_pairs(value) for edge, value in given.items()}
@@ -263,13 +263,13 @@ class Attribution:
         return rows.merge_targets(tf.broadcast_to(self._with_references(weights), [*lead, n, *sizes]))
 
     def _with_references(self, weights: tf.Tensor) -> tf.Tensor:
-        """View weights, shape (K, N, ...), as (K, N, 1, ...) where there is an axis of references."""
+        """View weights, shape (K, N, ...), as (K, N, 1, ...) if there is an axis of references."""
         if not self.plan.several_references:
             return weights
         return tf.expand_dims(weights, 2 if self.plan.several_targets else 1)
 
     def _between(self) -> list[Node]:
-        """Return the nodes that lie on a way from a scored value to the target."""
+        """Return the nodes on paths from a scored value to the target."""
         below = self.graph.descendants(self.plan.scored)
         above = {node.name for node in self.graph.ancestors([self.plan.target])}
         return [node for node in self.nodes if node.name in below & above]
@@ -299,7 +299,7 @@ class Attribution:
     def _completeness(
         self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Return the target values, and by how much the contributions miss their difference."""
+        """Return the target values, and the error of the contributions' sum."""
         weights, lead = self._with_references(weights), 1 + self.plan.several_references + self.plan.several_targets
         outputs = sum_over(weights * output.x, lead)
         if self.plan.several_references:
@@ -313,7 +313,7 @@ class Attribution:
         return {"outputs": outputs, "reference_outputs": self._over_references(reference), "delta": worst}
 
     def _worst(self, error: tf.Tensor) -> tf.Tensor:
-        """Return the error of the largest size among the references, with its sign; NaN is the largest."""
+        """Return the largest error in absolute value among the references, with its sign; NaN counts as the largest."""
         low, high = tf.reduce_min(error, self._reference_axis), tf.reduce_max(error, self._reference_axis)
         undefined = tf.reduce_any(tf.math.is_nan(error), self._reference_axis)  # devices differ in the minimum of NaN
         return tf.where(undefined, tf.constant(float("nan"), error.dtype), tf.where(-low > high, low, high))
@@ -327,7 +327,7 @@ def sum_over(tensor: tf.Tensor, lead: int) -> tf.Tensor:
 def hypothetical(multipliers: tf.Tensor, reference: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Return what every letter would contribute at each position: m[p, i] − Σ_c x⁰[p, c]·m[p, c].
 
-    That is the contribution of a one-hot letter i in place of the letter that stands at p, at the same multipliers
+    This is the contribution of a one-hot letter i in place of the letter at position p, with the same multipliers
     (the definition of the original DeepLIFT and of TF-MoDISco).
 
     Parameters

@@ -1,4 +1,4 @@
-"""What a scoring function is asked, checked and cut into batches."""
+"""Validated arguments of a score call, split into batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deeplift_tf.scoring.targets import Selector, chosen
 
 
 class Batch(NamedTuple):
-    """One batch of a question.
+    """One batch of a score request.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class Batch(NamedTuple):
     def filled(self, size: int) -> Batch:
         """Return the batch with its last row repeated, up to a power of two or to the rows of a whole batch.
 
-        So that there are few sizes of batches, where each costs a compilation; the results of the last rows are not
-        wanted.
+        Each size of a batch costs a compilation, so this keeps their number small. The results of the added rows are
+        dropped.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Batch(NamedTuple):
         dtype : tf.DType
             Of the weights.
         several_references, several_targets : bool
-            Whether those have an axis of their own.
+            Whether references and targets have their own axis.
         """
         given = self.references
         if several_references:
@@ -90,13 +90,13 @@ class ScoreRequest(NamedTuple):
     value : TargetValue
         The value that the weights are for.
     selectors : tuple of callable or None
-        For each target how its weights follow from the outputs of x inside of the compiled function; None where they
-        are given, or chosen outside of it.
+        For each target a function from the outputs of x to its weights, part of the compiled function; None if the
+        weights are known, or chosen outside of it.
     choosers : tuple of callable or None
         For each target the user's function of the outputs of x that chooses its weights, if there is one.
     weights : np.ndarray, shape (K, 1 or N, ...)
     several_targets : bool
-        Whether K is asked for as an axis of its own.
+        Whether the results have an axis of K targets.
     """
 
     x: InputArrays
@@ -123,16 +123,17 @@ class ScoreRequest(NamedTuple):
     def batches(
         self, size: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
     ) -> Iterator[Batch]:
-        """Cut the question into batches, all references of an example together where they fit.
+        """Split the request into batches, all references of an example together if they fit.
 
         Parameters
         ----------
         size : int
             (Example, reference) pairs in a batch.
         progress : callable
-            Told (pairs done, pairs in all) after each batch.
+            Called with (pairs done, pairs in all) after each batch.
         outputs : callable
-            Rows of x -> the value that is explained; called once for each rows where a user's function chooses weights.
+            Rows of x -> the value that is explained; called once for the rows of a batch if a user's function chooses
+            weights.
         """
         if size < 1:
             raise InputError(f"batch_size: expected at least 1; received {size}")
@@ -161,7 +162,7 @@ class ScoreRequest(NamedTuple):
 
 
 def repeat_last(array: np.ndarray, rows: int, times: int, axis: int) -> np.ndarray:
-    """Return an array with its last row repeated; as it is where one row stands for all."""
+    """Return an array with its last row repeated; unchanged if one row serves all."""
     if not times or array.shape[axis] != rows:
         return array
     last = array.take([-1], axis)
@@ -174,5 +175,5 @@ def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 def as_tensor(array: Any, dtype: tf.DType) -> tf.Tensor:
-    """Return an array as a tensor; strings stay what they are."""
+    """Return an array as a tensor; strings stay strings."""
     return tf.constant(array if dtype == tf.string else np.asarray(array, dtype.as_numpy_dtype))

@@ -1,4 +1,4 @@
-"""Whether the values of a batch fit into memory, told from their shapes before any of them is computed."""
+"""Memory checks: whether the values of a batch fit into memory, computed from their shapes in advance."""
 
 from __future__ import annotations
 

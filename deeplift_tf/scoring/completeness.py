@@ -1,4 +1,4 @@
-"""Rows whose contributions miss the difference of the target from its reference by more than rounding explains."""
+"""Completeness checks: rows whose contributions miss the difference by more than rounding explains."""
 
 from __future__ import annotations
 

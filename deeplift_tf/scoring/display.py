@@ -1,4 +1,4 @@
-"""What networks, scoring functions and results show of themselves in a terminal and in a notebook."""
+"""Text and HTML displays of networks, scoring functions and results, for terminals and notebooks."""
 
 from __future__ import annotations
 

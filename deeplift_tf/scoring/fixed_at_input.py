@@ -1,7 +1,7 @@
-"""Which values a reference takes over from x: masks and indices that are given, and integers that nothing scores.
+"""Values fixed at x in the reference pass: masks, indices, and integers that nothing scores.
 
-Integers, booleans and strings have no difference. An input of them takes the reference that is given for it all the
-same, as long as a scored value is made of it: the first floats, such as the rows of an embedding, are what differs.
+Integers, booleans and strings have no difference. An input of them still takes its reference if a scored value is
+computed from it: the first floats, such as the rows of an embedding, have the difference.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ Dtypes = Mapping[Edge, tf.DType]
 
 
 class FixedValues(NamedTuple):
-    """What the pass of the reference takes over from x.
+    """Values that the reference pass takes from x.
 
     Attributes
     ----------
     edges : frozenset of Edge
-        Values that are those of x.
+        Values taken from x.
     free : frozenset of Edge
-        Integers, booleans and strings that follow their reference, but where they are masks or indices.
+        Integers, booleans and strings that follow their reference, except as masks or indices.
     """
 
     edges: frozenset[Edge]
     free: frozenset[Edge] = frozenset()
 
     def given(self, nodes: Sequence[Node], dtypes: Dtypes) -> set[Edge]:
-        """Return the free values that some layer reads as a mask or an index: there they are those of x."""
+        """Return the free values that some layer reads as a mask or an index: that layer gets the values of x."""
         return {edge for node in nodes if takes_as_given(node, dtypes) for edge in node.inputs if edge in self.free}
 
 
 def fixed_at_input(
     inputs: Iterable[Edge], nodes: Sequence[Node], scored: Iterable[Edge], dtypes: Dtypes
 ) -> FixedValues:
-    """Return which values the pass of the reference takes over from x.
+    """Return the values that the reference pass takes from x.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def fixed_at_input(
 
 
 def followed(start: Edge, nodes: Sequence[Node], dtypes: Dtypes) -> tuple[set[Edge], list[Edge]]:
-    """Return what has no difference and is made of an input alone, and the first floats made of that.
+    """Return the values without a difference that depend on an input alone, and the first floats computed from them.
 
-    Floats made of booleans are masks, which say which positions there are.
+    Floats computed from booleans are masks, which mark the positions that exist.
     """
     reached, made = {start}, list[Edge]()
     for node in nodes:
@@ -78,9 +78,9 @@ def followed(start: Edge, nodes: Sequence[Node], dtypes: Dtypes) -> tuple[set[Ed
 
 
 def takes_as_given(node: Node, dtypes: Dtypes) -> bool:
-    """Whether integers and booleans that a node reads are indices and masks: it reads floats, too, or makes them.
+    """Whether the integers and booleans that a node reads are indices and masks: it also reads or returns floats.
 
-    A layer of the Embedding kind that reads booleans stands for an input of them that the model computes with.
+    A layer of the Embedding kind that reads booleans represents a boolean input that the model computes with.
     """
     if reads_floats(node, dtypes):
         return True
@@ -92,7 +92,7 @@ def takes_as_given(node: Node, dtypes: Dtypes) -> bool:
 
 
 def dtypes_of(graph: Graph) -> dict[Edge, tf.DType]:
-    """Return the dtype of every value of a graph: those of the inputs, and what a trace tells."""
+    """Return the dtype of every value of a graph: those of the inputs, and the others by tracing."""
     found = {value.edge: value.dtype for value in graph.inputs}
 
     def look(*x: tf.Tensor) -> tf.Tensor:
@@ -111,9 +111,9 @@ def dtypes_in(values: Values) -> dict[Edge, tf.DType]:
 
 
 def first_floats(graph: Graph, dtypes: Dtypes) -> dict[Edge, tuple[Edge, ...]]:
-    """Return for each input the values that are scored by default: itself, or the first floats that are made of it.
+    """Return for each input the values that are scored by default: itself, or the first floats computed from it.
 
-    A value that is made of several inputs of integers counts for the first of them.
+    A value that depends on several inputs of integers counts for the first of them.
     """
     taken, found = set[Edge](), dict[Edge, tuple[Edge, ...]]()
     for value in graph.inputs:
@@ -136,12 +136,12 @@ def with_given_of_x(nodes: Sequence[Node], given: set[Edge], dtypes: Dtypes) -> 
 
 
 def of_x(edge: Edge) -> Edge:
-    """Return the name, in the pass of the reference, of a value of x."""
+    """Return the name that a value of x has in the reference pass."""
     return Edge(f"{edge.node} of x", edge.output)
 
 
 def described(held: FixedValues, graph: Graph, nodes: Sequence[Node], dtypes: Dtypes) -> tuple[str, ...]:
-    """Return what is held, by name and with the reason, where it is made: not what follows from it, nor constants."""
+    """Return the fixed values at their origin, by name and with the reason; no constants, nothing derived from them."""
     samplers = {edge: node for node in nodes for edge in node.outputs}
     varying = {value.edge for value in graph.inputs}
     for node in nodes:
@@ -164,7 +164,7 @@ def described(held: FixedValues, graph: Graph, nodes: Sequence[Node], dtypes: Dt
 
 
 def first_of(edge: Edge, samplers: Mapping[Edge, Node], dtypes: Dtypes) -> list[Edge]:
-    """Return the masks that a mask is made of; any other value is its own."""
+    """Return the masks that a mask is computed from; any other value is returned unchanged."""
     node = samplers.get(edge)
     before = [] if node is None else [each for each in node.inputs if dtypes[each] == tf.bool]
     if dtypes[edge] != tf.bool or not before:

@@ -1,4 +1,4 @@
-"""What a user may hand in as x, and what comes back in the same structure."""
+"""Input arrays: the accepted forms of x, and results in the same structure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled functions of a network: each is traced once, and a shared reference is run once."""
+"""Compiled functions of a network, each traced once, and the cache of shared references."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from deeplift_tf.graph.graph import Graph
 from deeplift_tf.graph.passes import optimize
 from deeplift_tf.scoring.attribution import Attribution, Plan, compile_plan, compile_references
 
-CACHE_BYTES = 256 * 2**20  # what the network makes of references is kept for the next call up to here
+CACHE_BYTES = 256 * 2**20  # bytes; activations of references are kept for the next call up to here
 
 
 class ReferenceCache(NamedTuple):
-    """What the network made of the last references that all rows shared, for one value that was explained."""
+    """Cached activations of the last shared references, for one explained value."""
 
     references: tuple[np.ndarray, ...]
     values: tuple[tf.Tensor, ...]
@@ -29,7 +29,7 @@ class ReferenceCache(NamedTuple):
 
 
 class Programs:
-    """The compiled functions of a graph, by what they compute. Safe to be called from several threads.
+    """The compiled functions of a graph, by plan. Safe to call from several threads.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Programs:
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is compiled: a copy compiles its own."""
+        """Leave out compiled functions: a copy compiles its own."""
         return {"graph": self.graph, "dtype": self.dtype}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class Programs:
         return self._once(plan, make)
 
     def notes(self, plan: Plan) -> Sequence[str]:
-        """Return what the reference takes over from x, once the function of a plan is compiled."""
+        """Return the names of values fixed at x, once the function of a plan is compiled."""
         return self._notes.get(plan, [])
 
     def reference_pass(self, plan: Plan) -> Any:
@@ -77,7 +77,7 @@ class Programs:
         return self.reference_pass(plan._replace(several_references=False))
 
     def values_of(self, plan: Plan, x: Sequence[tf.Tensor]) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """Return what the network makes of x, and the value that the target lies in.
+        """Return the activations of x, and the value that the target lies in.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class Programs:
         return made, values[plan.target]
 
     def all_differ(self, plan: Plan) -> bool:
-        """Whether no value is held at x for the references too, as masks and integers are; they differ by rows."""
+        """Whether no value is fixed at x for the references, such as masks and integers, which differ by rows."""
 
         def look() -> bool:
             inputs = all(value.dtype.is_floating for value in self.graph.inputs)
@@ -99,20 +99,20 @@ class Programs:
         return bool(self._once(("all differ", _pass_of(plan)), look))
 
     def simplified(self, plan: Plan) -> Graph:
-        """Return the graph that a plan's functions are made from."""
+        """Return the simplified graph that a plan's functions are compiled from."""
         values = (plan.target, *plan.scored)
         return self._once(values, lambda: optimize(self.graph, values))
 
     def known(self, plan: Plan, references: Sequence[np.ndarray], tensors: Any) -> tuple[tf.Tensor, ...]:
-        """Return what the network makes of references that all rows share, from the last call where they are the same.
+        """Return the activations of shared references, from the last call if the references are the same.
 
-        Weights never change, so it is the same too.
+        Weights never change, so the activations are the same too.
 
         Parameters
         ----------
         plan : Plan
         references : sequence of np.ndarray
-            As they were given.
+            As the user passed them.
         tensors : tuple of tf.Tensor
             The same as the compiled function takes them.
         """
@@ -139,5 +139,5 @@ class Programs:
 
 
 def _pass_of(plan: Plan) -> Any:
-    """Return what the forward pass of references depends on."""
+    """Return everything that the forward pass of references depends on."""
     return (plan.target, plan.scored, plan.several_references)

@@ -1,4 +1,4 @@
-"""How far a run has come."""
+"""Progress of a run: a bar, or a function of the user."""
 
 from __future__ import annotations
 

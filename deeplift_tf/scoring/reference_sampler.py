@@ -1,4 +1,4 @@
-"""What the makers of references share: they are functions of rows of x, and treat every row on its own."""
+"""Reference samplers: functions of rows of x that treat every row on its own."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from deeplift_tf.errors import ReferencesError
 
 @dataclasses.dataclass(frozen=True)
 class ReferenceSampler:
-    """Makes the references of rows of x, input by input; can be pickled, and says what it is.
+    """Makes the references of rows of x, input by input; can be pickled.
 
-    Of several inputs, those of integers or strings are their own references, unless it makes those of any kind.
+    If there are several inputs, those of integers or strings are their own references, unless `any_kind` is set.
 
     Attributes
     ----------
     make : functools.partial
         Takes rows of one input, shape (N, ...), and returns their references, shape (N, ...) or (N, R, ...).
     any_kind : bool
-        Whether it makes references of integers and strings, too.
+        Whether it also makes references of integers and strings.
     """
 
     make: functools.partial[np.ndarray]
@@ -53,7 +53,7 @@ def checked(name: str, count: int) -> int:
     Raises
     ------
     ReferencesError
-        When it is less than one.
+        If it is less than one.
     """
     if count < 1:
         raise ReferencesError(f"{name}: expected a count of at least 1; received {count}")
@@ -61,13 +61,13 @@ def checked(name: str, count: int) -> int:
 
 
 def generator(seed: int, content: np.ndarray) -> np.random.Generator:
-    """Return the random numbers of one row: the same wherever the row stands, in whatever batch or shard.
+    """Return the random numbers of one row: they do not depend on the row's position, batch or shard.
 
     Parameters
     ----------
     seed : int
     content : np.ndarray
-        What the row holds, in a dtype that does not depend on how it was given.
+        Values of the row, in a dtype that does not depend on the user's.
     """
     digest = hashlib.blake2b(np.ascontiguousarray(content).tobytes(), digest_size=8).digest()
     return np.random.default_rng([seed, int.from_bytes(digest, "little")])

@@ -1,4 +1,4 @@
-"""The forms in which references may be given, brought into one: (1 or N, R, ...) for each input."""
+"""Normalised references: every accepted form becomes (1 or N, R, ...) for each input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Take = Callable[[int, int], tuple[np.ndarray, ...]]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class References:
-    """References of all rows of x, made when they are asked for.
+    """References of all rows of x, made on demand.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class References:
     take : callable
         (first row, end row) -> for each input an array, shape (1 or rows, R, ...).
     shared : bool
-        Whether they are the same ones for all rows.
+        Whether all rows have the same references.
     """
 
     count: int
@@ -56,7 +56,7 @@ def normalize_references(references: Any, x: InputArrays, inputs: Sequence[Input
     Raises
     ------
     ReferencesError
-        When a shape does not fit, or a value is NaN or infinite.
+        If a shape does not fit, or a value is NaN or infinite.
     """
     if isinstance(references, References):
         return references
@@ -120,7 +120,7 @@ def as_pairs(part: Any, shape: tuple[int, ...], value: Input) -> np.ndarray:
 
 
 def defaults_used(references: Any, inputs: Sequence[Input], following: Collection[Edge]) -> str | None:
-    """Return what to say of references that were not given, or as one number for all inputs; None where all are.
+    """Return a note about references that are missing, or one number for all inputs; None if each is given.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def defaults_used(references: Any, inputs: Sequence[Input], following: Collectio
         As for `normalize_references`.
     inputs : sequence of Input
     following : collection of Edge
-        The inputs that take references; others are held at x.
+        The inputs that take references; others are fixed at x.
     """
     if callable(references):
         return None
@@ -188,7 +188,7 @@ def _rows(array: np.ndarray, start: int, stop: int) -> np.ndarray:
 
 
 def made_without_arguments(references: Any) -> Any:
-    """Return what a function of this package makes that was given uncalled, as `blurred` for ``blurred()``.
+    """Call a function of this package that was passed uncalled, such as `blurred` for ``blurred()``.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def made_without_arguments(references: Any) -> Any:
 
 
 def _called(function: Callable[..., Any], x: InputArrays, inputs: Sequence[Input]) -> References:
-    """Call a function of rows of x, batch by batch; its first row tells how many references it makes.
+    """Call a function of rows of x, batch by batch; its first row shows how many references it makes.
 
     A `ReferenceSampler` is called for more rows at once, which is faster, and treats every row on its own.
     """

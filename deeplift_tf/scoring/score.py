@@ -1,4 +1,4 @@
-"""Scores of many rows: batches, targets and references around the compiled function."""
+"""The scoring function: batches, targets and references around the compiled function."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ LISTED = 5  # notes in a warning
 
 
 def default_values(network: Network) -> dict[Edge, tuple[Edge, ...]]:
-    """Return for each input what is scored by default: itself, or the first floats that are made of it.
+    """Return for each input what is scored by default: itself, or the first floats computed from it.
 
     Raises
     ------
     InputError
-        When nothing can be scored, or what is made of one input has no shape in common.
+        If nothing can be scored, or the values of one input have no common shape.
     """
     graph = network.graph
     if all(value.dtype.is_floating for value in graph.inputs):
@@ -79,8 +79,8 @@ def default_values(network: Network) -> dict[Edge, tuple[Edge, ...]]:
 class Score(Displayed, Portable):
     """A scoring function of a network; see `Network.compile`.
 
-    Safe to be called from several threads. What the network makes of a reference that all rows share is kept for the
-    next call, up to `compiled.KEPT_BYTES`.
+    Safe to call from several threads. The activations of a reference that all rows share are kept for the next call, up
+    to a limit in bytes, see `programs`.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Score(Displayed, Portable):
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
 
     def facts(self) -> Sequence[tuple[str, str]]:
-        """Return the lines that are shown of it."""
+        """Return the lines of its display."""
         graph = self.network.graph
         scored = ", ".join(f"{edge.node}: {tuple(graph.shape(edge))}" for edge in self.scored)
         rules = dict.fromkeys(node.rule.name for node in graph.nodes if node.layer.ruled)
@@ -137,19 +137,20 @@ class Score(Displayed, Portable):
         batch_size : int
             (Example, reference) pairs that are computed together; memory grows with it, not with N.
         progress : bool or callable
-            True shows a bar; a callable is told (pairs done, pairs in all).
+            True shows a bar; a callable gets (pairs done, pairs in all).
         targets : sequence, optional
             Several targets, which share the forward passes.
         output : str, optional
-            The head that the target lies in, or any inner layer; needed where the model has several outputs.
+            The head that the target lies in, or any inner layer; required if the model has several outputs.
         pre_activation : bool
             Look through a final softmax or sigmoid.
         mean_normalised : bool
-            Take from the target the mean over the last axis of the output, as is fitting for softmax logits.
+            Subtract from the target the mean over the last axis of the output, for softmax logits.
         hypothetical : bool
-            Return hypothetical contributions too, of one-hot sequences; of inputs without letters they mean nothing.
+            Return hypothetical contributions too, of one-hot sequences; they have no meaning for inputs without
+            letters.
         letters_axis : int
-            The axis of x that holds the letters, for hypothetical contributions.
+            The axis of letters in x, for hypothetical contributions.
 
         Returns
         -------
@@ -214,7 +215,7 @@ class Score(Displayed, Portable):
         return scores
 
     def warn_of_errors(self, scores: Scores, contributions: Sequence[np.ndarray], hint: str = "") -> None:
-        """Warn where contributions miss the difference; `hint` as for `Completeness.warning`."""
+        """Warn if contributions miss the difference; `hint` as for `Completeness.warning`."""
         if scores.delta is None or scores.reference_outputs is None:
             return
         found = Completeness()
@@ -224,7 +225,7 @@ class Score(Displayed, Portable):
 
     @functools.cached_property
     def follow_references(self) -> frozenset[Edge]:
-        """The inputs that take the references that are given for them; others are held at x."""
+        """The inputs that follow their references; others are fixed at x."""
         inputs = [value.edge for value in self.network.graph.inputs]
         if len(self.network.float_inputs) == len(inputs):
             return frozenset(inputs)
@@ -232,13 +233,13 @@ class Score(Displayed, Portable):
         return frozenset(inputs) - held.edges
 
     def note(self, remark: str | None) -> None:
-        """Say once, in the log, what is taken for granted."""
+        """Log an assumption, once."""
         if remark is not None and remark not in self.said:
             self.said.add(remark)
             logger.warning(remark)
 
     def warn_of_held(self, notes: Sequence[str]) -> None:
-        """Warn once of what the reference takes over from x."""
+        """Warn once of values that the reference pass takes from x."""
         new = [note for note in notes if note not in self.said]
         self.said.update(new)
         if new:
@@ -260,7 +261,7 @@ class Score(Displayed, Portable):
         output: str | None = None,
         pre_activation: bool = False,
     ) -> ScoreRequest:
-        """Check what is asked and bring it into one form; the parameters are those of `__call__`."""
+        """Validate and normalise the arguments of a call; the parameters are those of `__call__`."""
         if targets is not None and not (len(targets) and isinstance(target, int) and target == 0):
             raise TargetError("give either target= or targets=, and at least one of those")
         inputs = self.network.graph.inputs
@@ -283,7 +284,7 @@ class Score(Displayed, Portable):
         return ScoreRequest(batch, pairs, value, selectors, choosers, weights, targets is not None)
 
     def _shape(self, edge: Edge, x: InputArrays) -> tuple[int, ...]:
-        """Return the shape of one row of a value; where the model leaves an axis open, the first row of x tells."""
+        """Return the shape of one row of a value; if the model leaves an axis open, the first row of x decides."""
         graph = self.network.graph
         shape = tuple(graph.shape(edge)[1:])
         if None not in shape:
@@ -308,14 +309,14 @@ class Score(Displayed, Portable):
         )
 
     def structured(self, x: InputArrays, values: list[np.ndarray]) -> Any:
-        """Return the values of the scored layers: one alone for a name, a dict for names, x's structure for inputs."""
+        """Return the values of the scored layers: one value for a name, a dict for names, x's structure for inputs."""
         if isinstance(self.layers, str):
             return values[0]
         found = self.named(values, np.concatenate)
         return found if self.layers else x.restore([found.get(value.name) for value in self.network.graph.inputs])
 
     def named(self, values: Sequence[Any], concatenate: Callable[..., Any]) -> dict[str, Any]:
-        """Return the values of what is scored by the names of layers, or of inputs, those of one input side by side."""
+        """Return the scored values by the names of layers or inputs, those of one input side by side."""
         if self.layers:
             names = [self.layers] if isinstance(self.layers, str) else self.layers
             return dict(zip(names, values, strict=True))
@@ -324,7 +325,7 @@ class Score(Displayed, Portable):
         return {name: parts[0] if len(parts) == 1 else concatenate(parts, -1) for name, parts in each.items() if parts}
 
     def check_letters(self, x: InputArrays, letters_axis: int) -> None:
-        """Refuse hypothetical contributions of inputs whose letters stand on another axis; hidden layers have none.
+        """Refuse hypothetical contributions of inputs whose letters are on another axis; hidden layers have no letters.
 
         Raises
         ------
@@ -358,7 +359,7 @@ def listed(notes: Sequence[str]) -> str:
 
 
 def in_value(value: TargetValue, weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return weights of an output, shape (K, 1 or N, ...), as weights of the value that it is a rearrangement of.
+    """Return weights of an output, shape (K, 1 or N, ...), as weights of the value that it rearranges.
 
     Parameters
     ----------
@@ -389,7 +390,7 @@ class Totals:
         self.sums: dict[str, Any] = {}
 
     def add(self, rows: slice, results: dict[str, Any]) -> None:
-        """Add what a batch found about some rows."""
+        """Add the results of a batch."""
         for name, value in results.items():
             if isinstance(value, (list, tuple)):
                 held = self.sums.setdefault(name, [None] * len(value))
@@ -418,7 +419,7 @@ class Totals:
         return list(self.sums[name])
 
     def means(self) -> dict[str, Any]:
-        """Return the means over references; outputs have none to be averaged over, and of delta the worst counts."""
+        """Return the means over references; outputs are not averaged, and delta is the worst one."""
         for name in self.sums.keys() - {"outputs", "delta"}:
             value = self.sums[name]
             for array in value if isinstance(value, list) else [value]:

@@ -1,4 +1,4 @@
-"""What a scoring function returns."""
+"""Scores: the result of a scoring function."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Scores(Displayed):
     Attributes
     ----------
     contributions : array, or list or dict of arrays, shape of x
-        C, which sums to the difference of the target from its reference. In the place of an input of integers or texts
-        stands that of the floats made of it, an embedding's, shape (N, ..., width); None where none are.
+        C, which sums to the difference of the target from its reference. For an input of integers or texts, C of the
+        first floats computed from it, such as an embedding, shape (N, ..., width); None if there are no such floats.
     multipliers : array, or list or dict of arrays, shape of `contributions`
         m = C/Δx.
     outputs : np.ndarray, shape (N,)
@@ -30,12 +30,12 @@ class Scores(Displayed):
     reference_outputs : np.ndarray, shape (N,), or None
         The target's value for the reference; None under rules without a reference.
     delta : np.ndarray, shape (N,), or None
-        ΣC − Δt, the sum-to-delta error, of the reference where it is largest. None where there is no such promise:
-        under rules without a reference, and where the scored layers do not cut every path to the target.
+        ΣC − Δt, the sum-to-delta error, for the reference with the largest error. None if it has no meaning: under
+        rules without a reference, and if the scored layers do not cut every path to the target.
     hypothetical : array, or list or dict of arrays, shape of x, or None
         What each letter would contribute at each position.
     target, references : str
-        What was asked for, in short.
+        Short descriptions of the arguments.
     """
 
     contributions: Any
@@ -48,7 +48,7 @@ class Scores(Displayed):
     references: str = ""
 
     def arrays(self) -> dict[str, Any]:
-        """Return what holds numbers, by name."""
+        """Return the arrays by name."""
         return {name: getattr(self, name) for name in ARRAYS}
 
     def replace(self, **changes: Any) -> Scores:
@@ -92,7 +92,7 @@ class Scores(Displayed):
         return mapped(self.contributions, lambda array: array.sum(-1))
 
     def facts(self) -> Sequence[tuple[str, str]]:
-        """Return the lines that are shown of it."""
+        """Return the lines of its display."""
         largest = "none is promised" if self.delta is None else f"{np.abs(self.delta).max(initial=0):.2g}"
         further = [] if self.hypothetical is None else [("hypothetical", shapes_of(self.hypothetical))]
         return [
@@ -119,7 +119,7 @@ ARRAYS = ("contributions", "multipliers", "outputs", "reference_outputs", "delta
 
 
 def warn_of_tuple(old: str, new: str) -> None:
-    """Warn of what `Scores` had as a named tuple."""
+    """Warn about methods that `Scores` had as a named tuple."""
     warnings.warn(
         f"scores.{old} is now scores.{new}; the old name goes in version 2.0", DeprecationWarning, stacklevel=3
     )
@@ -137,7 +137,7 @@ def mapped(value: Any, function: Callable[[np.ndarray], Any]) -> Any:
 
 
 def ranged(values: np.ndarray) -> str:
-    """Return the shape of an array and from where to where its numbers go."""
+    """Return the shape of an array, its minimum and its maximum."""
     if not values.size:
         return f"{values.shape}"
     return f"{values.shape}, from {values.min():.4g} to {values.max():.4g}"

@@ -1,4 +1,4 @@
-"""The value that a target lies in: a head, an inner layer, or what goes into a final softmax."""
+"""The value that a target is a position of: a head, an inner layer, or the input of a final softmax."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TargetValue(NamedTuple):
     edge : Edge
         The value.
     output : Edge
-        The output; another one than the value where `pre_activation` has looked through an activation.
+        The output; differs from the value if `pre_activation` has looked through an activation.
     moves : tuple of Node
         The layers behind that activation which give units another shape or order, from the value to the output.
     """
@@ -48,7 +48,7 @@ class TargetValue(NamedTuple):
         return moved(self.moves, values)
 
     def selector(self, select: Selector) -> Selector:
-        """Return what makes weights of the value from it, given what makes weights of the output from the output."""
+        """Return the selector of weights of the value, given the selector of weights of the output."""
         return Rearranged(self, select) if self.moves else select
 
     def weights(self, weights: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
@@ -93,7 +93,7 @@ class Final(NamedTuple):
 
 
 def moved(moves: Sequence[Node], values: tf.Tensor) -> tf.Tensor:
-    """Return what layers of one input make of a value, one after the other."""
+    """Return a value after layers of one input, applied one after the other."""
     for node in moves:
         values = node.layer.forward(values)
     return values
@@ -106,26 +106,26 @@ def resolve_target(graph: Graph, output: str | None, pre_activation: bool) -> Ta
     ----------
     graph : Graph
     output : str or None
-        An output's or a layer's name, or that of a model inside the model; None where the model has one output.
+        An output's or a layer's name, or that of a model inside the model; None if the model has one output.
     pre_activation : bool
-        Take the input of a final softmax or sigmoid, also where layers that do nothing, reshape or permute stand
-        behind it. An output that has none is taken as it is.
+        Take the input of a final softmax or sigmoid, also if layers follow it that do nothing, reshape or permute. An
+        output without a final activation is unchanged.
 
     Raises
     ------
     TargetError
-        When the model has several outputs and none is named, or the final activation is another one.
+        If the model has several outputs and none is named, or the final activation is another one.
     LayerNameError
-        When no output and no layer has the name.
+        If no output and no layer has the name.
     """
     edge = _output(graph, output)
     return value_before_activation(graph, edge) if pre_activation else TargetValue(edge, edge)
 
 
 def value_before_activation(graph: Graph, edge: Edge) -> TargetValue:
-    """Return what goes into the softmax or sigmoid that an output ends in; the output itself where it has none.
+    """Return the input of an output's final softmax or sigmoid; the output itself if it has none.
 
-    Of the mean of an ensemble's members that is the mean of what goes into theirs.
+    For the mean of an ensemble's members, this is the mean of the inputs of theirs.
     """
     made = makers_of(graph).get(edge)
     if made is not None and isinstance(made.layer, Members) and made.layer.logits is not None:
@@ -146,9 +146,9 @@ def _output(graph: Graph, name: str | None) -> Edge:
 
 
 def final_activation(graph: Graph, edge: Edge) -> Final | None:
-    """Return the softmax or sigmoid that a value ends in; None where the value is linear already.
+    """Return the softmax or sigmoid that a value ends in; None if the value is linear already.
 
-    The look back passes layers that do nothing, and those that reshape or permute.
+    The search passes layers that do nothing, reshape or permute.
 
     Raises
     ------
@@ -178,12 +178,12 @@ def final_activation(graph: Graph, edge: Edge) -> Final | None:
 
 
 def makers_of(graph: Graph) -> dict[Edge, Node]:
-    """Return the node that makes each value."""
+    """Return the node that computes each value."""
     return {edge: node for node in graph.nodes for edge in node.outputs}
 
 
 def rearranges(node: Node) -> bool:
-    """Whether a layer gives every unit of its one input once, whatever the shape and the order."""
+    """Whether a layer returns every unit of its one input exactly once, in any shape and order."""
     if len(node.inputs) != 1:
         return False
     if isinstance(node.layer, RoutingFunction):
@@ -192,7 +192,7 @@ def rearranges(node: Node) -> bool:
 
 
 def leaves_alone(graph: Graph, node: Node) -> bool:
-    """Whether a layer gives its input as it is."""
+    """Whether a layer returns its input unchanged."""
     return does_nothing(node.layer, graph.shape(node.inputs[0]), node.shapes[0])
 
 
@@ -204,12 +204,12 @@ def is_activation(layer: Layer) -> bool:
 
 
 def type_of(node: Node) -> str:
-    """Return which of the two an activation is."""
+    """Return "softmax" or "sigmoid" for an activation."""
     return "softmax" if isinstance(node.layer, Softmax) else "sigmoid"
 
 
 def activation_behind(nodes: dict[Edge, Node], node: Node) -> Node | None:
-    """Return a softmax or sigmoid that is met on looking back from a node through Routing layers, if there is one."""
+    """Return the first softmax or sigmoid that is reached backwards from a node through Routing layers, or None."""
     if is_activation(node.layer) or node.layer.kind != "Routing":
         return node if is_activation(node.layer) else None
     before = [nodes[edge] for edge in node.inputs if edge in nodes]
@@ -219,7 +219,7 @@ def activation_behind(nodes: dict[Edge, Node], node: Node) -> Node | None:
 def probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor | None:
     """Return a value as probabilities, shape (..., classes): a sigmoid's units are two classes each.
 
-    None where the value is linear, and so no probability.
+    None if the value is linear, and so not a probability.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor | No
 
 
 def row_shape(graph: Graph, value: TargetValue, outputs: tf.Tensor) -> list[int]:
-    """Return the shape of one row of a value, given the output that is made of it; one axis may be open.
+    """Return the shape of one row of a value, given the output computed from it; one axis may be open.
 
     Raises
     ------
@@ -265,13 +265,13 @@ def row_shape(graph: Graph, value: TargetValue, outputs: tf.Tensor) -> list[int]
 
 
 def log_probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor:
-    """Return the logarithms of the probabilities of classes: exact where a class is certain.
+    """Return the logarithms of the probabilities of classes: exact also if a class is certain.
 
     Parameters
     ----------
     graph : Graph
     edge : Edge
-        Of classes; a softmax is taken where none makes it.
+        Of classes; a softmax is applied if none computes it.
     values : tf.Tensor, shape (N, ...)
         Of the output before its final activation.
 

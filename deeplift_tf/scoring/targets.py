@@ -1,4 +1,4 @@
-"""The forms in which a target may be given, brought into one: weights over the positions of the output."""
+"""Normalised targets: every accepted form becomes weights over the positions of the output."""
 
 from __future__ import annotations
 

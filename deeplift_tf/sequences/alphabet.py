@@ -1,4 +1,4 @@
-"""The letters that a model reads, in the order of its channels, and what becomes of all others."""
+"""Alphabets: the letters that a model reads, in the order of its channels, and the treatment of all others."""
 
 from __future__ import annotations
 

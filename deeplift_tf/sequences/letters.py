@@ -1,4 +1,4 @@
-"""The axis of an input that holds the letters of one-hot sequences."""
+"""The letters axis: the axis of an input with the letters of one-hot sequences."""
 
 from __future__ import annotations
 

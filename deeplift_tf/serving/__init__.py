@@ -1,4 +1,4 @@
-"""Scoring functions as SavedModels, which run where this package is not installed.
+"""Serving: scoring functions as SavedModels, which run without this package.
 
 `export` writes one; `Score.export` is the same. `shuffle` and `dinucleotide_shuffle` are references made of TensorFlow
 operations, for use in an exported function and, with the same results, in Python.

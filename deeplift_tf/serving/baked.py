@@ -1,4 +1,4 @@
-"""References that an exported function makes itself: from numbers, arrays, or x by TensorFlow operations."""
+"""Baked-in references, which an exported function makes from numbers, arrays, or x by TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _constant(part: Any, value: Input) -> Make:
 
 
 def _constant_text(array: np.ndarray, value: Input, where: str) -> Make:
-    """Return what makes the references of an input of texts: one for all rows, empty where a number is given."""
+    """Return what makes the references of an input of texts: one for all rows, empty if a number is given."""
     text = np.asarray("") if array.dtype.kind in "fiub" else array
     if text.ndim not in (0, value.shape.rank - 1):
         raise ReferencesError(f"{where}: expected one text, or shape {value.shape[1:]}; received {array.shape}")

@@ -1,4 +1,4 @@
-"""A scoring function written as a SavedModel: no Python of this package, and no Keras, is needed to run it."""
+"""Export of a scoring function as a SavedModel, which runs without this package and without Keras."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ def export(
 ) -> Path:
     """Write a scoring function as a SavedModel with the signatures `score`, `serving_default` and `predict`.
 
-    `score`, and `serving_default`, which is the same, take tensors by name: the model's inputs; `references`, shape
-    (1 or N, ...), or `references_<input>` where several inputs have them; `target`, int32, shape (1 or N,). What is
-    baked in is no argument. They return `contributions` and `multipliers`, or `contributions_<input>` and so on where
-    several values are scored, `outputs`, `reference_outputs` and `delta`, and on demand `hypothetical`. `predict`
-    takes the inputs and returns the model's outputs. In names, what is no letter, digit or underscore becomes one.
+    `score`, and `serving_default`, which is the same, take tensors by name: the model's inputs; `references`, shape (1
+    or N, ...), or `references_<input>` if several inputs have them; `target`, int32, shape (1 or N,). What is baked in
+    is not an argument. They return `contributions` and `multipliers`, or `contributions_<input>` and so on if several
+    values are scored, `outputs`, `reference_outputs` and `delta`, and on demand `hypothetical`. `predict` takes the
+    inputs and returns the model's outputs. In names, every other character than a letter, digit or underscore becomes
+    an underscore.
 
     Parameters
     ----------
     score : Score
         Of the inputs or of hidden layers; `Network.compile` makes one.
     path : str or Path
-        A new folder, such as ``served/scorer/1``; it appears when it is whole.
+        A new folder, such as ``served/scorer/1``; it gets its name once it is complete.
     references : None, scalar, array, callable, or list or dict of scalars and arrays
-        None: they come with each request. Otherwise baked in, see `baked_in`.
+        None: each request brings its own. Otherwise baked in, see `baked_in`.
     target : None, int, tuple, array, "predicted" or callable
         None: an index comes with each request, for an output of one axis. Otherwise baked in, see `as_asked`.
     output, pre_activation, mean_normalised, hypothetical, letters_axis
@@ -60,7 +61,7 @@ def export(
     Raises
     ------
     OutputFileError
-        When the folder exists, cannot be written, or would hold more than a SavedModel can.
+        If the folder exists, cannot be written, or would be larger than a SavedModel can be.
     ReferencesError, TargetError, LayerNameError, InputError
         When references or target cannot be baked in, or names collide.
     """
@@ -101,7 +102,7 @@ def _holder(functions: Sequence[Any], score: Score) -> tf.Module:
 
 
 def _check_size(functions: Sequence[Any], path: Path) -> None:
-    """Refuse what the format cannot hold, before it fails with a message of its own."""
+    """Refuse what is too large for the format, before TensorFlow fails with a message of its own."""
     constants = {
         id(value): int(np.prod(value.shape)) * value.dtype.size
         for function in functions

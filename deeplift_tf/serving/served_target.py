@@ -15,7 +15,7 @@ from deeplift_tf.scoring.targets import Selector, as_target, indices_of
 
 
 class ServedTarget(NamedTuple):
-    """A target as an exported function holds it.
+    """The target of an exported function.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class ServedTarget(NamedTuple):
 
 
 def as_asked(target: Any, shape: tf.TensorShape, dtype: tf.DType) -> ServedTarget:
-    """Bring a target into the one form.
+    """Normalise a target.
 
     Parameters
     ----------
     target : None, int, tuple of int, array, "predicted" or callable
-        None: an index with each request, where the output has one axis; where it has none, the output itself. The
-        others as for `Score`, but for one index for each row.
+        None: an index with each request if the output has one axis; the output itself if it has no axis. The others
+        as for `Score`, except one index for each row.
     shape : tf.TensorShape
         Of the output, without the axis of rows.
     dtype : tf.DType

@@ -1,4 +1,4 @@
-"""Shuffled one-hot sequences made of TensorFlow operations, seeded from the seed and each row's own content.
+"""Shuffles of one-hot sequences in TensorFlow operations, seeded by the seed and the content of each row.
 
 The distributions are those of `references.shuffle` and `references.dinucleotide_shuffle`; the random numbers are
 others, because those are drawn by NumPy. The same row gets the same references in any batch and at any place in it.

@@ -1,4 +1,4 @@
-"""Activation layers."""
+"""Converters of activation layers."""
 
 from __future__ import annotations
 

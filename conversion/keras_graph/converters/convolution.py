@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""Converters of convolutions."""
 
 from __future__ import annotations
 

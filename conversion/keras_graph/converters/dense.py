@@ -1,4 +1,4 @@
-"""Dense and EinsumDense."""
+"""Converters of Dense and EinsumDense."""
 
 from __future__ import annotations
 

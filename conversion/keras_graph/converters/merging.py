@@ -1,4 +1,4 @@
-"""Layers of several inputs."""
+"""Converters of layers with several inputs."""
 
 from __future__ import annotations
 

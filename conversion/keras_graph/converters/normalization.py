@@ -1,4 +1,4 @@
-"""Layers that shift and scale each unit by constants, and those that divide by a norm."""
+"""Converters of layers that shift and scale each unit by constants, or divide by a norm."""
 
 from __future__ import annotations
 

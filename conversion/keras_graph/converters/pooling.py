@@ -1,4 +1,4 @@
-"""Pooling layers."""
+"""Converters of pooling layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent layers and wrappers of layers over time."""
+"""Converters of recurrent layers, and of wrappers that apply a layer over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that move units about, and those that do nothing at inference."""
+"""Converters of layers that move units, and of those that do nothing at inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that change the size of images."""
+"""Converters of layers that change the size of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers of tokens: integers have no difference, so their scores live where they become floats."""
+"""Converters of token layers: integers have no difference, so scores belong to the first floats computed from them."""
 
 from __future__ import annotations
 

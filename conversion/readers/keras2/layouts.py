@@ -1,4 +1,4 @@
-"""How Keras 1 and 2 laid out the weights of some layers, turned into the layout of Keras 3.
+"""Weight layouts of Keras 1 and 2, turned into those of Keras 3.
 
 Each function takes the live layer and the arrays of the file, in the file's order, and gives those that Keras 3 has.
 """

@@ -1,4 +1,4 @@
-"""Branches of Keras 1: a Sequential that starts with a Merge of other models, told as one functional model.
+"""Branches of Keras 1: a Sequential that starts with a Merge of models becomes one functional model.
 
 Keras 1 wrote the weights of such a model layer by layer, those of the branches first, under the layers' own names; so
 the layers of the branches become layers of the one model.

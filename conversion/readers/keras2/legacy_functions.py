@@ -1,4 +1,4 @@
-"""Functions of Keras 1 and 2 that Keras 3 computes otherwise under the same name."""
+"""Functions of Keras 1 and 2 that compute something else in Keras 3 under the same name."""
 
 from __future__ import annotations
 

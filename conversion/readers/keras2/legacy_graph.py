@@ -1,4 +1,4 @@
-"""Whole models as Keras 1 and 2 describe them, told the way Keras 3 does.
+"""Model descriptions of Keras 1 and 2, rewritten in the form of Keras 3.
 
 Layers are upgraded by the table in `upgrades`; here are the lists around them: the layers of a Sequential, the nodes
 of a functional model, models inside models.

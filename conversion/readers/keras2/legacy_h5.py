@@ -1,4 +1,4 @@
-"""Whole models in one .h5 file, of any age: architecture in an attribute, weights by layer."""
+"""Whole models in one .h5 file of any Keras version: architecture in an attribute, weights by layer."""
 
 from __future__ import annotations
 

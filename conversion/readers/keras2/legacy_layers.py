@@ -1,4 +1,4 @@
-"""Layers of Keras 1 and 2 that Keras 3 has no more, written with keras.ops, so that each operation keeps its rule."""
+"""Layers of Keras 1 and 2 that Keras 3 lacks, written with keras.ops, so that each operation keeps its rule."""
 
 from __future__ import annotations
 

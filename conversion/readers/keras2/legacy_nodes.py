@@ -1,4 +1,4 @@
-"""Who feeds whom in a functional model of Keras 1 and 2, told the way Keras 3 does."""
+"""Connections of functional models of Keras 1 and 2, rewritten in the form of Keras 3."""
 
 from __future__ import annotations
 

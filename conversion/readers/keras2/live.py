@@ -1,4 +1,4 @@
-"""Live models of tf_keras, the Keras 2 that is kept beside Keras 3, built again in Keras 3."""
+"""Live models of tf_keras (Keras 2), rebuilt in Keras 3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SavedModel folders of tf.keras 2: the layers from what Keras noted beside the graph, the weights from the checkpoint.
+"""SavedModel folders of tf.keras 2: layers from Keras's metadata beside the graph, weights from the checkpoint.
 
 Nothing of the graph runs, and no optimizer is restored, so that folders whose optimizer slots `tf.saved_model.load`
 refuses are read as well. tf.keras 2.5 and later keep the notes in keras_metadata.pb, earlier ones in saved_model.pb.

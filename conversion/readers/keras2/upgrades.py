@@ -1,4 +1,4 @@
-"""What changed in layer configs between Keras 1 and Keras 3: one table, read from top to bottom.
+"""Changes of layer configs between Keras 1 and Keras 3: one table, read from top to bottom.
 
 A row names the layers it is for (by the names that the rows above have left), the change, and the file or the thread
 that calls for it. Training settings are not here: `readers.inference` drops them for every age of Keras.

@@ -1,4 +1,4 @@
-"""Weights listed by layer, as Keras 1 and 2 store them, assigned layer by layer."""
+"""Weights by layer, as Keras 1 and 2 store them, assigned layer by layer."""
 
 from __future__ import annotations
 

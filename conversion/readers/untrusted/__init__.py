@@ -1,1 +1,1 @@
-"""What a file may ask for: names, calls, sizes, code."""
+"""Limits on what a model file may ask for: names, calls, sizes, code."""

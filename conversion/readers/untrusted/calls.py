@@ -1,4 +1,4 @@
-"""Calls of layers in functional models: each must find its tensors made, or some versions of Keras wait forever."""
+"""Checks of layer calls in functional models: if tensors are never made, some versions of Keras wait forever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints opened as data: arrays under the places that objects have in one another."""
+"""TensorFlow checkpoints opened as data: arrays by their path in the object graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of other libraries, told again with the file they are about."""
+"""Errors of other libraries, raised again with the name of the file."""
 
 from __future__ import annotations
 

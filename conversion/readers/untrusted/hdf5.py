@@ -1,4 +1,4 @@
-"""HDF5 files opened as data: nothing outside the file is read, and nothing larger than the file can mean."""
+"""HDF5 files opened as data: nothing outside the file is read, and no array larger than the file allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a model file may ask for: the limits that keep a hostile file from taking the machine."""
+"""Limits of what a model file may ask for, against hostile files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a config asks Keras to run, judged before Keras sees it, and rewritten to what was judged.
+"""Safety of configs: what a config asks Keras to run is checked and rewritten before Keras sees it.
 
 A model file is data. Everything a config names must be a part of Keras that computes (a layer, an operation, an
 activation, a dtype policy) or be supplied by the user; the list is of what is allowed, since what is harmful keeps

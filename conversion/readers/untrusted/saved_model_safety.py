@@ -1,4 +1,4 @@
-"""Which operations a SavedModel may hold.
+"""Operations that a SavedModel may contain.
 
 A SavedModel is a program: when TensorFlow loads one, its initialisers run, and they may write files or call Python.
 Nothing here runs them, yet a file that asks for such things is refused. The list is of what is allowed: an operation

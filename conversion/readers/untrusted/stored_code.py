@@ -1,4 +1,4 @@
-"""Code of Lambda layers that a file brings, once the user trusts it: loaded here, with the names that it may use.
+"""Code of Lambda layers in a file, loaded once the user trusts it, with the names that it may use.
 
 Keras loads it with the names of a module of its own, in which neither `tf` nor what the user supplies is known.
 """

@@ -1,4 +1,4 @@
-"""The names that a config may use: what Keras itself brings, and what the user has supplied."""
+"""Names that a config may use: Keras's own, and those that the user has supplied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many numbers the variables of a model may hold while Keras builds it, whoever makes them."""
+"""The weight budget: how many numbers the variables of a model may have while Keras builds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each operation of TensorFlow becomes, by families. One short file each; a new operation is one line."""
+"""Tables of TensorFlow operations by family: what each becomes. A new operation is one line."""
 
 from deeplift_tf.conversion.tf_graph.families import arithmetic as arithmetic
 from deeplift_tf.conversion.tf_graph.families import gates as gates

@@ -1,4 +1,4 @@
-"""Arithmetic of values with one another and with constants."""
+"""Arithmetic of values with each other and with constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons, logic and choices of values that are made of floats: truth values are 0 and 1 there."""
+"""Comparisons, logic and choices of values computed from floats; booleans are 0 and 1 here."""
 
 from __future__ import annotations
 

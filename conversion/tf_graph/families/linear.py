@@ -1,4 +1,4 @@
-"""Linear operations whose weights TensorFlow makes itself: resized images above all."""
+"""Linear operations whose weights TensorFlow computes itself, above all resized images."""
 
 from __future__ import annotations
 

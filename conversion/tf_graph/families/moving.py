@@ -1,4 +1,4 @@
-"""Units moved, repeated, summed, or chosen by a mask: all Routing, and no weight is negative."""
+"""Operations that move, repeat, sum or mask units: all Routing, without negative weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products: matrix products and convolutions, Linear with a constant, Secant of two values."""
+"""Products: matrix products and convolutions. With a constant they are Linear, of two values Secant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modes of deeplift, and the rules that they stand for."""
+"""The modes of deeplift, and the rules that they mean."""
 
 from __future__ import annotations
 

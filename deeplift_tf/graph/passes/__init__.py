@@ -1,4 +1,4 @@
-"""Rewriting of the graph before it is compiled: the same scores for less work.
+"""Passes: rewrite the graph before it is compiled, for the same scores with less work.
 
 Each rewrite takes a graph and the values that have to stay, and returns another graph with the same scores for them.
 They are exact; what they leave is rounding.

@@ -1,4 +1,4 @@
-"""Layers that do nothing are left out."""
+"""The identity pass: removes layers that do nothing."""
 
 from __future__ import annotations
 

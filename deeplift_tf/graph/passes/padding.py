@@ -1,4 +1,4 @@
-"""Zeros around a value are left to the convolution that reads it."""
+"""The padding pass: moves zero padding into the convolution that reads it."""
 
 from __future__ import annotations
 

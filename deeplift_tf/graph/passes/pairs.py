@@ -1,4 +1,4 @@
-"""Pairs of a node and its only consumer, which most rewrites look at."""
+"""Pairs of a node and its only consumer, which most passes match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Max pooling before activations that never fall, zeros around it or not."""
+"""The pooling pass: moves max pooling before activations that never decrease, with or without padding."""
 
 from __future__ import annotations
 

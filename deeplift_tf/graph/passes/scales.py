@@ -1,4 +1,4 @@
-"""Scales and shifts of each unit, folded into one another and into the Linear layers about them.
+"""The scale pass: folds scales and shifts of units into each other and into neighbouring Linear layers.
 
 One-to-one maps alone may be folded under every rule: a product of two layers that mix their inputs would have another
 |L|. Of a scale a it is |L·a| = |L|·|a| and |a·L| = |a|·|L|, so that spreads and multipliers stay as they are too.

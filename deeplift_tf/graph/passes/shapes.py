@@ -1,4 +1,4 @@
-"""Chains of layers that move units about become one: all are one-to-one, so every rule and spread goes along."""
+"""The shape pass: merges chains of layers that move units. All are one-to-one, so rules and spreads carry over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What settles ties of maxima: activations make units equal that were not, all zeros behind ReLU for one."""
+"""Tie-breaking for maxima: activations can make different units equal, for example all zeros behind ReLU."""
 
 from __future__ import annotations
 

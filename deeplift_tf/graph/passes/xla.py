@@ -1,4 +1,4 @@
-"""The arithmetic of activations compiled by XLA, on request: one pass over memory in place of many.
+"""The XLA pass: compiles the arithmetic of activations on request, one pass over memory instead of many.
 
 Convolutions and products stay with TensorFlow, whose kernels are faster on a CPU. Each kernel is compiled anew for each
 shape that it meets, so batches are best of few sizes.

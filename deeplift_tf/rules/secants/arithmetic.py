@@ -1,4 +1,4 @@
-"""Functions of algebra and analysis: powers, logarithms, waves, steps. Domains are the functions' own."""
+"""Algebraic and analytic functions: powers, logarithms, waves, steps. Each has its usual domain."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def reciprocal() -> Function:
 def sqrt() -> Function:
     """Return the square root, of x >= 0.
 
-    Where both ends are 0 its slope is infinite, and given as 0: no finite slope is better, and an infinite one would
-    make NaN of a displacement of nothing.
+    If both ends are 0 the slope is infinite, and 0 is returned: no finite slope is better, and an infinite one times a
+    displacement of zero is NaN.
     """
     return differentiable("sqrt", tf.sqrt, lambda a, b: tf.math.divide_no_nan(1.0, tf.sqrt(a) + tf.sqrt(b)))
 

@@ -1,4 +1,4 @@
-"""The exponential and what is made of it: sigmoid, tanh, softplus, ELU, SiLU, GELU and their kin."""
+"""Functions built on the exponential: sigmoid, tanh, softplus, ELU, SiLU, GELU and others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sigmoid_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
 def sigmoid_four(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and half-difference of RevealCancel's slopes of the sigmoid; see `four_slopes`.
 
-    Its products of factors, of which the four slopes share most.
+    They are products, and the four slopes share most of the factors.
     """
     low, high = a - drop, a + rise
     closed = tf.sigmoid(-low)
@@ -67,7 +67,7 @@ def _log1p_exp_secant(lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
 
 
 def softplus_secant(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Return the secant slope of softplus(x) = relu(x) + log(1 + exp(-|x|)): overflows nowhere, has no branch."""
+    """Return the secant slope of softplus(x) = relu(x) + log(1 + exp(-|x|)): it never overflows and has no branch."""
     # Both parts have a kink at 0, where they must take the same side.
     return above(a, b, True) - absolute().secant(a, b, True) * _log1p_exp_secant(tf.abs(a), tf.abs(b))
 

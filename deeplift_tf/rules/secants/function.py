@@ -1,4 +1,4 @@
-"""A scalar function with its secant slope, and the algebra that builds one from another."""
+"""The Function class, a scalar function with its secant slope, and the algebra that builds one from another."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class Function(NamedTuple):
         x -> f(x), of the shape and dtype of x (float32 or float64).
     secant : callable
         (a, b, right=False) -> S(a, b), symmetric in a and b, which broadcast; S(a, a) = f'(a).
-        It is computed without cancellation. Where a = b lies on a kink, ``right`` chooses the slope just to the
+        It is computed without cancellation. If a = b lies on a kink, ``right`` chooses the slope just to the
         right; otherwise it is the one that TensorFlow's gradient gives to ReLU: that of the flat side, or of the left
-        side where neither is flat. Pass the reference as a: it is often a batch of one, and the arithmetic on one
+        side if neither is flat. Pass the reference as a: it is often a batch of one, and the arithmetic on one
         operand alone is done there.
     name : str
         The name in ``keras.activations``, or of the TensorFlow operation.
     rectifier : bool
         Whether guided backprop and DeconvNet mask it: the ReLU family.
     rising : bool
-        Whether it falls nowhere, so that no slope is negative.
+        Whether it never decreases, so that no slope is negative.
     levels : bool
-        Whether many inputs have one value that is not its smallest, as those beyond 6 have behind ReLU6.
+        Whether many inputs share a value that is not the function's smallest, for example inputs above 6 under ReLU6.
     four : callable or None
         (a, b, rise, drop) -> (S̄, h): mean and half-difference of RevealCancel's S⁺ and S⁻ between a and
-        b = a + rise - drop, where rise, drop >= 0; see `four_slopes`. A cheaper form than that has, good to rounding
-        of a slope of one. None where there is none.
+        b = a + rise - drop, where rise, drop >= 0; see `four_slopes`. A cheaper form than that one, accurate to the
+        rounding of a slope of one. None if no such form is known.
     """
 
     value: Value
@@ -52,8 +52,8 @@ def four_slopes(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and half-difference of S⁺ = ½[S(a, a+rise) + S(a−drop, b)] and S⁻ = ½[S(a, a−drop) + S(a+rise, b)].
 
-    Each of the four is given by where it begins and how long it is, so that both of its ends are the same number where
-    that is zero; then it is the slope just to the right.
+    Each of the four segments is defined by its start and its length, so that both ends are the same number if the
+    length is zero; its slope is then the one just to the right.
     """
     low = a - drop
     up = secant(a, a + rise, right=True) + secant(low, low + rise, right=True)
@@ -67,7 +67,7 @@ def tiny(x: tf.Tensor) -> float:
 
 
 def guard(x: tf.Tensor) -> float:
-    """Return a displacement so small that it counts as none, and whose products are still normal numbers."""
+    """Return a displacement so small that it counts as zero, but whose products are still normal numbers."""
     info = np.finfo(x.dtype.as_numpy_dtype)
     return float(info.tiny / info.eps)
 
@@ -84,7 +84,7 @@ def differentiable(
 
 
 def ordered(secant: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return the symmetric secant slope of one that is written for (lower, upper) ends."""
+    """Return a symmetric secant slope, given one that is written for (lower, upper) ends."""
 
     def symmetric(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return secant(tf.minimum(a, b), tf.maximum(a, b))
@@ -137,7 +137,7 @@ def gated(gate: Function, name: str) -> Function:
 
 
 def piecewise_constant(value: Value, name: str = "", rising: bool = False) -> Function:
-    """Return a function made of steps: differences of its values are exact, and none where a = b."""
+    """Return a step function: differences of its values are exact, and zero if a = b."""
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return tf.math.divide_no_nan(value(b) - value(a), b - a)
@@ -146,11 +146,11 @@ def piecewise_constant(value: Value, name: str = "", rising: bool = False) -> Fu
 
 
 def quotient(value: Value, name: str = "") -> Function:
-    """Return any function, with kinks and jumps or without: S·(b − a) is f(b) − f(a) wherever the ends differ.
+    """Return any function, with or without kinks and jumps: S·(b − a) is f(b) − f(a) if the ends differ.
 
-    Where the ends are close, the difference of the values is mostly rounding. If the mean of f' between them says the
-    same to within that, it is the better number; at a jump, at a kink, or where f' is no number, it does not. Where
-    the ends are the same, S is f', and 0 where that is no number.
+    If the ends are close, the difference of the values is mostly rounding. If the mean of f' between them agrees to
+    within that rounding, it is more accurate and is used; at a jump, at a kink, or if f' is NaN, it does not agree. If
+    the ends are equal, S is f', or 0 if f' is NaN.
     """
     near = smooth(value, name, width=float("inf"), nodes=(4, 8)).secant
 
@@ -169,7 +169,7 @@ def quotient(value: Value, name: str = "") -> Function:
 
 
 def smooth(value: Value, name: str = "", width: float = 1.0, nodes: tuple[int, int] = (6, 12)) -> Function:
-    """Return any differentiable function: the slow and general way, for one without a closed form.
+    """Return any differentiable function: slow and general, for functions without a closed form.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""ReLU and what is made of it: the piecewise linear functions, and the two piecewise quadratic ones."""
+"""Functions built on ReLU: the piecewise linear functions, and the two piecewise quadratic ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines: what turns batches into named arrays, in order; in this process or on Ray's workers."""
+"""Engines: compute batches in order, in this process or on Ray's workers."""
 
 from __future__ import annotations
 

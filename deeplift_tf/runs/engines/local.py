@@ -1,4 +1,4 @@
-"""The engine of this process: one batch after another."""
+"""The local engine: computes one batch after another in this process."""
 
 from __future__ import annotations
 

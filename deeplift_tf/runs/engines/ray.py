@@ -1,4 +1,4 @@
-"""The engine of several processes, on this machine or on many: Ray's actors, each with the model in its memory."""
+"""The Ray engine: several processes, on one machine or many; every actor has the model in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a saved Keras model to a model of deeplift."""
+"""Conversion of a saved Keras model into a model with deeplift's interface."""
 
 from __future__ import annotations
 
