@@ -85,9 +85,9 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
 def numbers_of_truths(
     inputs: Sequence[Input], pending: Sequence[PendingNode], dtypes: Mapping[Edge, tf.DType]
 ) -> dict[str, Layer]:
-    """Return layers for the first floats made of inputs of truth values alone, by name: those are scored.
+    """Return layers for the first floats computed from boolean inputs alone, by name: these are scored.
 
-    Floats made of other truth values, as of `tokens != 0`, are masks.
+    Floats computed from other booleans, for example `tokens != 0`, are masks.
     """
     truths, found = {value.edge for value in inputs if value.dtype.is_bool}, dict[str, Layer]()
     for pending_node in pending:

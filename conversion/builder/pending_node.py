@@ -12,7 +12,7 @@ from deeplift_tf.layers.non_differentiable import NonDifferentiable
 
 
 class Counted(Edge):
-    """A truth value or integer of the model that is a float in the network, since it is made of floats."""
+    """A boolean or integer of the model that is a float in the network, because it is computed from floats."""
 
 
 @dataclasses.dataclass
@@ -29,7 +29,7 @@ class PendingNode:
 
 
 def declared(edge: Edge, dtype: tf.DType, pending: list[PendingNode]) -> Edge:
-    """Return a value in the dtype in which the model has it: one that counts is no float there."""
+    """Return a value in the model's dtype: a counted one is not a float there."""
     if not isinstance(edge, Counted):
         return edge
     name = f"{edge.node}/{dtype.name}"

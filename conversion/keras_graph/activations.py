@@ -52,7 +52,7 @@ def name_of(function: Any) -> str:
 
 
 def layer_of(function: Any) -> Layer | None:
-    """Return the DeepLIFT layer of a Keras activation function, with arguments bound or not; None where none fits."""
+    """Return the DeepLIFT layer of a Keras activation function, with arguments bound or not; None if no layer fits."""
     options: dict[str, Any] = {}
     while isinstance(function, functools.partial) and not function.args:
         function, options = function.func, {**function.keywords, **options}
@@ -92,7 +92,7 @@ def may_jump(function: Callable[[tf.Tensor], tf.Tensor]) -> bool:
 
 
 def operations_of(function: Callable[[tf.Tensor], tf.Tensor], units: int = 5) -> list[Any] | None:
-    """Return the operations of a function that looks at each unit alone; None where one of them may not.
+    """Return the operations of a function of each unit alone; None if one of them may mix units.
 
     Tries on numbers would not tell: units may meet beyond a limit only.
     """

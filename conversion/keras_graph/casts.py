@@ -50,7 +50,7 @@ def cast_symbols(operation: Any, arguments: tuple[Any, Any], specs: Sequence[tf.
     specs : sequence of tf.TensorSpec
         Of the symbols, in order.
     known : bool
-        Whether a converter stands for the layer.
+        Whether the layer has a converter.
     """
     name = type(operation).__name__
     own = known or (name in ATTENTION and type(operation).__module__.startswith("keras."))

@@ -78,7 +78,7 @@ class ConversionContext:
         ----------
         layer : Layer
         *inputs : Edge
-            The Keras layer's own inputs where none are given.
+            By default the Keras layer's own inputs.
         name : str
             A word behind the Keras layer's name; the node of the result goes by the name alone.
         outputs : int
@@ -130,7 +130,7 @@ class ConversionContext:
         return self.within(f"{self.name}/{layer.name}", use)[0]
 
     def within(self, name: str, use: LayerCall) -> tuple[Edge, ...]:
-        """Add what stands for another use of a layer or operation; its nodes count as this layer's."""
+        """Add the layers of another call of a layer or operation; its nodes belong to this layer."""
         edges, pending = ConversionContext(name, use, self.dtype, self.converter_of).converted()
         self.pending.extend(map(self.owned, pending))
         return edges
@@ -170,7 +170,7 @@ class ConversionContext:
         return self.finish(unfolded(self) or self.walked() or self.path())
 
     def cast_inputs(self, known: bool) -> None:
-        """Turn integers and booleans among the inputs into floats where Keras does; these are what is scored then."""
+        """Cast integers and booleans among the inputs to floats as Keras does; these floats are then scored."""
         use = self.use
         chosen = cast_symbols(use.operation, use.arguments, use.specs, known)
         edges: dict[Edge, Edge] = {}
@@ -189,7 +189,7 @@ class ConversionContext:
             self.inputs = self.use.inputs
 
     def counts(self) -> bool:
-        """Whether truth values or integers that are made of floats go in, or come out of a layer's own code."""
+        """Whether booleans or integers computed from floats enter a layer's code, or leave it."""
         if self.use.fixed_rows is not None or not isinstance(self.use.operation, keras.Layer):
             return False
         made = not any(dtype.is_floating for dtype in self.use.output_dtypes)
@@ -197,7 +197,7 @@ class ConversionContext:
         return any(isinstance(edge, Counted) for edge in self.inputs) or (made and floats)
 
     def held(self, edge: Edge, spec: tf.TensorSpec) -> Edge:
-        """Return a value in the model's own dtype: one that counts is held at x where its reader cannot be followed."""
+        """Return a value in the model's dtype: a counted one is fixed at x if its reader cannot be followed."""
         if not isinstance(edge, Counted):
             return edge
         return self.add(NonDifferentiable(lambda x: tf.cast(x, spec.dtype)), Edge(*edge), name=spec.dtype.name)
@@ -208,7 +208,7 @@ class ConversionContext:
         Raises
         ------
         UnsupportedLayerError
-            Where one of them mixes rows, asks for too much memory, or cannot be followed at all.
+            If one of them mixes rows, needs too much memory, or cannot be followed at all.
         """
         for member in joint.members:
             for shape in member.use.output_shapes:
@@ -239,7 +239,7 @@ class ConversionContext:
         return tuple(known[id(each)] for each in joint.outputs), self.pending
 
     def together(self, joint: Joint) -> str | None:
-        """Walk through operations together; return what stands in the way, None where nothing does."""
+        """Convert operations together; return the obstacle, or None."""
         try:
             lowered = follow(joint, self.name, self.use, self.dtype)
         except (UnsupportedLayerError, ModelFileError) as error:
@@ -256,7 +256,7 @@ class ConversionContext:
         Raises
         ------
         UnsupportedLayerError
-            Where rows look at one another.
+            If rows affect one another.
         """
         (member,) = joint.members
         if MIXES in problem:
@@ -281,12 +281,12 @@ class ConversionContext:
         return traced(use.operation, with_masks_attached(use), use.specs, self.dtype, use.fixed_rows)
 
     def walked(self) -> tuple[Edge, ...] | None:
-        """Add the whole Keras layer by the TensorFlow operations that it runs; None where they cannot be followed.
+        """Add the whole Keras layer by its TensorFlow operations; None if they cannot be converted.
 
         Raises
         ------
         UnsupportedLayerError
-            Where rows look at one another, or variables change, which no path can follow either.
+            If rows affect one another, or variables change, which no path can follow either.
         """
         function, _ = self.traced
         inputs = [f"input_{index}" for index in range(len(self.use.specs))]
@@ -331,7 +331,7 @@ class ConversionContext:
         Raises
         ------
         UnsupportedLayerError
-            Where rows look at one another, and where TensorFlow has no derivative of it.
+            If rows affect one another, or TensorFlow has no derivative of it.
         """
         if function_mixes_rows(function.function, specs, function.rows):
             raise UnsupportedLayerError(MIXES)
@@ -344,7 +344,7 @@ class ConversionContext:
         Raises
         ------
         UnsupportedLayerError
-            Where rows look at one another in code that is not of a layer of Keras.
+            If rows affect one another in code that does not belong to a Keras layer.
         """
         function, outputs = self.function()
         own = not type(self.use.operation).__module__.startswith("keras.src.layers.")
@@ -387,7 +387,7 @@ class ConversionContext:
 
 
 def known(sizes: Iterable[int | None]) -> tuple[int, ...] | None:
-    """Return sizes of axes that are all known; None where one of them is open."""
+    """Return sizes of axes that are all known; None if one of them is open."""
     found = tuple(sizes)
     closed = tuple(size for size in found if size is not None)
     return closed if len(closed) == len(found) else None

@@ -1,6 +1,6 @@
 """Neighbouring operations of keras.ops in a model, traced together as one function.
 
-So that what they compute together is seen, such as `where(x > 0, x, 0)`, which Keras writes as two operations.
+This shows what they compute together, such as `where(x > 0, x, 0)`, which Keras writes as two operations.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def follow(joint: Joint, name: str, use: LayerCall, dtype: tf.DType) -> LoweredG
     Raises
     ------
     UnsupportedLayerError, ModelFileError
-        Where the graph cannot be laid open.
+        If the graph cannot be inlined.
     """
     function = traced(joint, use.specs, dtype)
     keys = {
@@ -134,7 +134,7 @@ def follow(joint: Joint, name: str, use: LayerCall, dtype: tf.DType) -> LoweredG
 
 
 def traced(joint: Joint, specs: Sequence[tf.TensorSpec], dtype: tf.DType) -> Any:
-    """Trace operations in a dtype, or in float32 where some of them know constants of no other.
+    """Trace operations in a dtype, or in float32 if some of them have constants of no other dtype.
 
     Raises
     ------

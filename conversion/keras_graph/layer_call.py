@@ -31,7 +31,7 @@ class LayerCall(NamedTuple):
     uses : tuple of LayerUse
         Which use of the layer it is, behind those of the models around it.
     fixed_rows : int or None
-        The number of rows that its code is written for, where it runs on no other.
+        The number of rows that its code is written for, if it runs on no other.
     """
 
     operation: Any

@@ -48,7 +48,7 @@ def scalar_values(use: LayerCall, wanted: Sequence[int], dtype: tf.DType) -> dic
     Raises
     ------
     UnsupportedLayerError
-        Where one depends on the rows, or from call to call: it could not be told whose it is.
+        If one depends on the rows or changes from call to call: its row is then unknown.
     """
     if not wanted:
         return {}

@@ -30,9 +30,9 @@ class Traced:
     function : tf.types.experimental.ConcreteFunction
     variables : tuple of tf.Variable
     owner : keras.Layer
-        Holds tables of words, which are no variables.
+        Contains lookup tables, which are not variables.
     rows : int or None
-        The number of rows that the function takes, where it takes no other.
+        The number of rows that the function takes, if it takes no other.
     """
 
     function: Any
@@ -123,7 +123,7 @@ def traced(
     specs : sequence of tf.TensorSpec
     dtype : tf.DType
     fixed_rows : int, optional
-        The number of rows that its code is written for, where it runs on no other.
+        The number of rows that its code is written for, if it runs on no other.
     declared : sequence of tf.DType
         Of the outputs, as far as Keras declares floats: a lookup that encodes makes integers all the same.
 
@@ -237,7 +237,7 @@ def is_stateful(operation: Any) -> bool:
 
 
 def warn_of_states(operation: Any) -> None:
-    """Warn where a stateful RNN holds states that scores do not start from."""
+    """Warn if a stateful RNN has states that scores do not start from."""
     for layer in operation._flatten_layers() if is_stateful(operation) else ():
         if any(np.any(np.asarray(state)) for state in states_of(layer)):
             warnings.warn(
@@ -249,7 +249,7 @@ def warn_of_states(operation: Any) -> None:
 
 
 def _enable_lora(source: Any, target: Any) -> None:
-    """Enable LoRA in the layers inside a copy where the original has it, which no config says."""
+    """Enable LoRA in the layers of a copy if the original has it; configs do not record it."""
     for old, new in zip(source._flatten_layers(), target._flatten_layers(), strict=True):
         if getattr(old, "lora_enabled", False) and not new.lora_enabled:
             further = {"lora_alpha": old.lora_alpha} if hasattr(old, "lora_alpha") else {}

@@ -31,7 +31,7 @@ def functional(model: Any) -> Any:
     Raises
     ------
     UnsupportedLayerError
-        When it was never given an input shape.
+        If its input shape is unknown.
     """
     if isinstance(model, keras.Sequential):
         if not model.built or model._functional is None:
@@ -43,7 +43,7 @@ def functional(model: Any) -> Any:
 
 
 def is_graph_of_layers(model: Any) -> bool:
-    """Whether a model says by itself which layers it is made of; the Python code of others alone does."""
+    """Whether a model lists its layers; other models only have Python code."""
     return isinstance(model, keras.Sequential) or is_functional(model)
 
 
@@ -132,7 +132,7 @@ def traverse(
     prefix : str
         Names of the models around this one, each with a slash.
     name_of : callable, optional
-        operation -> its name here; its own where none is given.
+        operation -> its name here; by default its own.
     nested : dict of str to Edge, optional
         Gets the outputs of nested models, by their names.
     around : tuple of LayerUse
@@ -303,7 +303,7 @@ class Visit:
         return keras.tree.map_structure(constant, arguments) if self.scalars else arguments
 
     def as_declared(self, name: str, tensor: Any, edge: Edge, declared: Any, model: Any) -> Edge:
-        """Return what enters a nested model: integers become floats where its input is declared as floats."""
+        """Return the inputs of a nested model: integers become floats if its input is declared as floats."""
         spec = self.spec(tensor)
         if isinstance(edge, Counted):
             return Edge(*edge)
@@ -362,7 +362,7 @@ def ordered(model: Any) -> Iterator[Any]:
 
 
 def opened(operation: Any) -> Any:
-    """Return the functional model that an operation is, or None where it is no model to be laid open."""
+    """Return the functional model that an operation is, or None if it is not a model to inline."""
     if isinstance(operation, keras.Sequential):
         return operation._functional
     return operation if is_functional(operation) else None

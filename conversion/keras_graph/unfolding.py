@@ -24,7 +24,7 @@ WITH_HEADS = ("GroupedQueryAttention", "MultiHeadAttention")
 
 
 def unfolded(context: ConversionContext) -> tuple[Edge, ...] | None:
-    """Add what a layer does operation by operation; None where its code does not run on symbols.
+    """Add a layer operation by operation; None if its code does not run on symbols.
 
     A layer whose `call` is written with keras.ops and further layers tells by itself what it is made of: given
     symbolic tensors it builds a graph of operations, each of which has a converter of its own. So attention, the
@@ -76,7 +76,7 @@ def with_masks_attached(use: LayerCall) -> Callable[..., Any]:
 
 
 def graph_of(make: Callable[[], Any], symbols: Sequence[Any]) -> keras.Function | None:
-    """Return the graph of operations that some code builds from symbols; None where it fails or leaves some out."""
+    """Return the graph of operations that some code builds from symbols; None if it fails or leaves some out."""
     with names_as_before():
         try:
             outputs = keras.tree.flatten(make())

@@ -22,7 +22,7 @@ def preprocess_input(name: str) -> Callable[[np.ndarray], np.ndarray]:
     Raises
     ------
     InputError
-        When there is no such module; lists those there are.
+        If there is no such module; lists the available ones.
     """
     known = sorted(
         each for each in dir(keras.applications) if hasattr(getattr(keras.applications, each), "preprocess_input")
@@ -30,4 +30,4 @@ def preprocess_input(name: str) -> Callable[[np.ndarray], np.ndarray]:
     if name not in known:
         raise InputError(f"preprocessing: expected one of {', '.join(known)}; received {name!r}")
     function = import_module(f"keras.applications.{name}").preprocess_input
-    return lambda pictures: np.asarray(function(pictures.copy()))  # it may change what it is given
+    return lambda pictures: np.asarray(function(pictures.copy()))  # it may change its argument

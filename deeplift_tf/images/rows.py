@@ -25,7 +25,7 @@ def is_images(path: Path) -> bool:
 
 
 def image_paths(path: Path) -> list[Path]:
-    """Return the pictures of a folder in the order of their names; a file is returned as it is.
+    """Return the pictures of a folder in the order of their names; a file is returned unchanged.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
     ----------
     path : Path
     size : (height, width), optional
-        What it is resized to, by bilinear interpolation; by default it stays as large as it is.
+        Size after bilinear resizing; the default keeps the size.
     channels : 1, 3 or 4
         Grey; red, green, blue; or with transparency.
 
@@ -113,7 +113,7 @@ class ImageRows:
         return self._preprocessed(self.pictures(rows))
 
     def readable(self, rows: slice) -> tuple[np.ndarray, dict[int, str]]:
-        """Return pictures as the model takes them, black where a file cannot be read, and for each of those why."""
+        """Return pictures as the model takes them, black if a file cannot be read, and the reason for each of those."""
         found, bad = np.zeros((len(self.paths[rows]), *self.shape[1:]), np.float32), {}
         for index, path in enumerate(self.paths[rows]):
             try:
@@ -131,7 +131,7 @@ class ImageRows:
         Raises
         ------
         InputError
-            Names the first that is no picture.
+            Names the first file that is not a picture.
         """
         pillow = require("PIL.Image", "images")
         for path in self.paths[rows]:
@@ -155,14 +155,14 @@ def image_rows(path: Path, shape: Sequence[int | None], preprocess: str | Prepro
     ----------
     path : Path
     shape : (None, height, width, channels)
-        Of the model's input. Where it leaves the size open, that of the first picture.
+        Of the model's input. If it leaves the size open, that of the first picture.
     preprocess : str or callable, optional
-        A module of ``keras.applications``, "resnet50" for one; "unit" for values from 0 to 1; or a function.
+        A module of ``keras.applications``, for example "resnet50"; "unit" for values from 0 to 1; or a function.
 
     Raises
     ------
     InputError
-        When there are no pictures, or the model takes none.
+        If there are no pictures, or the model does not take any.
     """
     if len(shape) != 4 or shape[3] not in MODES:
         raise InputError(f"pictures: expected a model of input shape (None, height, width, 1, 3 or 4); it is {shape}")
@@ -175,7 +175,7 @@ def image_rows(path: Path, shape: Sequence[int | None], preprocess: str | Prepro
 
 
 def preprocessing(preprocess: str | Preprocess | None) -> Preprocess | None:
-    """Return the function that a name stands for."""
+    """Return the preprocessing function of a name."""
     if not isinstance(preprocess, str):
         return preprocess
     if preprocess == "unit":

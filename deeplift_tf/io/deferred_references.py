@@ -92,12 +92,12 @@ class DeferredReferences(NamedTuple):
         return found
 
     def arguments_for(self, name: str, network: Network, preprocess: str | None) -> dict[str, Any]:
-        """Return the arguments for one input, with what they hold read from their files."""
+        """Return the arguments for one input, with files read."""
         arguments = {
             key: each.of(name, network, preprocess) if isinstance(each, Opened) else each
             for key, each in self.arguments.items()
         }
-        if "examples" in arguments:  # a maker keeps them, also in other processes, where this file is not open
+        if "examples" in arguments:  # a maker keeps them, also in other processes, in which this file is not open
             arguments["examples"] = np.asarray(arguments["examples"][:])
         if "network" in inspect.signature(self.make).parameters:
             return arguments | {"network": network, "progress": sys.stderr.isatty()}
@@ -112,13 +112,13 @@ def as_they_are(data: RowArray) -> RowArray:
 def named_references(
     given: str, seed: int, stack: ExitStack, letters_axis: int = -1
 ) -> ReferenceSampler | DeferredReferences | None:
-    """Return the maker that a name stands for.
+    """Return the maker of a name.
 
     Parameters
     ----------
     given : str
         A name of `deeplift_tf.references.REFERENCES`, with - or _ between words, alone or followed by a colon and its
-        arguments, see `spelled`. Arrays are given as files.
+        arguments, see `argspec`. Arrays are files.
     seed : int
         For those that draw random numbers.
     stack : ExitStack
@@ -128,7 +128,7 @@ def named_references(
 
     Returns
     -------
-    ReferenceSampler, Asked, or None where it is no such name
+    ReferenceSampler, DeferredReferences, or None if it is not such a name
 
     Raises
     ------
@@ -152,7 +152,7 @@ def named_references(
 
 
 def opened(argument: Any, stack: ExitStack) -> Any:
-    """Return a file opened, any other argument as it is."""
+    """Open a file; any other argument is returned unchanged."""
     if not isinstance(argument, File):
         return argument
     if argument.rows and is_images(argument.path):

@@ -100,7 +100,7 @@ def text_attributes(path: Path) -> dict[str, str]:
     Raises
     ------
     InputError
-        When it is no HDF5 file, or a damaged one.
+        If it is not an HDF5 file, or a damaged one.
     """
     try:
         if path.stat().st_size <= SEARCHED_BYTES:

@@ -81,7 +81,7 @@ def _open_npz(path: Path) -> Iterator[Mapping[str, RowArray]]:
 
 
 def _member(path: Path, name: str, stack: ExitStack) -> NpyRows:
-    """Open an array through an archive of its own: where several share one, Python 3.13 seeks from another's place."""
+    """Open an array with its own archive object: if several share one, Python 3.13 seeks from another's position."""
     where = f"{path}: array {name.removesuffix('.npy')!r}"
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
@@ -170,7 +170,7 @@ class Rows:
     path : Path
     arrays : mapping of str to RowArray
     held : frozenset of str
-        Inputs that are given and not scored: each is its own reference.
+        Inputs that are passed on and not scored: each is its own reference.
     dtypes : mapping of str to str
         What the network takes for each input; a wider one in the file may hold more than that can.
     references : mapping of str to RowArray
@@ -234,7 +234,7 @@ class Rows:
         return found
 
     def check_shapes(self, expected: Mapping[str, tuple[int | None, ...]]) -> None:
-        """Refuse arrays of other shapes than the inputs take, None where any size fits."""
+        """Refuse arrays with shapes that the inputs do not take; None if any size fits."""
         for name, array in self.arrays.items():
             _check_shape(f"{self.path}: input {name!r}", array.shape, expected[name])
 
@@ -244,12 +244,12 @@ class Rows:
         Parameters
         ----------
         expected : Mapping of str to tuple
-            Shape of each input; None where any size fits.
+            Shape of each input; None if any size fits.
 
         Raises
         ------
         InputError
-            Shapes differ, numbers of rows differ, there are none, or they are no real numbers.
+            Shapes or numbers of rows differ, there are no rows, or values are not real numbers.
         """
         self.check_shapes(expected)
         for name, array in self.arrays.items():
@@ -277,7 +277,7 @@ class Rows:
 
 
 def one_or_all(values: Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
-    """Return the array itself where there is one, else the arrays by name."""
+    """Return the array itself if there is one, else the arrays by name."""
     return dict(values) if len(values) > 1 else next(iter(values.values()))
 
 
@@ -294,7 +294,7 @@ def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
 
 
 def check_real(array: RowArray, where: str, error: type[DeepLiftError]) -> None:
-    """Raise an error of the class given where an array holds other things than real numbers."""
+    """Raise an error of the given class if an array contains anything but real numbers."""
     if array.dtype.kind not in "biuf":
         raise error(f"{where}: expected real numbers; received dtype {array.dtype}")
 
@@ -307,7 +307,7 @@ def check_finite(
     Raises
     ------
     DeepLiftError
-        Of the class given as `error`; names the first such value by its row.
+        Of the class `error`; names the first such value by its row.
     """
     check_real(array, where, error)
     if array.dtype.kind != "f":
@@ -322,7 +322,7 @@ def check_finite(
 
 
 def not_finite(part: np.ndarray, largest: float = np.inf) -> dict[int, str]:
-    """Return the rows that hold a value that is no finite number, or too large, and in words which."""
+    """Return the rows with a value that is not finite or too large, and a description of each."""
     if part.dtype.kind != "f":
         return {}
     good = np.isfinite(part)
@@ -333,7 +333,7 @@ def not_finite(part: np.ndarray, largest: float = np.inf) -> dict[int, str]:
 
 
 def _first(row: np.ndarray, good: np.ndarray, largest: float) -> str:
-    """Return the first bad value of a row, and where it stands."""
+    """Return the first bad value of a row, and its position."""
     position = tuple(int(index) for index in np.argwhere(~good)[0])
     beyond = f", and the model takes no more than {largest:.2g}" if np.isfinite(row[position]) else ""
     return f"{row[position]}{f' at position {position}' if position else ''}{beyond}"

@@ -16,8 +16,8 @@ from deeplift_tf.errors import InputError
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError),
-    *(OSError, RuntimeError),  # what zipfile raises for other kinds of archives, encrypted ones for one
-    *(tokenize.TokenError, SyntaxError),  # numpy's, where a header is no Python
+    *(OSError, RuntimeError),  # zipfile raises these for other kinds of archives, for example encrypted ones
+    *(tokenize.TokenError, SyntaxError),  # numpy's, if a header is not Python
 )
 
 

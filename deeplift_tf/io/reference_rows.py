@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def open_references(
     given: str, seed: int = 0, letters_axis: int = -1
 ) -> Iterator[float | ReferenceSampler | DeferredReferences | Mapping[str, RowArray]]:
-    """Read what stands for references in a command, without reading the arrays of a file.
+    """Read the references of a command, without reading the arrays of a file.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class ReferenceRows(NamedTuple):
         )
 
     def check_values(self, rows: slice) -> None:
-        """Look through the references of consecutive rows for NaN and infinity; those that all share are no such.
+        """Look through the references of consecutive rows for NaN and infinity; shared references are skipped.
 
         Raises
         ------
@@ -187,7 +187,7 @@ def rank_of(name: str, rows: Rows, ranks: set[int]) -> int:
 
 
 def where(path: Path, name: str) -> str:
-    """Return what the references of an input are called in messages."""
+    """Return the name of an input's references in messages."""
     return f"{path}: references of input {name!r}"
 
 

@@ -30,7 +30,7 @@ class ScoresFile:
     ----------
     path : Path
     name : str
-        Of the input, layer or target that the contributions are of; empty where there is only one.
+        Of the input, layer or target that the contributions belong to; empty if there is only one.
     contributions : RowArray, shape (N, ...)
     x : RowArray, shape (N, ...), or None
         What was scored: sequences in the file itself, else the run's input where that is still there; for the scores of
@@ -74,7 +74,7 @@ class ScoresFile:
         return letters_last(take(array, rows), self.letters_axis, len(self.contributions.shape))
 
     def array(self, name: str) -> RowArray | None:
-        """Return another array of the same scores, or None where there is no such array."""
+        """Return another array of the same scores, or None if there is no such array."""
         return self.arrays.get(f"{name}/{self.name}", self.arrays.get(name))
 
     def row_name(self, row: int) -> str:
@@ -82,7 +82,7 @@ class ScoresFile:
         return f"row {row}" if self.names_of_rows is None else self.names_of_rows[row]
 
     def rows(self, name: str, indices: Sequence[int]) -> np.ndarray | None:
-        """Return rows of another array of the same scores, or None where there is no such array."""
+        """Return rows of another array of the same scores, or None if there is no such array."""
         array = self.array(name)
         return None if array is None else take(array, indices)
 
@@ -124,7 +124,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
     path : Path
         An .h5 file that ``deeplift-tf score`` has written.
     name : str, optional
-        The input or layer whose contributions are meant, where there are several.
+        The input or layer whose contributions are meant, if there are several.
     x : Path, optional
         The input; by default the file that the run has read, if it lies beside the scores and has as many rows.
 
@@ -160,7 +160,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
 
 
 def names_in(arrays: Mapping[str, RowArray], x: RowArray | None) -> list[str] | None:
-    """Return the names of rows, where sequences or pictures have brought some."""
+    """Return the names of rows, if the sequences or pictures have names."""
     if "names" in arrays:
         return [_name(name) for name in arrays["names"][slice(None)].ravel().tolist()]
     return [path.name for path in x.paths] if isinstance(x, ImageRows) else None
@@ -171,7 +171,7 @@ def _name(value: Any) -> str:
 
 
 def scored_in(path: Path) -> list[str]:
-    """Return the names of the contributions in a file: of inputs, layers or targets; one empty name where it has one.
+    """Return the names of the contributions in a file: of inputs, layers or targets; one empty name if it has one.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def metadata_of(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When it is no HDF5 file, or a damaged one.
+        If it is not an HDF5 file, or a damaged one.
     """
     found = {}
     for name, value in text_attributes(path).items():
@@ -291,7 +291,7 @@ def check_arrays(arrays: Mapping[str, RowArray], key: str, path: Path) -> None:
 
 
 def beside(scores: Path, recorded: str | None, what: str, option: str) -> Path | None:
-    """Return a file that a file of scores names, where it lies in the same folder or below; None for any other.
+    """Return a file that a file of scores names, if it lies in the same folder or below; None for any other.
 
     A file of scores may come from anyone, and name any file of this machine.
 

@@ -30,7 +30,7 @@ HEADERS = 2**20  # bytes, more than attributes and the names of datasets take
 
 
 class ArrayPlace(NamedTuple):
-    """Where a dataset lies in its file: the first byte, the dtype, and the shape with all rows."""
+    """Location of a dataset in its file: the first byte, the dtype, and the shape with all rows."""
 
     offset: int
     dtype: np.dtype[Any]
@@ -98,7 +98,7 @@ def _laid_out_at_once() -> h5py.h5p.PropDCID:
 
 
 def places_in(path: Path) -> dict[str, ArrayPlace]:
-    """Return where the datasets of a file lie.
+    """Return the locations of a file's datasets.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def is_sealed(path: Path) -> bool:
 
 
 def checksum_of(path: Path) -> tuple[int, bytes]:
-    """Return where the checksum of a file stands, and what it is."""
+    """Return the position of a file's checksum, and its value."""
     with path.open("rb") as file:
         head = file.read(HEADERS)
         prefix = UNKNOWN[: UNKNOWN.index(b"0")]
@@ -163,7 +163,7 @@ def checksum_of(path: Path) -> tuple[int, bytes]:
 
 
 def _all(text: bytes, part: bytes) -> Iterator[int]:
-    """Yield where a part begins in a text."""
+    """Yield the positions at which a part begins in a text."""
     place = text.find(part)
     while place >= 0:
         yield place
