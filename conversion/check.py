@@ -111,7 +111,7 @@ def check(
     Raises
     ------
     DeepLiftError
-        When no size of an open axis suits the model.
+        If no size of an open axis suits the model.
     """
     live, remarks = as_keras_runs_it(model, custom_objects, safe_mode, signature)
     rng = np.random.default_rng(seed)
@@ -216,7 +216,7 @@ def required(outputs: list[np.ndarray] | Exception, where: str) -> list[np.ndarr
     Raises
     ------
     DeepLiftError
-        When the model has none.
+        If the model has none.
     """
     if isinstance(outputs, Exception):
         raise DeepLiftError(f"the model does not run on {where}: {quoted(outputs)}")
@@ -239,7 +239,7 @@ def sample(
     Raises
     ------
     DeepLiftError
-        When no size of an open axis suits the model.
+        If no size of an open axis suits the model.
     """
     size = fitting_size(model, network) if length is None else length
     x = random_inputs(network, shapes(network, fixed_rows(model) or rows, size), rng)
@@ -274,7 +274,7 @@ def fitting_size(model: Any, network: Network) -> int:
     Raises
     ------
     DeepLiftError
-        When the model takes none of those that are tried.
+        If the model takes none of those that are tried.
     """
     first, too_short = OPEN_SIZES[0], OPEN_SIZES[0]
     if not any(None in value.shape[1:] for value in network.graph.inputs):

@@ -85,11 +85,11 @@ def convert(
     Raises
     ------
     ModelFileError, UnsafeModelError
-        When the model cannot be read, or asks for code to be run.
+        If the model cannot be read, or asks for code to be run.
     UnsupportedLayerError
-        When layers cannot be converted.
+        If layers cannot be converted.
     RuleError
-        When a rule is unknown or given to a layer that is not there.
+        If a rule is unknown or given to a layer that is not there.
 
     Examples
     --------

@@ -43,7 +43,7 @@ def self_test() -> SelfTest:
     Raises
     ------
     DeepLiftError
-        When Keras computes with something else than TensorFlow.
+        If Keras computes with something else than TensorFlow.
     """
     if keras.config.backend() != "tensorflow":
         raise DeepLiftError(f"Keras computes with {keras.config.backend()!r}; set KERAS_BACKEND=tensorflow")

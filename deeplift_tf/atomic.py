@@ -39,7 +39,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises
     ------
     FileExistsError
-        When the name has been taken in the meantime.
+        If the name has been taken in the meantime.
     """
     partial = aside(path)
     try:

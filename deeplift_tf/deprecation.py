@@ -24,7 +24,7 @@ def renamed(module: str, name: str, names: Mapping[str, str]) -> Any:
     Raises
     ------
     AttributeError
-        When the name is not an old one either.
+        If the name is not an old one either.
     """
     if name not in names:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
@@ -71,7 +71,7 @@ def keywords_of(given: Sequence[Any], **keywords: Any) -> tuple[Any, ...]:
     Raises
     ------
     TypeError
-        When there are more than that.
+        If there are more than that.
     """
     if len(given) > len(keywords):
         raise TypeError(f"expected {', '.join(keywords)} as keywords; received {len(given)} more arguments by position")

@@ -21,7 +21,7 @@ def require(module: str, extra: str) -> Any:
     Raises
     ------
     MissingExtraError
-        When it is not installed; says how to install it.
+        If it is not installed; says how to install it.
     """
     try:
         return import_module(module)

@@ -45,7 +45,7 @@ def dumped(value: Any) -> bytes:
     Raises
     ------
     DeepLiftError
-        When something in it cannot be pickled.
+        If something in it cannot be pickled.
     """
     stream = io.BytesIO()
     try:
@@ -63,7 +63,7 @@ def restored(version: tuple[int, int], data: bytes) -> Any:
     Raises
     ------
     DeepLiftError
-        When they were written by another version of Python, whose code this one cannot run.
+        If they were written by another version of Python, whose code this one cannot run.
     """
     if tuple(version) != sys.version_info[:2]:
         raise DeepLiftError(

@@ -4,8 +4,8 @@
 
 The experiment of the DeepLIFT paper (Shrikumar et al., ICML 2017, section 4.1) on scikit-learn's handwritten digits.
 For every image of a class, pixels are ranked by how much more they speak for that class than for another one; up to a
-fifth of them are erased; the change of the log-odds of the two classes tells how well the ranking was chosen. What is
-left in the folder erasing_digits/: table.md, the mean change for every method, and boxes.png.
+fifth of them are erased; the change of the log-odds of the two classes tells how well the ranking was chosen. Output in
+the folder erasing_digits/: table.md, the mean change for every method, and boxes.png.
 """
 
 from __future__ import annotations

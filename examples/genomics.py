@@ -3,7 +3,7 @@
     python examples/genomics.py [folder]
 
 Sequences of 120 bases hold up to three sites each of GATA1 and TAL1, as in the simulation of the DeepLIFT paper; a
-small model learns three tasks, both motifs, GATA1, TAL1. What is left in the folder genomics/: model.keras and
+small model learns three tasks, both motifs, GATA1, TAL1. Output in the folder genomics/: model.keras and
 model.h5 (the form of old Keras), sequences.fa, ranking.txt and logos.png.
 """
 

@@ -4,7 +4,7 @@
 
 scikit-learn ships two photographs, of a temple and of a flower. A small network learns, on their left halves, to tell
 which one a crop is from; crops of their right halves are scored against a zero reference, the mean of the training
-crops, the crop blurred, and crops of the other photograph. What is left in the folder images/: model.keras and
+crops, the crop blurred, and crops of the other photograph. Output in the folder images/: model.keras and
 references.png.
 """
 

@@ -3,7 +3,7 @@
     python examples/quickstart.py
 
 A small Keras network learns scikit-learn's 1,797 handwritten digits, is saved like any other model, and is scored from
-its file. What is left in the folder quickstart/: digits.keras, the model; digits.npy, the rows that were scored;
+its file. Output in the folder quickstart/: digits.keras, the model; digits.npy, the rows that were scored;
 scores.h5, their scores; and digits.png, the digits with their heat maps.
 """
 

@@ -3,7 +3,7 @@
     python examples/segmentation.py [folder]
 
 Pictures hold discs and squares; a small U-Net learns to mark the discs alone. The sum of its logits over one disc is
-scored: what makes the network mark just this one. What is left in the folder segmentation/: model.keras, regions.png.
+scored: what makes the network mark just this one. Output in the folder segmentation/: model.keras, regions.png.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Sentences about films are made from a small grammar, with "not" turning a word's meaning round. Words are numbered by
 TextVectorization; numbers have no difference from a reference, so the scores are those of the embedding's output,
-against that of the padding, summed over its width. What is left in the folder text/:
+against that of the padding, summed over its width. Output in the folder text/:
 model.keras, sentences.html, sentence.png, and tokens.npy and words.txt for the command line.
 """
 

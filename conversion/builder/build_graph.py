@@ -43,7 +43,7 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
     Raises
     ------
     UnsupportedLayerError
-        When a layer cannot run on what the layers before it make.
+        If a layer cannot run on what the layers before it make.
     """
     shapes: dict[str, tuple[tf.TensorShape, ...]] = {}
     dtypes = {value.edge: value.dtype for value in inputs}

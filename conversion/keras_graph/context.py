@@ -313,7 +313,7 @@ class ConversionContext:
         Raises
         ------
         UnsupportedLayerError
-            Where it changes variables, so that scores would depend on the calls before; where rows look at one
+            If it changes variables, so that scores would depend on the calls before; where rows look at one
             another; and where TensorFlow has no derivative of it.
         """
         function, outputs = self.traced

@@ -27,7 +27,7 @@ def converts(*class_names: str) -> Callable[[Converter], Converter]:
     Raises
     ------
     ValueError
-        When a class has a converter already.
+        If a class has a converter already.
     """
     return lambda converter: _enter(REGISTRY, class_names, converter)
 
@@ -49,7 +49,7 @@ def register(*class_names: str) -> Callable[[Converter], Converter]:
     Raises
     ------
     ValueError
-        When a class has been registered already.
+        If a class has been registered already.
     """
     return lambda converter: _enter(USERS, class_names, converter)
 

@@ -136,7 +136,7 @@ def traced(
     Raises
     ------
     UnsupportedLayerError
-        When it cannot be traced.
+        If it cannot be traced.
     """
     if fixed_rows is not None:
         specs = [tf.TensorSpec([fixed_rows, *spec.shape[1:]], spec.dtype) for spec in specs]
@@ -215,7 +215,7 @@ def as_scored(operation: Any, dtype: tf.DType) -> Any:
     Raises
     ------
     UnsupportedLayerError
-        When a quantised layer cannot be copied: integers must not be read as weights.
+        If a quantised layer cannot be copied: integers must not be read as weights.
     """
     warn_of_states(operation)
     if not holds_quantized(operation) and not is_stateful(operation):

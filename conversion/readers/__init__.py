@@ -70,11 +70,11 @@ def read(
     Raises
     ------
     ModelFileError
-        Where a file is missing, of another format, damaged, or its parts do not fit together.
+        If a file is missing, of another format, damaged, or its parts do not fit together.
     UnsafeModelError
-        Where the model asks for code that is not part of Keras, naming every such layer.
+        If the model asks for code that is not part of Keras, naming every such layer.
     UnsupportedLayerError
-        Where Keras cannot build a layer.
+        If Keras cannot build a layer.
     """
     if isinstance(model, keras.Model):
         return model

@@ -45,7 +45,7 @@ def parse(text: str | bytes, path: object) -> Config:
     Raises
     ------
     ModelFileError
-        Where the text is no JSON, is no architecture, or is larger or deeper than the limits.
+        If the text is not JSON, is no architecture, or is larger or deeper than the limits.
     """
     config = load_json(text, path, "an architecture in JSON")
     check_extent(config, path)
@@ -64,7 +64,7 @@ def load_json(text: str | bytes, path: object, expected: str) -> Any:
     Raises
     ------
     ModelFileError
-        Where the text is no JSON, or is larger than the limits.
+        If the text is not JSON, or is larger than the limits.
     """
     if len(text) > MAX_CONFIG_BYTES:
         raise ModelFileError(f"{path}: expected an architecture of at most {MAX_CONFIG_BYTES} bytes; found {len(text)}")
@@ -96,7 +96,7 @@ def check_uses(config: object, path: object) -> None:
     Raises
     ------
     ModelFileError
-        Where there are far more uses than the architecture lists.
+        If there are far more uses than the architecture lists.
     """
     listed, uses = _uses(config)
     if uses > MAX_USE_FACTOR * listed + SPARE_USES:

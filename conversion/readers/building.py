@@ -92,7 +92,7 @@ def build(
     Raises
     ------
     ModelFileError
-        Where Keras cannot build it, or it asks for more weights than the file holds.
+        If Keras cannot build it, or it asks for more weights than the file holds.
     """
     budget = WeightBudget(path, stored_weights)
     objects = building_objects(custom_objects, budget)
@@ -110,7 +110,7 @@ def built(model: Any, path: object) -> keras.Model:
     Raises
     ------
     ModelFileError
-        Where it is no model, or no shape of its input is known.
+        If it is not a model, or no shape of its input is known.
     """
     if not isinstance(model, keras.Model):
         raise ModelFileError(f"{path}: expected a keras.Model; found a {type(model).__name__}. Wrap it in a model")

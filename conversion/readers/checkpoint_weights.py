@@ -35,7 +35,7 @@ def checkpoint_prefix(path: Path) -> Path | None:
     Raises
     ------
     ModelFileError
-        Where a folder holds several, or a file of the checkpoint is a link.
+        If a folder holds several, or a file of the checkpoint is a link.
     """
     if path.is_dir():
         found = sorted(path.glob("*.index"))
@@ -66,7 +66,7 @@ class CheckpointWeights:
     Raises
     ------
     ModelFileError
-        Where it is damaged, or declares far more than it stores.
+        If it is damaged, or declares far more than it stores.
     """
 
     def __init__(self, prefix: Path) -> None:

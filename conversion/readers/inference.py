@@ -33,7 +33,7 @@ def for_inference(config: Any, custom: CustomObjects, keep_quantized: bool = Fal
     Parameters
     ----------
     config : dict
-        As Keras 3 writes it; left as it is.
+        As Keras 3 writes it; not changed.
     custom : mapping
         What the user supplied: these layers keep their own config, and a Lambda layer whose name is among them
         computes the function given.

@@ -59,7 +59,7 @@ def read_keras_v3(
     name : Path, optional
         What messages call it; the path unless given.
     as_stored : bool
-        Leave a quantised model as it is.
+        Leave a quantised model unchanged.
 
     Raises
     ------

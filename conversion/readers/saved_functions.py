@@ -26,7 +26,7 @@ class Trace(NamedTuple):
     inputs : tuple of tf.TensorSpec
         Of its tensors.
     flags : tuple
-        The other arguments, training=False for one.
+        The other arguments, for example training=False.
     outputs : structure of tf.TensorSpec
     bound : tuple of int
         The objects that it captures.
@@ -107,9 +107,9 @@ def function_model(name: str, trace: Trace, meta: Any, folder: Path) -> GraphMod
     Raises
     ------
     UnsupportedLayerError
-        Where it captures something that is neither a variable nor a constant, such as a table.
+        If it captures something that is neither a variable nor a constant, such as a table.
     ModelFileError
-        Where the file lacks the function.
+        If the file lacks the function.
     """
     library = {function.signature.name: function for function in meta.graph_def.library.function}
     if trace.function not in library:

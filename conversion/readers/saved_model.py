@@ -72,7 +72,7 @@ def meta_graph(path: Path) -> Any:
     Raises
     ------
     ModelFileError
-        Where the file is damaged or holds no such graph.
+        If the file is damaged or holds no such graph.
     """
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -104,7 +104,7 @@ def chosen_signature(meta: Any, asked: str | None, path: object, functions: str 
     Raises
     ------
     ModelFileError
-        Where the one asked for is not there, there are several and none was asked for, or there is none.
+        If the one asked for is not there, there are several and none was asked for, or there is none.
     """
     found = {name: each for name, each in meta.signature_def.items() if each.outputs and not name.startswith("__")}
     names = [asked] if asked is not None else [SERVING, *(found if len(found) == 1 else []), TAG]

@@ -48,7 +48,7 @@ class Frame(NamedTuple):
     arguments: Mapping[str, Any]
 
     def source(self, tensor: str) -> Any:
-        """Return the constant or the table that a tensor is; None where it is neither."""
+        """Return the constant or the table that a tensor is; None if it is neither."""
         for _ in range(len(self.nodes) + 1):
             name = node_of(tensor)
             if name in self.arguments:
@@ -109,7 +109,7 @@ def contents(table: str, keys: Any, values: Any) -> Contents:
     Raises
     ------
     ModelFileError
-        Where they are not as many keys as values.
+        If they are not as many keys as values.
     """
     found = [np.ravel(tf.make_ndarray(node.attr["value"].tensor)) for node in (keys, values)]
     if found[0].shape != found[1].shape:

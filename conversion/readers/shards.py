@@ -21,7 +21,7 @@ def shard_files(listing: Path) -> list[Path]:
     Raises
     ------
     ModelFileError
-        Where the list is none, or names a file that is missing, lies elsewhere or is a link.
+        If the list is none, or names a file that is missing, lies elsewhere or is a link.
     """
     size = listing.stat().st_size
     if size > MAX_CONFIG_BYTES:

@@ -50,7 +50,7 @@ class Weights(Protocol):
         Raises
         ------
         ModelFileError
-            Where they do not fit, or the file holds none.
+            If they do not fit, or the file holds none.
         """
         ...
 
@@ -97,7 +97,7 @@ def open_weights(path: Any) -> Iterator[Weights]:
     Raises
     ------
     ModelFileError
-        Where there are none, or they are of another format.
+        If there are none, or they are of another format.
     """
     if not isinstance(path, str | os.PathLike):
         kind = type(path)

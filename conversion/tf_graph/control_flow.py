@@ -126,7 +126,7 @@ def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:
     Raises
     ------
     UnsupportedLayerError
-        Where it does.
+        If it does.
     """
     value = flat.value(entry, node.name)
     if value.depends != Depends.NOTHING:

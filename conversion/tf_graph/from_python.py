@@ -35,7 +35,7 @@ def graph_of_function(
     Raises
     ------
     UnsupportedLayerError
-        Where it reads variables that it changes.
+        If it reads variables that it changes.
     """
     captured = function.captured_inputs
     own = function.inputs[: len(function.inputs) - len(captured)]
@@ -77,7 +77,7 @@ def graph_of_model(model: keras.Model) -> GraphModel:
     Raises
     ------
     UnsupportedLayerError
-        Where it was never called, or cannot be traced.
+        If it was never called, or cannot be traced.
     """
     kind = type(model).__name__
     config = model.get_build_config() if model.built else None

@@ -44,7 +44,7 @@ def run(node: Any, inputs: Sequence[tf.Tensor], outputs: int, dtype: tf.DType, v
     Raises
     ------
     ValueError
-        Where TensorFlow does not accept it.
+        If TensorFlow does not accept it.
     """
     if node.op in SPELLED:
         return [SPELLED[node.op](*inputs)]

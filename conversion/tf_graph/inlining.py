@@ -101,7 +101,7 @@ class Inlining:
         Raises
         ------
         ModelFileError
-            Where they are more than any real model has, or a function calls itself.
+            If they are more than any real model has, or a function calls itself.
         """
         counts: dict[str, int] = {}
 
@@ -134,7 +134,7 @@ class Inlining:
         Raises
         ------
         UnsupportedLayerError
-            Where an operation cannot be followed.
+            If an operation cannot be followed.
         """
         names = [spec.name for spec in self.model.inputs.values()]
         arguments = {name: [value] for name, value in zip(names, self.inputs, strict=True)}
@@ -225,7 +225,7 @@ class Inlining:
         Raises
         ------
         UnsupportedLayerError
-            Where TensorFlow does not accept it.
+            If TensorFlow does not accept it.
         """
         if getattr(definition(node.op), "is_stateful", False) and node.op not in SPELLED:
             raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}) does more than compute")
@@ -276,7 +276,7 @@ class Inlining:
         Raises
         ------
         UnsupportedLayerError
-            Where it is something else.
+            If it is something else.
         """
         if isinstance(entry, Value):
             return entry
@@ -310,7 +310,7 @@ def in_order(frame: LoopFrame, tensors: Sequence[str]) -> Iterator[Any]:
     Raises
     ------
     UnsupportedLayerError
-        Where nodes wait for one another, as in loops of TensorFlow 1.
+        If nodes wait for one another, as in loops of TensorFlow 1.
     """
     left = [(node_of(tensor), False) for tensor in reversed(tensors)]
     waiting: set[str] = set()

@@ -32,7 +32,7 @@ def reshape(walk: Lowering, operation: Operation, index: int) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where neither fits.
+        If neither fits.
     """
     value = operation.inputs[0]
     seen, shape = walk.known[value], tuple(operation.specs[0].shape)
@@ -104,7 +104,7 @@ def transpose(walk: Lowering, operation: Operation, index: int) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where the order is no constant.
+        If the order is no constant.
     """
     seen, order = walk.known[operation.inputs[0]], walk.array(operation.inputs[1], operation)
     if order is None:
@@ -124,7 +124,7 @@ def unpack(walk: Lowering, operation: Operation, index: int) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where that is the axis of rows, or one that is merged with them.
+        If that is the axis of rows, or one that is merged with them.
     """
     seen = walk.known[operation.inputs[0]]
     if not is_with_rows(seen):

@@ -35,7 +35,7 @@ def find(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> li
     Raises
     ------
     UnsupportedLayerError
-        Where what the table holds is not known.
+        If what the table holds is not known.
     """
     entry, keys, default = inputs
     found = flat.model.tables.get(entry.node) if isinstance(entry, Table | VariableRead) else None
@@ -72,7 +72,7 @@ def numbered(keys: np.ndarray, name: str) -> tuple[int, np.ndarray]:
     Raises
     ------
     UnsupportedLayerError
-        Where a key stands there twice.
+        If a key stands there twice.
     """
     if keys.dtype.kind in "iuf":
         return 0, keys

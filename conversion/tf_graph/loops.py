@@ -34,7 +34,7 @@ def step_count(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry])
     Raises
     ------
     UnsupportedLayerError
-        Where they are more than can be laid out, or depend on the inputs.
+        If they are more than can be laid out, or depend on the inputs.
     """
     condition, body = (node.attr[name].func.name for name in ("cond", "body"))
     wanted = counters(flat, condition, body)

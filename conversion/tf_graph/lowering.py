@@ -456,7 +456,7 @@ class Lowering:
         Raises
         ------
         UnsupportedLayerError
-            Where TensorFlow has no derivative of it.
+            If TensorFlow has no derivative of it.
         """
         subgraph, edges, _ = op.subgraph()
         varying = op.varying()

@@ -80,7 +80,7 @@ def converts(*kinds: str, along_last: bool = False, any_rows: bool = False) -> C
     Raises
     ------
     ValueError
-        When one of them has a converter already.
+        If one of them has a converter already.
     """
 
     def enter(converter: Converter) -> Converter:
@@ -144,7 +144,7 @@ class OpContext:
         Raises
         ------
         UnsupportedLayerError
-            Where it varies.
+            If it varies.
         """
         found = self.array(index)
         if found is None:
@@ -195,7 +195,7 @@ class OpContext:
         Raises
         ------
         UnsupportedLayerError
-            Where the axis of rows is lost.
+            If the axis of rows is lost.
         """
         values = self.varying()
         place = row_axis(self.shape)

@@ -170,7 +170,7 @@ def check_derivative(function: Callable[..., Any], specs: Sequence[tf.TensorSpec
     Raises
     ------
     UnsupportedLayerError
-        Where TensorFlow has none.
+        If TensorFlow has none.
     """
 
     def back(*x: tf.Tensor) -> Any:

@@ -27,7 +27,7 @@ def mixes_rows(scratch: ShadowGraph, outputs: Sequence[Value]) -> bool:
     Raises
     ------
     UnsupportedLayerError
-        When an output has no axis of rows.
+        If an output has no axis of rows.
     """
     rng = np.random.default_rng(0)
     for size in OPEN_SIZES:

@@ -112,7 +112,7 @@ class ShadowGraph:
         Raises
         ------
         ValueError
-            Where TensorFlow does not accept it.
+            If TensorFlow does not accept it.
         """
         if node.op in COUNTED and all(self.counts(value) for value in inputs):
             self.counted.extend(value for value in inputs if value in self.held)
@@ -215,7 +215,7 @@ class ShadowGraph:
         Raises
         ------
         ModelFileError
-            Where they have more elements than any real model's.
+            If they have more elements than any real model's.
         """
         size = sum(spec.shape.num_elements() or 0 for spec in specs)
         self.left -= size
@@ -266,7 +266,7 @@ class ShadowGraph:
         Raises
         ------
         ValueError
-            Where a value on the way has too many elements at the sizes given.
+            If a value on the way has too many elements at the sizes given.
         """
         if not given:
             return  # constants, which are counted when they are added

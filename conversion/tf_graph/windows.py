@@ -62,7 +62,7 @@ def in_two(walk: Lowering, operation: Operation, value: Value) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where rows stand amid what they are merged with.
+        If rows stand amid what they are merged with.
     """
     seen = walk.known[value]
     place = place_of_rows(seen)
@@ -86,7 +86,7 @@ def on_merged_rows(walk: Lowering, operation: Operation, index: int) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where it does not keep them apart.
+        If it does not keep them apart.
     """
     varying = varying_inputs(operation)
     if any(walk.discrete(value) or not value.is_float for value in varying):
@@ -113,7 +113,7 @@ def rows_in_front(walk: Lowering, operation: Operation, region: Fused) -> Seen:
     Raises
     ------
     UnsupportedLayerError
-        Where its layers count in another way.
+        If its layers count in another way.
     """
     seen = in_two(walk, operation, region.root)
     same = region.root.spec.shape.rank == operation.specs[0].shape.rank
@@ -168,7 +168,7 @@ def unpacked(walk: Lowering, operation: Operation, index: int, seen: Seen) -> Se
     Raises
     ------
     UnsupportedLayerError
-        Where it is an axis of rows.
+        If it is an axis of rows.
     """
     along = int(operation.setting("axis") or 0) % len(seen.view)
     axes = seen.view[along]

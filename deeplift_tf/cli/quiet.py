@@ -19,7 +19,7 @@ def import_tensorflow() -> None:
     Raises
     ------
     BackendError
-        Where Keras would run on another backend.
+        If Keras would run on another backend.
     """
     require_tensorflow()
     level = os.environ.setdefault(LEVEL, "3")

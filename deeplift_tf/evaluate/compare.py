@@ -139,9 +139,9 @@ def compare(
     Raises
     ------
     InputError
-        When two methods, or two references, have the same name.
+        If two methods, or two references, have the same name.
     DeepLiftError
-        When an argument does not fit a method; all are tried on the first row before any is run on all.
+        If an argument does not fit a method; all are tried on the first row before any is run on all.
     """
     if options.get("targets") is not None:
         raise InputError("compare: expected one target; received targets=")

@@ -80,7 +80,7 @@ def sanity_check(
     Raises
     ------
     InputError
-        When no layer has weights.
+        If no layer has weights.
     """
     names = list(dict.fromkeys(layer_name(node) for node in network.graph.nodes if weights_of(node)))
     if not names:
@@ -126,7 +126,7 @@ def nodes_of(network: Network, layer: str) -> list[str]:
     Raises
     ------
     LayerNameError
-        When there is none.
+        If there is none.
     """
     places = {node.name: place_of(layer, node) for node in network.graph.nodes}
     meant = [name for name, place in places.items() if place is not None and place.level in (NODE, LAYER, MODEL_AROUND)]

@@ -164,7 +164,7 @@ def variant_rows(
     Raises
     ------
     InputError
-        When none can be scored.
+        If none can be scored.
     """
     variants, strange = read_variants(path)
     with open_fasta(genome) as fasta:

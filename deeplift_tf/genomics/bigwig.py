@@ -102,11 +102,11 @@ def write_bigwig(
     Raises
     ------
     InputError
-        When a region is not on one of the chromosomes.
+        If a region is not on one of the chromosomes.
     OutputFileError
-        When the disk is full.
+        If the disk is full.
     MissingExtraError
-        When pyBigWig is not installed.
+        If pyBigWig is not installed.
     """
     check(x, hypothetical)
     check_places(regions, sizes)

@@ -46,7 +46,7 @@ class BigWig:
     Raises
     ------
     InputError
-        When it is no bigWig, or a damaged one.
+        If it is no bigWig, or a damaged one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +73,7 @@ class BigWig:
         Raises
         ------
         InputError
-            When the blocks that hold them are damaged.
+            If the blocks that hold them are damaged.
         """
         values = np.full(end - start, np.nan, np.float32)
         number = self._numbers[chrom]

@@ -38,7 +38,7 @@ def open_controls(given: str | None, regions: Sequence[Region], shapes: Shapes) 
     Raises
     ------
     InputError
-        When it is not said what they hold, or that does not fit them.
+        If it is not said what they hold, or that does not fit them.
     """
     if not shapes or given is None:
         if bool(shapes) != (given is not None):
@@ -68,7 +68,7 @@ def sizes(name: str, shape: tuple[int | None, ...]) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        When the model leaves an axis open.
+        If the model leaves an axis open.
     """
     found = tuple(size for size in shape[1:] if size is not None)
     if len(found) < len(shape) - 1:

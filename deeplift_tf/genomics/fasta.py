@@ -65,7 +65,7 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
     InputError
         The file is missing or not FASTA.
     MissingExtraError
-        When pyfaidx is not installed.
+        If pyfaidx is not installed.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")

@@ -151,7 +151,7 @@ def region_rows(
     Raises
     ------
     InputError
-        When no region lies inside of the genome, or none is chosen.
+        If no region lies inside of the genome, or none is chosen.
     """
     letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     windows = read_regions(regions, length)
@@ -212,7 +212,7 @@ def sequence_rows(
     Raises
     ------
     InputError
-        When a sequence has another length, names it; with `skip`, when all have.
+        If a sequence has another length, names it; with `skip`, when all have.
     """
     letters, masked = Alphabet.of(alphabet), soft_masked_as_n or upper_case is False
     with open_fasta(path) as fasta:

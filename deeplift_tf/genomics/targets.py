@@ -55,7 +55,7 @@ def head_of(target: str, shapes: Shapes) -> str | None:
     Raises
     ------
     TargetError
-        When it is not clear which.
+        If it is not clear which.
     """
     if len(shapes) == 1:
         return None

@@ -140,7 +140,7 @@ class Graph(Portable):
         Raises
         ------
         LayerNameError
-            When there is none.
+            If there is none.
         """
         for node in self.nodes:
             if node.name == name:
@@ -155,7 +155,7 @@ class Graph(Portable):
         Raises
         ------
         LayerNameError
-            When nothing has the name, or its last part fits several.
+            If nothing has the name, or its last part fits several.
         """
         layers = {value.name: value.edge for value in self.inputs} | {n.name: Edge(n.name) for n in self.nodes}
         return lookup(name, self.outputs | self.nested | layers)
@@ -197,7 +197,7 @@ def lookup(name: str, values: Mapping[str, Edge]) -> Edge:
     Raises
     ------
     LayerNameError
-        When there is none, or several end in it.
+        If there is none, or several end in it.
     """
     if name in values:
         return values[name]

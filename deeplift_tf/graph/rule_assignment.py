@@ -76,7 +76,7 @@ def places_of(key: str, graph: Graph) -> dict[str, LayerPlace]:
     Raises
     ------
     RuleError
-        When it is the end of the names of several layers.
+        If it is the end of the names of several layers.
     """
     if key == "default":
         return {node.name: LayerPlace(DEFAULT) for node in graph.nodes}

@@ -23,7 +23,7 @@ def check_heaps(path: Path) -> None:
     Raises
     ------
     ValueError
-        Where the file is no HDF5 file of 8-byte lengths, or a heap does not end, or ends outside the file.
+        If the file is no HDF5 file of 8-byte lengths, or a heap does not end, or ends outside the file.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         _check_superblock(content)

@@ -30,7 +30,7 @@ def image_paths(path: Path) -> list[Path]:
     Raises
     ------
     InputError
-        When there are none.
+        If there are none.
     """
     if not path.is_dir():
         if not path.is_file():
@@ -61,9 +61,9 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
     Raises
     ------
     InputError
-        When it cannot be read as a picture.
+        If it cannot be read as a picture.
     MissingExtraError
-        When Pillow is not installed.
+        If Pillow is not installed.
     """
     pillow = require("PIL.Image", "images")
     if channels not in MODES:

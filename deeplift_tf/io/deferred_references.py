@@ -75,7 +75,7 @@ class DeferredReferences(NamedTuple):
         Raises
         ------
         ReferencesError
-            When a file, or the kind of references, does not fit the inputs.
+            If a file, or the kind of references, does not fit the inputs.
         """
         from deeplift_tf.references import ReferenceSampler, UniformOutput
 
@@ -133,7 +133,7 @@ def named_references(
     Raises
     ------
     ReferencesError
-        When an argument is missing, unknown or of another kind, or a file cannot be opened.
+        If an argument is missing, unknown or of another kind, or a file cannot be opened.
     """
     from deeplift_tf.references import REFERENCES
 

@@ -135,7 +135,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
     Raises
     ------
     InputError
-        When it holds no contributions, or those of several inputs and none is named.
+        If it holds no contributions, or those of several inputs and none is named.
     """
     with ExitStack() as stack:
         arrays = stack.enter_context(open_arrays(path))
@@ -176,7 +176,7 @@ def scored_in(path: Path) -> list[str]:
     Raises
     ------
     InputError
-        When it holds none.
+        If it holds none.
     """
     with open_arrays(path) as arrays:
         several = [each.partition("/")[2] for each in arrays if each.startswith("contributions/")]

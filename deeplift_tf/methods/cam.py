@@ -215,7 +215,7 @@ def checked(options: Options, layer: str) -> Options:
     Raises
     ------
     InputError
-        When they ask for what a map does not have.
+        If they ask for what a map does not have.
     """
     if options.get("layers") is not None:
         raise InputError("grad_cam: expected one layer, layer=..., in place of layers=...")

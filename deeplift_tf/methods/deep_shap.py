@@ -56,7 +56,7 @@ def deep_shap(
     Raises
     ------
     DeepLiftError
-        When the check fails.
+        If the check fails.
     """
     if data is not None:
         if references is not None:
@@ -98,7 +98,7 @@ def ranks(network: Network, x: Any, count: int, order: str, options: Options) ->
     Raises
     ------
     InputError
-        When the order is unknown, or there are not as many outputs.
+        If the order is unknown, or there are not as many outputs.
     """
     outputs, name = network.predict(x, options.get("batch_size", 32)), options.get("output")
     if name is not None and name not in network.output_names:
@@ -167,7 +167,7 @@ def explanation(
     Raises
     ------
     ReferencesError
-        When the scores have no reference outputs.
+        If the scores have no reference outputs.
     """
     if scores.reference_outputs is None:
         raise ReferencesError("explanation: expected scores against references; these come from a method without any")

@@ -34,7 +34,7 @@ def scoring_function(
     Raises
     ------
     MethodError
-        When there is no such method, or its arguments do not fit.
+        If there is no such method, or its arguments do not fit.
     """
     if given == "deeplift":
         return network.compile(layers=list(layers) or None, jit_compile=jit_compile)

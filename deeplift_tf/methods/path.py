@@ -266,7 +266,7 @@ def at_least_one(name: str, number: int) -> int:
     Raises
     ------
     InputError
-        When it is less than one.
+        If it is less than one.
     """
     if number < 1:
         raise InputError(f"{name}: expected at least 1; received {number}")

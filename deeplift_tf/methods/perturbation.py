@@ -94,7 +94,7 @@ def windows_over(shape: Sequence[int], window: Size, stride: Size | None) -> np.
     Raises
     ------
     InputError
-        When a window or stride does not fit the shape.
+        If a window or stride does not fit the shape.
     """
     widths = sizes("window", window, shape)
     strides = widths if stride is None else sizes("stride", stride, shape)
@@ -139,7 +139,7 @@ def occlusion(
     Raises
     ------
     InputError
-        When hypothetical contributions are asked for, or a window does not fit.
+        If hypothetical contributions are asked for, or a window does not fit.
     """
     if options.get("hypothetical"):
         raise InputError(

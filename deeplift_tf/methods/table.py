@@ -26,7 +26,7 @@ class Bound(partial[Scores]):
         Raises
         ------
         MethodError
-            When an argument is given that the name stands for.
+            If an argument is given that the name stands for.
         """
         if closed := sorted(self.keywords.keys() & keywords.keys()):
             fixed = ", ".join(f"{name}={self.keywords[name]!r}" for name in closed)
@@ -96,7 +96,7 @@ def method_named(method: str | Method) -> Method:
     Raises
     ------
     InputError
-        When there is no such method.
+        If there is no such method.
     """
     if callable(method):
         return method

@@ -44,7 +44,7 @@ def ensemble(networks: Sequence[Network]) -> Network:
     Raises
     ------
     DeepLiftError
-        When there is none, or two differ in their inputs, outputs or dtype.
+        If there is none, or two differ in their inputs, outputs or dtype.
 
     Examples
     --------
@@ -264,7 +264,7 @@ class FoldScores:
     Raises
     ------
     DeepLiftError
-        When it is no ensemble, or has inputs that hold no floats.
+        If it is no ensemble, or has inputs that hold no floats.
     """
 
     def __init__(self, network: Network, jit_compile: bool = False) -> None:

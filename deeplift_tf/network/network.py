@@ -157,7 +157,7 @@ class Network(Displayed, Portable):
         Raises
         ------
         LayerNameError
-            When nothing has this name.
+            If nothing has this name.
         """
         return self.graph.value(name)
 
@@ -192,7 +192,7 @@ class Network(Displayed, Portable):
         Raises
         ------
         DeepLiftError
-            When the network was not made by `dl.convert`, or the model does not run.
+            If the network was not made by `dl.convert`, or the model does not run.
         """
         if self.origin is None:
             raise DeepLiftError("check: this network was not made by dl.convert, so there is no model to compare with")
@@ -216,7 +216,7 @@ class Network(Displayed, Portable):
         Raises
         ------
         LayerNameError
-            When a layer is not there.
+            If a layer is not there.
         """
         return Score(self, layers, jit_compile)
 

@@ -18,7 +18,7 @@ def pyplot() -> Any:
     Raises
     ------
     MissingExtraError
-        When matplotlib is not installed.
+        If matplotlib is not installed.
     """
     require("matplotlib", "plots")
     return require("matplotlib.pyplot", "plots")
@@ -57,7 +57,7 @@ def given(ax: Any, count: int) -> tuple[Any, np.ndarray]:
     Raises
     ------
     InputError
-        When there are more or fewer of them.
+        If there are more or fewer of them.
     """
     axes = np.ravel(np.asarray(ax, dtype=object))
     if len(axes) != count:

@@ -91,9 +91,9 @@ def heatmap(
     Raises
     ------
     InputError
-        When shapes or options do not fit.
+        If shapes or options do not fit.
     MissingExtraError
-        When matplotlib is not installed.
+        If matplotlib is not installed.
     """
     shown = SIGNS[chosen("sign", sign, list(SIGNS))]
     one, one_image = is_one(scores, images)

@@ -61,9 +61,9 @@ def logo(
     Raises
     ------
     InputError
-        When shapes or spans do not fit.
+        If shapes or spans do not fit.
     MissingExtraError
-        When matplotlib or logomaker is not installed.
+        If matplotlib or logomaker is not installed.
     """
     tracks = dict(scores) if isinstance(scores, Mapping) else {"": np.asarray(scores)}
     tracks = {name: turned(track, letters_axis) for name, track in tracks.items()}

@@ -54,7 +54,7 @@ def variant(
     Raises
     ------
     InputError
-        When the shapes differ.
+        If the shapes differ.
     """
     given = {"reference": reference, "alternative": alternative, "contributions": contributions}
     given |= dict(zip(("alleles[0]", "alleles[1]"), alleles or (), strict=False))

@@ -212,7 +212,7 @@ def letter_codes(x: np.ndarray) -> np.ndarray:
     Raises
     ------
     ReferencesError
-        When a position is neither.
+        If a position is neither.
     """
     if x.ndim != 3 or x.shape[-1] > 254:
         raise ReferencesError(f"shuffles: expected one-hot sequences, shape (N, length, letters); received {x.shape}")

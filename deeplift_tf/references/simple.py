@@ -55,7 +55,7 @@ def mean(data: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
     Raises
     ------
     ReferencesError
-        When there is no row.
+        If there is no row.
     """
     total: Any = 0.0
     rows = 0
@@ -152,7 +152,7 @@ def background_sample(data: np.ndarray, count: int = 20, seed: int = 0) -> np.nd
     Raises
     ------
     ReferencesError
-        When the data set has fewer rows.
+        If the data set has fewer rows.
     """
     rows = data.shape[0]
     if not 1 <= count <= rows:

@@ -136,7 +136,7 @@ def uniform_output(
     Raises
     ------
     ReferencesError
-        When an argument does not fit.
+        If an argument does not fit.
     """
     (value, *others) = network.graph.inputs
     if others or not value.dtype.is_floating:
@@ -186,7 +186,7 @@ def filled(number: float, value: Input) -> np.ndarray:
     Raises
     ------
     ReferencesError
-        When the network takes rows of any size.
+        If the network takes rows of any size.
     """
     shape = tuple(value.shape[1:])
     if None in shape:
@@ -221,7 +221,7 @@ def wanted_of(distribution: np.ndarray | Sequence[float] | None, count: int, dty
     Raises
     ------
     ReferencesError
-        When it has another number of classes, or does not sum to one.
+        If it has another number of classes, or does not sum to one.
     """
     wanted = np.full(count, 1 / count) if distribution is None else np.asarray(distribution, np.float64)
     if wanted.shape != (count,) or abs(wanted.sum() - 1) > 1e-6 or wanted.min() < 0:

@@ -41,7 +41,7 @@ def sentence(file: ScoresFile, row: int, words: Sequence[str]) -> tuple[list[str
     Raises
     ------
     InputError
-        When the tokens are not known, or have no word.
+        If the tokens are not known, or have no word.
     """
     if file.x is None or len(file.x.shape) != 2:
         raise InputError(f"{file.path}: the tokens that were scored are not where they were; give them with -i")

@@ -83,7 +83,7 @@ class RunConfig:
         Raises
         ------
         InputError
-            When a value is of another type, or what was scored is missing.
+            If a value is of another type, or what was scored is missing.
         """
         known = {each: arguments[each] for each in FIELDS if arguments.get(each) is not None}
         known["targets"] = known.get("targets") or [arguments.get("target") or 0]

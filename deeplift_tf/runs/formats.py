@@ -48,9 +48,9 @@ class Formats(NamedTuple):
         Raises
         ------
         InputError
-            When the chromosomes of a bigWig are not those of the regions.
+            If the chromosomes of a bigWig are not those of the regions.
         MissingExtraError
-            When what writes bigWigs is not installed.
+            If what writes bigWigs is not installed.
         """
         if "bigwig" in self.names:
             from deeplift_tf.genomics.bigwig import check_places
@@ -78,7 +78,7 @@ class Formats(NamedTuple):
         Raises
         ------
         OutputFileError
-            When one could not be written; the disk is full, for one.
+            If one could not be written; the disk is full, for one.
         """
         sizes = self.sizes(sequences)
         try:

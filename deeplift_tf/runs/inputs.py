@@ -201,7 +201,7 @@ def sequence_input(network: Network, alphabet: str = "dna", letters_axis: int = 
     Raises
     ------
     InputError
-        When it is not clear which.
+        If it is not clear which.
     """
     shapes, letters = network.input_shapes, Alphabet.of(alphabet)
     found = [name for name, shape in shapes.items() if takes_letters(shape, len(letters), letters_axis)]

@@ -50,7 +50,7 @@ class Journal:
     Attributes
     ----------
     run : dict or None
-        What the first line says; None where there is none.
+        What the first line says; None if there is none.
     state : State
     """
 

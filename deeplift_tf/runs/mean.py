@@ -135,7 +135,7 @@ def mean_of(arrays: Sequence[Arrays], parts: Sequence[FinishedPart], spread: boo
     Raises
     ------
     InputError
-        When they do not hold the same arrays, or are not of the same sequences.
+        If they do not hold the same arrays, or are not of the same sequences.
     """
     first, found = arrays[0], Arrays()
     for part, held in zip(parts, arrays, strict=True):

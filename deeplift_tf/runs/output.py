@@ -197,7 +197,7 @@ def followed(path: Path) -> Path:
     Raises
     ------
     OutputFileError
-        When it is a link that leads back to itself.
+        If it is a link that leads back to itself.
     """
     if not path.is_symlink():
         return path

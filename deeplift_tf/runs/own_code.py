@@ -40,7 +40,7 @@ def own_objects(sources: Iterable[str]) -> dict[str, Any]:
     Raises
     ------
     DeepLiftError
-        Where one cannot be imported.
+        If one cannot be imported.
     """
     found: dict[str, Any] = {}
     for source in sources:
@@ -131,7 +131,7 @@ def files_of(source: str) -> list[Path]:
     Raises
     ------
     DeepLiftError
-        Where a file is no Python.
+        If a file is no Python.
     """
     if is_file(source):
         found = [Path(source)]

@@ -55,7 +55,7 @@ def overflowed(arrays: Arrays, batch: RowBatch, skip: bool) -> dict[int, str]:
     Raises
     ------
     InputError
-        When they are not to be skipped; names the first.
+        If they are not to be skipped; names the first.
     """
     found: dict[int, str] = {}
     for name, array in arrays.items():

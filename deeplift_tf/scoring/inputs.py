@@ -56,7 +56,7 @@ def arrange(x: Any, inputs: Sequence[Input], what: str = "x") -> tuple[list[Any]
     Raises
     ------
     InputError
-        When a part is missing or one too many.
+        If a part is missing or one too many.
     """
     names = [value.name for value in inputs]
     if isinstance(x, Mapping):
@@ -102,7 +102,7 @@ def as_input_arrays(x: Any, inputs: Sequence[Input]) -> InputArrays:
     Raises
     ------
     InputError
-        When a shape does not fit, parts differ in their number of rows or have none, a value is NaN or infinite, or
+        If a shape does not fit, parts differ in their number of rows or have none, a value is NaN or infinite, or
         TensorFlow traces a function.
     """
     outside_of_traces("x")

@@ -153,7 +153,7 @@ def final_activation(graph: Graph, edge: Edge) -> Final | None:
     Raises
     ------
     TargetError
-        When another nonlinearity makes the value, or a softmax or sigmoid is scaled, added to or averaged.
+        If another nonlinearity makes the value, or a softmax or sigmoid is scaled, added to or averaged.
     """
     nodes, moves = makers_of(graph), list[Node]()
     while (node := nodes.get(edge)) is not None and rearranges(node):
@@ -232,7 +232,7 @@ def probabilities(graph: Graph, edge: Edge, values: tf.Tensor) -> tf.Tensor | No
     Raises
     ------
     TargetError
-        When another nonlinearity makes the value.
+        If another nonlinearity makes the value.
     """
     final = final_activation(graph, edge)
     if final is None:
@@ -252,7 +252,7 @@ def row_shape(graph: Graph, value: TargetValue, outputs: tf.Tensor) -> list[int]
     Raises
     ------
     TargetError
-        When more than one axis is open.
+        If more than one axis is open.
     """
     sizes = list(graph.shape(value.edge)[1:])
     if not value.moves:

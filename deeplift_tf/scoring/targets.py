@@ -37,7 +37,7 @@ def as_target(target: Any, shape: tuple[int, ...], rows: int) -> Target:
     Raises
     ------
     TargetError
-        When it names no position of the output, has another shape, or holds NaN or infinity.
+        If it names no position of the output, has another shape, or holds NaN or infinity.
     """
     if isinstance(target, str):
         return _named(target, shape)
@@ -118,7 +118,7 @@ def selected(selectors: Sequence[Selector | None], weights: tf.Tensor, outputs: 
     Raises
     ------
     TargetError
-        When a selector returns something of another shape, or is not made of TensorFlow operations.
+        If a selector returns something of another shape, or is not made of TensorFlow operations.
     """
     if not any(selectors):
         return weights
@@ -145,7 +145,7 @@ def chosen(function: Selector, outputs: tf.Tensor) -> np.ndarray:
     Raises
     ------
     TargetError
-        When it fails, or returns something of another shape, or NaN or infinity.
+        If it fails, or returns something of another shape, or NaN or infinity.
     """
     try:
         weights = np.asarray(function(outputs))

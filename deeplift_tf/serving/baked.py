@@ -40,7 +40,7 @@ def baked_in(references: Any, inputs: Sequence[Input]) -> Any:
     Raises
     ------
     ReferencesError
-        When a shape does not fit, a value is NaN or infinite, or a callable is not made of TensorFlow operations.
+        If a shape does not fit, a value is NaN or infinite, or a callable is not made of TensorFlow operations.
     """
     make = _function(references, inputs)
 

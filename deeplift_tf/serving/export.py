@@ -63,7 +63,7 @@ def export(
     OutputFileError
         If the folder exists, cannot be written, or would be larger than a SavedModel can be.
     ReferencesError, TargetError, LayerNameError, InputError
-        When references or target cannot be baked in, or names collide.
+        If references or target cannot be baked in, or names collide.
     """
     path = Path(path)
     check_new(path)

@@ -47,7 +47,7 @@ def as_asked(target: Any, shape: tf.TensorShape, dtype: tf.DType) -> ServedTarge
     Raises
     ------
     TargetError
-        When it does not fit the output.
+        If it does not fit the output.
     """
     if target is None and shape.rank == 1 and shape[0] is not None:
         return ServedTarget((), lambda index: one_hot(index, shape[0], dtype), True)
@@ -71,7 +71,7 @@ def asked_of_value(target: Any, value: TargetValue, graph: Graph, dtype: tf.DTyp
     Raises
     ------
     TargetError
-        When it does not fit the output, or sizes that the weights need are not known.
+        If it does not fit the output, or sizes that the weights need are not known.
     """
     asked, shape = as_asked(target, graph.shape(value.output)[1:], dtype), graph.shape(value.edge)[1:]
     if not value.moves:

@@ -35,7 +35,7 @@ def conv(layer: Any, context: ConversionContext) -> Edge:
 
 
 def each_channel(kernel: tf.Tensor, groups: int, strides: tuple[int, ...]) -> tf.Tensor | None:
-    """Return a kernel with a group for each channel as a depthwise one; None where there is no such operation.
+    """Return a kernel with a group for each channel as a depthwise one; None if there is no such operation.
 
     ConvNeXt has 768 groups in a layer, which `Conv` would compute one after another.
     """

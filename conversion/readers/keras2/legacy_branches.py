@@ -33,7 +33,7 @@ def as_functional(layers: list[Config], name: str) -> Config:
     Raises
     ------
     LayerRetiredError
-        Where a branch is no Sequential, or its input has no shape.
+        If a branch is not a Sequential, or its input has no shape.
     """
     chain = _chain(layers)
     described = {"name": name, "layers": chain.layers, "input_layers": [[each, 0, 0] for each in chain.inputs]}

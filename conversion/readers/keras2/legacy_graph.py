@@ -87,7 +87,7 @@ class _Upgrader:
         return {key: self.value(item, key) for key, item in value.items()}
 
     def instance(self, layer: Config, argument: str) -> Config:
-        """One serialised object; objects that are no layers pass as they are."""
+        """One serialised object; objects that are not layers are returned unchanged."""
         class_name, inner = layer["class_name"], layer["config"]
         if find(self.custom, layer.get("registered_name"), class_name) is not None:
             inner = self.functional(inner) if _is_functional(inner) else self.value(inner)

@@ -35,7 +35,7 @@ def read_live_keras2(model: Any, custom_objects: CustomObjects | None, safe_mode
     Raises
     ------
     UnsupportedLayerError
-        Where only its Python code describes the model.
+        If only its Python code describes the model.
     DeepLiftError
         See `readers.read`.
     """

@@ -44,7 +44,7 @@ def has_layers(folder: Path) -> bool:
     Raises
     ------
     ModelFileError
-        Where the folder is damaged.
+        If the folder is damaged.
     """
     with reading(folder, "a SavedModel that is complete"):
         return 0 in saved_objects(folder).notes
@@ -56,7 +56,7 @@ def read_keras2_saved_model(folder: Path, custom_objects: CustomObjects | None, 
     Raises
     ------
     UnsupportedLayerError
-        Where the layers cannot be built again from the notes: of a subclassed model, or with words in a table.
+        If the layers cannot be built again from the notes: of a subclassed model, or with words in a table.
     DeepLiftError
         See `readers.read`.
     """
@@ -105,7 +105,7 @@ def noted_architecture(text: str, where: object, custom: CustomObjects) -> Confi
     Raises
     ------
     UnsupportedLayerError
-        Where it lists no layers, words of a layer lie elsewhere, or Keras 3 lacks a layer.
+        If it lists no layers, words of a layer lie elsewhere, or Keras 3 lacks a layer.
     """
     noted = parse(text, where)
     inner, name = noted["config"], noted["class_name"]

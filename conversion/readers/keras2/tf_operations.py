@@ -81,7 +81,7 @@ def replaced(function: Any, calls: list[Config]) -> tuple[str, Config, list[Conf
     Raises
     ------
     LayerRetiredError
-        Where the function, or one of its arguments, is not known.
+        If the function, or one of its arguments, is not known.
     """
     known = REPLACEMENTS.get(function) if isinstance(function, str) else None
     if known is None:

@@ -241,7 +241,7 @@ def upgrade_layer(class_name: str, config: Config) -> tuple[str, Config]:
     class_name : str
         As written in the file.
     config : dict
-        The layer's own config; left as it is.
+        The layer's own config; not changed.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def upgrade_layer(class_name: str, config: Config) -> tuple[str, Config]:
     Raises
     ------
     LayerRetiredError
-        Where Keras 3 has nothing that computes the same.
+        If Keras 3 has nothing that computes the same.
     """
     if class_name in RETIRED_CLASSES:
         raise LayerRetiredError(RETIRED_CLASSES[class_name])

@@ -20,7 +20,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises
     ------
     ModelFileError
-        Where it is no complete archive, or its members have paths that leave it, are links, are encrypted, come
+        If it is not a complete archive, or its members have paths that leave it, are links, are encrypted, come
         twice, or unpack to far more than the archive holds.
     """
     with reading(path, "a .keras file, which is a complete zip archive"):
@@ -58,12 +58,12 @@ def _problem(member: zipfile.ZipInfo) -> str | None:
 
 
 def read_text(archive: zipfile.ZipFile, name: str, path: Path) -> bytes | None:
-    """Give the bytes of a small member; None where there is none.
+    """Give the bytes of a small member; None if there is none.
 
     Raises
     ------
     ModelFileError
-        Where it is larger than any architecture, or cannot be unpacked.
+        If it is larger than any architecture, or cannot be unpacked.
     """
     if name not in archive.namelist():
         return None

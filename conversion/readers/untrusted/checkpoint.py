@@ -31,7 +31,7 @@ class Checkpoint:
     Raises
     ------
     ModelFileError
-        Where it declares far more than it stores.
+        If it declares far more than it stores.
     Exception
         Of TensorFlow, where it is damaged.
     """

@@ -30,7 +30,7 @@ def open_hdf5(path: Path, name: object = None) -> Iterator[h5py.File]:
     Raises
     ------
     ModelFileError
-        Where it is no HDF5 file, is truncated, points outside itself (external and soft links, virtual datasets,
+        If it is not an HDF5 file, is truncated, points outside itself (external and soft links, virtual datasets,
         external storage: CVE-2026-1669) or declares far more than it stores (CVE-2026-0897).
     """
     name = name or path
@@ -79,12 +79,12 @@ def count_weights(group: h5py.Group) -> int:
 
 
 def text_attribute(group: h5py.Group, name: str) -> str | None:
-    """Give an attribute that holds a text; None where there is none.
+    """Give an attribute that holds a text; None if there is none.
 
     Raises
     ------
     ValueError
-        Where it is something else, or too long.
+        If it is something else, or too long.
     """
     value = _attribute(group, name)
     if isinstance(value, bytes):

@@ -95,9 +95,9 @@ def checked(config: Config, path: object, custom: CustomObjects, safe_mode: bool
     UnsupportedLayerError
         With ``safe_mode=False``, naming everything that is neither Keras's nor supplied.
     ModelFileError
-        Where an input is larger than any real one.
+        If an input is larger than any real one.
     ValueError
-        Where something is no config that Keras could have written.
+        If something is no config that Keras could have written.
     """
     judge = _Judge(custom)
     new: Config = judge.value(config, ConfigPlace())

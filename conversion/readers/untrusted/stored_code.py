@@ -57,7 +57,7 @@ def with_stored_code(config: Any, custom: Mapping[str, Any], path: object) -> tu
     Raises
     ------
     ModelFileError
-        Where code was written by another version of Python, naming the layer.
+        If code was written by another version of Python, naming the layer.
     """
     found: dict[str, Any] = {}
     names = {**offered(), **{name: value for name, value in custom.items() if name.isidentifier()}}
@@ -96,7 +96,7 @@ def loaded(parts: Mapping[str, Any], names: Mapping[str, Any], layer: str, path:
     Raises
     ------
     ModelFileError
-        Where the code is damaged or of another version of Python; also whenever the function fails.
+        If the code is damaged or of another version of Python; also whenever the function fails.
     """
     advice = f"Pass the function itself: custom_objects={{{layer!r}: function}}"
     raw = bytecode(parts.get("code"))

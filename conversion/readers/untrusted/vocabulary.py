@@ -134,7 +134,7 @@ def _attribute(module: object, name: object) -> Any | None:
 
 
 def operation_module(name: str) -> str | None:
-    """Give the module of the keras.ops operation `name`, as Keras 3 writes it; None where there is none.
+    """Give the module of the keras.ops operation `name`, as Keras 3 writes it; None if there is none.
 
     Only modules that Keras has imported already are looked at.
     """

@@ -37,7 +37,7 @@ class WeightBudget:
         Raises
         ------
         ModelFileError
-            Where the variables hold far more than the file.
+            If the variables hold far more than the file.
         """
         self.left -= abs(prod(shape))
         if self.left < 0:

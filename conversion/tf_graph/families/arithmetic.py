@@ -27,7 +27,7 @@ def operands(op: OpContext) -> list[Edge | np.ndarray]:
     Raises
     ------
     UnsupportedLayerError
-        Where rows of one would meet another axis of the other.
+        If rows of one would meet another axis of the other.
     """
     found: list[Edge | np.ndarray] = []
     for index in (0, 1):

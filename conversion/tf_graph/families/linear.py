@@ -23,7 +23,7 @@ def resized_images(op: OpContext) -> Edge:
     Raises
     ------
     UnsupportedLayerError
-        Where sizes are open and TensorFlow has no derivative.
+        If sizes are open and TensorFlow has no derivative.
     """
     before, after = op.shape_of(0), op.shape
     sizes = [size for size in (*before[1:3], *after[1:3]) if size is not None]
@@ -72,7 +72,7 @@ def linear(op: OpContext) -> Edge:
     Raises
     ------
     UnsupportedLayerError
-        Where what else it reads depends on the model's inputs.
+        If what else it reads depends on the model's inputs.
     """
     subgraph, edges, sides = op.subgraph()
     floats = [index for index, value in enumerate(op.varying()) if index not in sides and value.is_float]

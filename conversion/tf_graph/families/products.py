@@ -97,7 +97,7 @@ def batch_norm(op: OpContext) -> Edge:
     Raises
     ------
     UnsupportedLayerError
-        Where it takes the statistics from the rows at hand.
+        If it takes the statistics from the rows at hand.
     """
     if op.setting("is_training"):
         raise UnsupportedLayerError("mixes rows: normalises by the statistics of the batch, as in training")

@@ -19,7 +19,7 @@ def fuse_shapes(first: Node, second: Node) -> tuple[Node, ...] | None:
 
 
 def fused(first: Layer, second: Layer, shape: tf.TensorShape) -> Layer | None:
-    """Return one layer for two, whose result has the given shape; None where there is none."""
+    """Return one layer for two, whose result has the given shape; None if there is none."""
     if isinstance(first, RESHAPES) and isinstance(second, RESHAPES):
         sizes = [-1 if size is None else size for size in shape[1:]]
         return Reshape(tuple(sizes)) if sizes.count(-1) < 2 else None

@@ -62,7 +62,7 @@ class Worker:
     Raises
     ------
     WorkerError
-        When the model, or a version, is another one here.
+        If the model, or a version, is another one here.
     """
 
     def __init__(self, request: Request, made: Any, threads: int, identity: Mapping[str, Any]) -> None:
@@ -93,9 +93,9 @@ def on_ray(request: Request, workers: Workers, made: Any = None) -> Iterator[Eng
     Raises
     ------
     MissingExtraError
-        When Ray is not installed.
+        If Ray is not installed.
     WorkerError
-        When no cluster can be reached, it cannot take the workers, or they die again and again.
+        If no cluster can be reached, it cannot take the workers, or they die again and again.
     """
     ray = start(workers.address)
     with redirect_stdout(sys.stderr):  # where Ray is to say that a worker has died; some of it only as it ends
