@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.layers.ties import Groups, Windows, in_order, sent_back, shared
+from deeplift_tf.layers.ties import Groups, Moved, Windows, in_order, sent_back, shared
 from deeplift_tf.rules.multipliers import Difference, Multipliers, collapse
 from deeplift_tf.rules.rules import Rule, Slopes
 from deeplift_tf.rules.secants import Function
@@ -159,6 +159,10 @@ class Maximum(Layer):
         ends = [tf.maximum(value.x, value.reference), tf.minimum(value.x, value.reference)]
         return ends if self.larger else [-end for end in ends[::-1]]
 
+    def value_of_key(self, key: tf.Tensor) -> tf.Tensor:
+        """Return the units' values, up to constants and signs, from the first of what they are compared by."""
+        return key
+
     def separate_windows(self) -> Windows | None:
         """Return the arrangement of units in windows that do not overlap; None if they are not in such windows."""
         return None
@@ -196,12 +200,13 @@ class Maximum(Layer):
     def credited(self, step: Step, credit: tf.Tensor) -> list[tf.Tensor]:
         """Return the credit of each group at its credited unit."""
         rows, keys, windows, groups = step.rows, self.keys(step), self.separate_windows(), self.groups()
+        moved = Moved(rows.merge_pairs(step.outputs[0].delta), self.value_of_key)
         if windows is not None:
             (merged,) = [[rows.merge_pairs(key) for key in each] for each in keys]
-            return [sent_back(windows, merged, credit, lambda each: rows.repeat(rows.pair(each)))]
+            return [sent_back(windows, merged, moved, credit, lambda each: rows.repeat(rows.pair(each)))]
         if groups is not None:
             merged = [[rows.merge_pairs(key) for key in each] for each in keys]
-            return shared(groups, merged, credit, rows.targets)
+            return shared(groups, merged, moved, credit, rows.targets)
         order = [rows.repeat(each) for each in in_order(keys, 1 + (rows.references is not None), self.any_dtype)]
         sent = vjp(self.forward, order if self.larger else [-each for each in order], tf.cast(credit, order[0].dtype))
         return [tf.cast(part, credit.dtype) for part in sent]
@@ -229,10 +234,13 @@ class Decided(Maximum):
     alone : bool
         Whether the values before the activation are enough for comparison: if the activation is flat only at its
         smallest value, they have the same order.
+    law : Function or None
+        The activation, with `alone`; None if the units differ by no more than their values before it.
     """
 
     layer: Maximum
     alone: bool = False
+    law: Function | None = None
 
     @property
     def larger(self) -> bool:  # type: ignore[override]
@@ -243,6 +251,10 @@ class Decided(Maximum):
     def any_dtype(self) -> bool:  # type: ignore[override]
         """As in the maximum itself."""
         return self.layer.any_dtype
+
+    def value_of_key(self, key: tf.Tensor) -> tf.Tensor:
+        """Return the activation of what the units were before."""
+        return key if self.law is None else self.law.value(key if self.larger else -key)
 
     def separate_windows(self) -> Windows | None:
         """As in the maximum itself."""

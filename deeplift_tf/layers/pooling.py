@@ -18,7 +18,7 @@ from deeplift_tf.layers.kinds import Maximum, Routing
 from deeplift_tf.layers.ties import Groups, Windows
 from deeplift_tf.rules.tensors import shape_of
 
-MOST_COPIES = 12  # of the units that windows which overlap may take; above, units are put in order
+MOST_COPIES = 32  # of the units that windows which overlap may take; above, units are put in order
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -213,4 +213,16 @@ class AdaptiveMax(Maximum):
         """Return the maxima of x, shape (rows, ..., channels)."""
         for axis, window in enumerate(self.windows, start=1):
             x = tf.reduce_max(tf.gather(x, window, axis=axis), axis + 1)
+        return x
+
+    def groups(self) -> Groups:
+        """Return the windows as copies of the units, which are few: windows of such layers hardly overlap."""
+        first = 2 + self.channels_first
+        axes = tuple(range(first, first + 2 * len(self.windows), 2))
+        return Groups(self.copies, axes, first=True)
+
+    def copies(self, x: tf.Tensor) -> tf.Tensor:
+        """Return x with an axis for the places of a window behind each spatial axis."""
+        for axis, window in zip(range(1 + self.channels_first, x.shape.rank, 2), self.windows, strict=False):
+            x = tf.gather(x, window, axis=axis)
         return x

@@ -12,6 +12,7 @@ import tensorflow as tf
 from deeplift_tf.rules.tensors import merge_leading, shape_of, vjp
 
 HIGH = 1 << 32
+ROUNDING = {tf.float32: 2.0**-16, tf.float64: 2.0**-36}  # of the size of units: a long sum's, and not much more
 NORMAL = 1 << 52  # below it the bits of a float64 are a number that processors may take for zero
 
 
@@ -34,25 +35,32 @@ class Groups(NamedTuple):
     first: bool = False
 
 
-def shared(groups: Groups, keys: Sequence[Sequence[tf.Tensor]], credit: tf.Tensor, targets: Any) -> list[tf.Tensor]:
+def shared(
+    groups: Groups, keys: Sequence[Sequence[tf.Tensor]], moved: Moved, credit: tf.Tensor, targets: Any
+) -> list[tf.Tensor]:
     """Return the credit of each group at the unit with the largest keys.
 
     Parameters
     ----------
     groups : Groups
     keys : sequence of sequence of tf.Tensor, shape (rows, ...)
-        For each tensor of units, the most significant first.
+        For each tensor of units, pairs of what is compared, the most significant first.
+    moved : Moved
     credit : tf.Tensor, shape (targets · rows, ...)
         Of each group.
     targets : int, tf.Tensor or None
     """
+    gathered = [groups.gather(*key) for key in zip(*keys, strict=True)]
     best: tf.Tensor | None = None
-    for key in zip(*keys, strict=True):
-        gathered = groups.gather(*key)
-        if best is not None:
-            gathered = tf.where(best, gathered, gathered.dtype.min)
-        largest = gathered == tf.reduce_max(gathered, groups.axes, keepdims=True)
-        best = largest if best is None else best & largest
+    for first, second in zip(gathered[::2], gathered[1::2], strict=True):
+        high, low = masked(first, best), masked(second, best)
+        top, below = (tf.reduce_max(key, groups.axes, keepdims=True) for key in (high, low))
+        slack = rounding(top, below)
+        if best is None:
+            slack = moved.allowed(top, slack)
+        best = high >= top - slack
+        low = masked(second, best)
+        best &= low >= tf.reduce_max(low, groups.axes, keepdims=True) - slack
     assert best is not None
     if groups.first:
         best &= is_first(best, groups.axes)
@@ -63,6 +71,42 @@ def shared(groups: Groups, keys: Sequence[Sequence[tf.Tensor]], credit: tf.Tenso
     parts = merge_leading(parts, 1 + len(lead))
     inputs = [tf.zeros([shape_of(parts)[0], *shape_of(each[0])[1:]], credit.dtype) for each in keys]
     return vjp(groups.gather, inputs, parts)
+
+
+def masked(key: tf.Tensor, best: tf.Tensor | None) -> tf.Tensor:
+    """Return a key with the smallest number in place of units that are out."""
+    return key if best is None else tf.where(best, key, key.dtype.min)
+
+
+def rounding(top: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
+    """Return by how much units may differ and still count as equal, from the largest max(x, x⁰) and min(x, x⁰).
+
+    Units that are equal to the definition, as all of a window are for a constant reference, differ in their last
+    bits, and in other ones with another batch or another order of operations. The size is that of the largest units
+    at both ends: others, such as masked ones, may be much larger.
+    """
+    slack = ROUNDING[top.dtype] * (tf.abs(top) + tf.abs(below))
+    return tf.where(tf.math.is_finite(slack), slack, tf.zeros_like(slack))
+
+
+class Moved(NamedTuple):
+    """How groups move, which says whether units that count as equal may stand for one another.
+
+    Attributes
+    ----------
+    delta : tf.Tensor, shape (rows, ...)
+        Δy, by how much the maximum of each group moves.
+    value : callable
+        Returns the units' values from what they are compared by.
+    """
+
+    delta: tf.Tensor
+    value: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+
+    def allowed(self, top: tf.Tensor, slack: tf.Tensor) -> tf.Tensor:
+        """Return no slack where a unit that counts as equal could move by less than 3/4 of Δy, or the other way."""
+        apart = tf.abs(self.value(top) - self.value(top - slack))
+        return tf.where(8 * apart <= tf.abs(tf.reshape(self.delta, shape_of(top))), slack, tf.zeros_like(slack))
 
 
 class Windows(NamedTuple):
@@ -87,34 +131,51 @@ class Windows(NamedTuple):
 
 
 def sent_back(
-    windows: Windows, keys: Sequence[tf.Tensor], credit: tf.Tensor, repeat: Callable[[tf.Tensor], tf.Tensor]
+    windows: Windows,
+    keys: Sequence[tf.Tensor],
+    moved: Moved,
+    credit: tf.Tensor,
+    repeat: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
     """Return the credit of each window at the unit with the largest keys, at the first of several.
 
-    One pass over the units for each key but the last, which the kernel of pooling compares.
+    The kernel of pooling finds the first.
 
     Parameters
     ----------
     windows : Windows
     keys : sequence of tf.Tensor, shape (rows, ...)
-        The most significant first.
+        Pairs of what is compared, the most significant first.
+    moved : Moved
     credit : tf.Tensor, shape (targets · rows, ...)
         Of each window.
     repeat : callable
         Returns rows once for each target.
     """
-    key = windows.padded(keys[0])
-    for following in keys[1:]:
-        largest, units = windows.pool(key), windows.cut(key)
-        sizes = shape_of(units)
-        for axis in windows.axes:  # repeated: in three dimensions there are more axes than TensorFlow broadcasts over
-            largest = tf.repeat(tf.expand_dims(largest, axis), sizes[axis], axis)
-        best = units == largest
-        cut = tf.where(best, windows.cut(windows.padded(following)), key.dtype.min)
-        key = tf.reshape(cut, shape_of(key))
-    (at_units,) = vjp(windows.pool, [repeat(key)], credit)
+    padded = [windows.padded(key) for key in keys]
+    best: tf.Tensor | None = None
+    for first, second in zip(padded[::2], padded[1::2], strict=True):
+        high = masked(first, best)
+        top, below = windows.pool(high), windows.pool(masked(second, best))
+        slack = rounding(top, below)
+        if best is None:
+            slack = moved.allowed(top, slack)
+        best = at_least(windows, high, top - slack)
+        low = masked(second, best)
+        best = at_least(windows, low, windows.pool(low) - slack)
+    assert best is not None
+    (at_units,) = vjp(windows.pool, [repeat(tf.cast(best, credit.dtype))], credit)
     like = tf.zeros([shape_of(at_units)[0], *shape_of(keys[0])[1:]], credit.dtype)
     return vjp(windows.padded, [like], at_units)[0]
+
+
+def at_least(windows: Windows, key: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
+    """Return which of padded units reach what their window asks for."""
+    units = windows.cut(key)
+    sizes = shape_of(units)
+    for axis in windows.axes:  # repeated: in three dimensions there are more axes than TensorFlow broadcasts over
+        least = tf.repeat(tf.expand_dims(least, axis), sizes[axis], axis)
+    return tf.reshape(units >= least, shape_of(key))
 
 
 def is_first(best: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:

@@ -13,7 +13,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
-from deeplift_tf.layers.ties import in_order
+from deeplift_tf.layers.pooling import Max, MaxPooling
+from deeplift_tf.layers.ties import Moved, in_order, sent_back, shared
 from deeplift_tf.scoring import programs
 
 RULES = ("rescale", "reveal_cancel")
@@ -184,3 +185,66 @@ def test_packed_keys_are_in_the_order_of_pairs() -> None:
         [[tf.constant(pairs[None, :, 0], tf.float64), tf.constant(pairs[None, :, 1], tf.float64)]], 1, True
     )
     np.testing.assert_array_equal(np.argsort(ranked.numpy()[0], kind="stable"), expected)
+
+
+def normalised(y: Any) -> Any:
+    """A convolution whose units are all the same for a constant input, but for their rounding."""
+    return layers.ReLU()(layers.BatchNormalization()(layers.Conv1D(5, 3)(y)))
+
+
+EQUAL_BUT_FOR_ROUNDING: dict[str, Callable[[Any], Any]] = {
+    "global": lambda x: layers.GlobalMaxPooling1D()(normalised(x)),
+    "windows": lambda x: layers.Flatten()(layers.MaxPooling1D(3, padding="same")(normalised(x))),
+    "overlapping": lambda x: layers.Flatten()(layers.MaxPooling1D(4, 1)(normalised(x))),
+    "axes": lambda x: ops.max(normalised(x), axis=(1, 2))[:, None],
+    "steps": lambda x: layers.Flatten()(
+        layers.TimeDistributed(layers.GlobalMaxPooling1D())(
+            layers.TimeDistributed(layers.Conv1D(5, 3, activation="relu"))(layers.Reshape((2, 12, 4))(x))
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        each if each in ("global", "steps") else pytest.param(each, marks=pytest.mark.slow)
+        for each in EQUAL_BUT_FOR_ROUNDING
+    ],
+)
+def test_units_that_differ_by_rounding_count_as_equal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewriting and the size of a batch change the last bits of values, and must not change who gets the credit."""
+    rng = np.random.default_rng(3)
+    x = keras.Input((24, 4))
+    model = keras.Model(x, layers.Dense(1)(EQUAL_BUT_FOR_ROUNDING[name](x)))
+    for v in model.variables:
+        v.assign(rng.uniform(0.5, 2, v.shape) if "variance" in v.path else rng.normal(0, 1, v.shape))
+    values = np.eye(4)[rng.integers(0, 4, (7, 24))]
+    references = np.full((24, 4), 0.25)
+    network = dl.convert(model, dtype="float64")
+    found = network.compile()(values, references=references)
+    assert found.delta is not None and abs(found.delta).max() < 1e-12
+    alone = network.compile()(values[2:3], references=references).contributions
+    np.testing.assert_allclose(alone[0], found.contributions[2], rtol=0, atol=1e-12)
+    monkeypatch.setattr(programs, "optimize", lambda graph, keep: graph)
+    plain = dl.convert(model, dtype="float64").compile()(values, references=references)
+    np.testing.assert_allclose(plain.contributions, found.contributions, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["windows", "shared"])
+def test_of_units_within_rounding_the_one_that_holds_y_gets_the_credit(dtype: str, kind: str) -> None:
+    """The first unit is the largest of x⁰ by a few roundings; the second is by far the largest of x."""
+    eps = np.finfo(dtype).eps
+    x0 = np.array([1 + 4 * eps, 1, 1 - eps], dtype).reshape(1, 3, 1)
+    x = np.array([0.2, 0.8, 0.8 - eps], dtype).reshape(1, 3, 1)
+    keys = [tf.constant(np.maximum(x, x0)), tf.constant(np.minimum(x, x0))]
+    for delta, expected in ((-0.2, (0, 1, 0) if kind == "windows" else (0, 0.5, 0.5)), (-2 * eps, (1, 0, 0))):
+        moved, one = Moved(tf.constant([[[delta]]], dtype)), tf.ones((1, 1, 1), dtype)
+        if kind == "windows":
+            windows = MaxPooling((3,), (3,), "valid").separate_windows()
+            assert windows is not None
+            got = sent_back(windows, keys, moved, one, tf.identity)
+        else:
+            (got,) = shared(Max((1,)).groups(), [keys], moved, one, None)
+        np.testing.assert_array_equal(got.numpy().ravel(), expected)

@@ -15,7 +15,7 @@ from deeplift_tf.layers.merging import Concatenate
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.pooling import Max, MaxPooling
 from deeplift_tf.layers.reshaping import Crop, Identity, Pad, Permute, Reshape
-from deeplift_tf.rules.secants import Function
+from deeplift_tf.rules.secants import Function, relu
 
 MOVING = (Identity, Reshape, Permute, Crop)
 
@@ -145,7 +145,11 @@ def decided(node: Node, known: dict[Edge, Before]) -> tuple[tuple[Node, ...], No
     sources = [known.get(edge, Before(edge)) for edge in node.inputs]
     laws = {source.law for source in sources}
     by_channel = any(source.by_channel for source in sources)
-    alone = len(laws) == 1 and None not in laws and (not by_channel or within_channels(node))
+    law = next(iter(laws)) if len(laws) == 1 else None
+    contracts = law == relu()  # then a scale behind it moves units by no more than what they were before
+    alone = law is not None and (not by_channel or (contracts and within_channels(node)))
     inputs = (*node.inputs, *(source.edge for source in sources))
     made = tuple(each for source in sources for each in source.nodes)
-    return made, dataclasses.replace(node, layer=Decided(layer, alone), inputs=inputs)
+    return made, dataclasses.replace(
+        node, layer=Decided(layer, alone, None if contracts or not alone else law), inputs=inputs
+    )
