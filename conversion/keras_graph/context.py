@@ -19,6 +19,7 @@ from deeplift_tf.conversion.keras_graph.joint import Joint, follow
 from deeplift_tf.conversion.keras_graph.layer_call import LayerCall
 from deeplift_tf.conversion.keras_graph.tracing import Traced, assigning, traced
 from deeplift_tf.conversion.keras_graph.unfolding import unfolded, with_masks_attached
+from deeplift_tf.conversion.tf_graph.control_flow import RowCountError
 from deeplift_tf.conversion.tf_graph.from_python import graph_of_function
 from deeplift_tf.conversion.tf_graph.frontend import MIXES, layers_within
 from deeplift_tf.conversion.tf_graph.op_subgraph import check_derivative
@@ -294,6 +295,8 @@ class ConversionContext:
         model = graph_of_function(self.name, function.function, inputs, outputs, function.tables)
         try:
             lowered = layers_within(model, self.dtype, self.inputs, f"{self.name}/")
+        except RowCountError:
+            raise
         except UnsupportedLayerError as error:
             if function_mixes_rows(function.function, self.use.specs, function.rows):
                 raise UnsupportedLayerError(f"{MIXES}: {error}") from error

@@ -19,6 +19,10 @@ CLOSED = (
 """What to do about a recurrent layer over an open length."""
 
 
+class RowCountError(UnsupportedLayerError):
+    """What an operation computes depends on how many rows are given: no path can follow that either."""
+
+
 @handles("Const")
 def constant(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """A constant of the file."""
@@ -129,6 +133,7 @@ def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:
         If it does.
     """
     value = flat.value(entry, node.name)
+    check_row_count(flat, node, value)
     if value.depends != Depends.NOTHING:
         raise UnsupportedLayerError(
             f"operation {node.name!r} ({node.op}): what runs depends on the inputs, or on their open sizes. One "
@@ -139,9 +144,26 @@ def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:
     return bool(flat.scratch.array(value))
 
 
+def check_row_count(flat: Inlining, node: Any, value: Value) -> None:
+    """Refuse a branch that the number of rows chooses: where no other size is open, that is all it can depend on.
+
+    Raises
+    ------
+    RowCountError
+    """
+    closed = all(None not in each.spec.shape[1:] for each in flat.inputs)
+    if value.depends == Depends.SIZES and closed and node.op in ("Case", "If", "StatelessCase", "StatelessIf"):
+        raise RowCountError(
+            f"operation {node.name!r} ({node.op}): what runs depends on the number of rows, so scores would depend on "
+            "batch_size. Expected one function for any number of rows: leave the condition out, or decide before the "
+            "model is built"
+        )
+
+
 def number(flat: Inlining, node: Any, entry: Entry) -> int:
     """Return an integer that must not depend on the inputs."""
     value = flat.value(entry, node.name)
+    check_row_count(flat, node, value)
     if value.depends != Depends.NOTHING:
         raise UnsupportedLayerError(
             f"operation {node.name!r} ({node.op}): a place, a choice or a number of steps depends on the inputs, or on "

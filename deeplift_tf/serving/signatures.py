@@ -67,7 +67,9 @@ def score_signature(score: Score, wanted: Wanted) -> Any:
         count = tf.shape(references[0])[1] if plan.several_references else None
         return _named_results(score, plan, results, count)
 
-    return _traced(run, _specs(inputs, given, asked))
+    signature = _traced(run, _specs(inputs, given, asked))
+    score.warn_of_held(score.compiled.notes(plan))
+    return signature
 
 
 def predict_signature(score: Score) -> Any:

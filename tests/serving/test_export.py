@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import tensorflow as tf
 
 import deeplift_tf as dl
 from deeplift_tf import serving
-from deeplift_tf.errors import InputError, OutputFileError, ReferencesError, TargetError
+from deeplift_tf.errors import DeepLiftWarning, InputError, OutputFileError, ReferencesError, TargetError
 from deeplift_tf.scoring.score import Score
 from tests.support import served_models as models
 from tests.support.command_line import run
@@ -231,3 +232,17 @@ def test_the_requests_in_the_docs(score: Score, tmp_path: Path) -> None:
         np.testing.assert_array_equal(value, answers[1][name])
     x = np.array(columns["x"])
     np.testing.assert_array_equal(answers[0]["contributions"], x * answers[0]["multipliers"])
+
+
+def test_what_is_held_at_x_is_said_once(tmp_path: Path) -> None:
+    """A mask that is an input of its own is that of x in the pass of the reference, in an export as well."""
+    x, kept = keras.Input((5,), name="x"), keras.Input((5,), dtype="bool", name="kept")
+    y = keras.layers.Dense(2)(keras.ops.where(kept, x, 0.0))
+    score = dl.convert(keras.Model([x, kept], y)).compile()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DeepLiftWarning)
+        score.export(tmp_path / "first", target=0)
+        score.export(tmp_path / "second", target=0)
+    said = [str(each.message) for each in caught if each.category is DeepLiftWarning]
+    assert len(said) == 1
+    assert said[0].startswith("taken from x in the pass of the reference: input 'kept'")

@@ -72,3 +72,16 @@ def test_an_open_length_says_what_to_do(tmp_path: Path) -> None:
     model = keras.Model(given, layers.Dense(2)(layers.LSTM(4, name="memory")(given)))
     with pytest.raises(UnsupportedLayerError, match=r"memory.*an open number of steps\. Export the model with"):
         dl.convert(exported(model, tmp_path))
+
+
+@pytest.mark.parametrize("road", ["live", "export"])
+@pytest.mark.parametrize("kind", ["cond", "switch_case"])
+def test_a_condition_on_the_number_of_rows_is_refused(kind: str, road: str, tmp_path: Path) -> None:
+    """No probe of a few rows tells such a condition, so that a path would follow one of its branches in silence."""
+    calls: dict[str, Call] = {
+        "cond": lambda x: tf.cond(tf.shape(x)[0] > 100, lambda: x * 2, lambda: -x),
+        "switch_case": lambda x: tf.switch_case(tf.shape(x)[0] // 100, [lambda: x * 2, lambda: -x]),
+    }
+    model = model_of(calls[kind])
+    with pytest.raises(UnsupportedLayerError, match=r"depends on the number of rows.*batch_size"):
+        dl.convert(model if road == "live" else exported(model, tmp_path / "served"))
