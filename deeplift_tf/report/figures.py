@@ -51,11 +51,24 @@ class Drawing(NamedTuple):
 def kind_of(file: ScoresFile) -> str:
     """Return how the scores of a file are drawn."""
     shape = file.contributions.shape
+    if has_tokens(file):
+        return "bars"
     axis = from_the_end(file.letters_axis, len(shape))
     is_line = len(shape) == 3 or (file.letters_axis != -1 and positions_axis(shape, axis) != 0)
     if len(shape) > 2 and is_line and shape[axis] == len(file.alphabet):
         return "variant" if REFERENCE in file.arrays else "logo"
     return "heatmap" if len(shape) in (3, 4) else "bars"
+
+
+def has_tokens(file: ScoresFile) -> bool:
+    """Whether what was scored are tokens or categories, each of which has contributions of its own, (N, ..., width)."""
+    return file.x is not None and tuple(file.x.shape) == tuple(file.contributions.shape[:-1])
+
+
+def features_of(file: ScoresFile, rows: Sequence[int]) -> np.ndarray:
+    """Return what bars are drawn of, for each row: the contributions, of tokens the sum over the width."""
+    found = take(file.contributions, rows)
+    return found.sum(-1) if has_tokens(file) else found
 
 
 def heatmaps(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
@@ -138,6 +151,6 @@ def bars(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> 
     """Return bars, the largest first."""
     (file,) = files
     fig, axes = panels(len(rows), 3, (4.5, 4.5))
-    for ax, scores, title in zip(axes, take(file.contributions, rows), titles(file, rows), strict=True):
+    for ax, scores, title in zip(axes, features_of(file, rows), titles(file, rows), strict=True):
         plots.bars(scores, title=title, ax=ax)
     return fig

@@ -13,7 +13,7 @@ import numpy as np
 from deeplift_tf import plots
 from deeplift_tf.io.scores_file import ScoresFile, take
 from deeplift_tf.plots.figure import panels, pyplot
-from deeplift_tf.report.figures import kind_of
+from deeplift_tf.report.figures import features_of, kind_of
 from deeplift_tf.report.sentences import sentence
 
 SCALES = {"red and blue": "RdBu_r", "purple and orange": "PuOr_r", "brown and green": "BrBG_r"}
@@ -80,7 +80,7 @@ def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
             [heatmap(each, None if x is None else x[index], vmax, cmap) for cmap in SCALES.values()]
             for index, each in enumerate(contributions)
         ]
-    return [[as_data(plots.bars(each, most=10)[0])] for each in contributions]
+    return [[as_data(plots.bars(each, most=10)[0])] for each in features_of(file, rows)]
 
 
 def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str) -> str:

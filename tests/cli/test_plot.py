@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deeplift_tf.io.scores_file import open_scores
+from deeplift_tf.report.figures import features_of, kind_of
 from tests.support.command_line import run
 
 pytest.importorskip("matplotlib")
@@ -127,6 +128,27 @@ def test_tokens_become_words(sentences: Path) -> None:
         *("very +0", "good&lt; +3"),  # padding is left out
         *("good&lt; -1.5", "very +0", "very +0", "[UNK] +0"),
     ]
+
+
+@pytest.mark.parametrize("width", [1, 3, 4], ids=["one", "three", "as-many-as-bases"])
+def test_tokens_without_words_are_bars_one_for_each(tmp_path: Path, width: int) -> None:
+    """Whatever the width of the embedding: one of four is no logo of bases, one of three no picture."""
+    scores = np.random.default_rng(0).normal(size=(2, 5, width))
+    scores_file(tmp_path / "s.h5", scores)
+    np.save(tmp_path / "x.npy", np.arange(10, dtype=np.int32).reshape(2, 5))
+    with open_scores(tmp_path / "s.h5", None, tmp_path / "x.npy") as file:
+        assert kind_of(file) == "bars"
+        np.testing.assert_allclose(features_of(file, [1, 0]), sums(tmp_path))
+    asked = (tmp_path / "s.h5", "-i", tmp_path / "x.npy")
+    for command, out in (("plot", "p.png"), ("report", "p.html")):
+        result = run(command, *asked, "-o", tmp_path / out)
+        assert result.exit_code == 0, result.stderr
+
+
+def sums(folder: Path) -> np.ndarray:
+    """Return the contributions of each token of the second and the first row."""
+    with h5py.File(folder / "s.h5") as file:
+        return np.stack([file["contributions"][row].sum(-1) for row in (1, 0)])
 
 
 @pytest.mark.parametrize(
