@@ -53,5 +53,6 @@ def bars(
     panel.invert_yaxis()
     panel.axvline(0, color="black", linewidth=0.8)
     panel.set_xlabel("contribution")
+    panel.locator_params(axis="x", nbins=4)
     titled(panel, title)
     return fig, panel

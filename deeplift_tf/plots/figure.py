@@ -74,4 +74,4 @@ def alone(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
 def titled(ax: Any, title: str | None) -> None:
     """Give an axes its title; None leaves it without."""
     if title is not None:
-        ax.set_title(printable(title), fontsize="medium")
+        ax.set_title(printable(title, keep="\n"), fontsize="medium")

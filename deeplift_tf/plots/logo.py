@@ -79,7 +79,7 @@ def logo(
         draw(panel, track[start:end], start, alphabet)
         for span in highlight:
             mark(panel, span, start, end)
-        panel.set_ylabel(printable(name or "contribution"))
+        panel.set_ylabel(printable(name or "contribution", keep="\n"))
     for panel in axes[:-1]:
         panel.tick_params(labelbottom=False)  # the positions are those of the track below
     if share_scale:

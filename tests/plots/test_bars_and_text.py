@@ -77,3 +77,13 @@ def test_a_missing_dependency_names_its_extra(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=re.escape("pip install 'deeplift-tf[plots]'")):
         plots.bars(np.ones(3))
+
+
+def test_titles_break_into_lines_and_ticks_do_not_touch() -> None:
+    fig, ax = plots.bars(np.array([-0.0031, 0.0008]), title="row 0\nΔt = +0.4\x07")
+    assert ax.get_title() == "row 0\nΔt = +0.4\\x07"
+    fig.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+    assert len(boxes) >= 2
+    seen = [box for box in boxes if ax.bbox.x0 <= (box.x0 + box.x1) / 2 <= ax.bbox.x1]
+    assert all(left.x1 < right.x0 for left, right in pairwise(seen))
