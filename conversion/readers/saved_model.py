@@ -111,7 +111,7 @@ def chosen_signature(meta: Any, asked: str | None, path: object, functions: str 
     for name in names:
         if name in found:
             return name, found[name]
-    offered = f"; functions that signature= takes too (--signature): {functions}" if functions else ""
+    offered = f"; functions that `signature` takes too: {functions}" if functions else ""
     if not found and functions:
         raise ModelFileError(f"{path}: expected a signature; found none{offered}")
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 import threading
@@ -14,8 +15,14 @@ from typing import Any, TextIO
 import click
 
 from deeplift_tf.cli.saying import say
+from deeplift_tf.cli.sections import SECTIONS
 from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
 from deeplift_tf.printable import printable
+
+ARGUMENT = re.compile("`(?P<name>[a-z_]+)(=(?P<value>[^`]*))?`")
+ARGUMENTS = {name for names in SECTIONS.values() for name in names} | {"mean"}
+NEGATIVE = {"resume": "--restart", "stranded": "--unstranded"}
+"""Options that are False under names of their own."""
 
 MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -106,8 +113,29 @@ def on_the_command_line(message: str) -> str:
     return f"; on the command line {', '.join(said)}" if said else ""
 
 
+def with_options(message: str) -> str:
+    """Return a message of the library with options in the place of the arguments that stand in backticks.
+
+    Examples
+    --------
+    >>> with_options("expected more; give `batch_size=32` or `resume=False`, see `Score`")
+    'expected more; give --batch-size 32 or --restart, see `Score`'
+    """
+    return ARGUMENT.sub(_option, message)
+
+
+def _option(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    if name not in ARGUMENTS:
+        return found[0]
+    if value == "False" and name in NEGATIVE:
+        return NEGATIVE[name]
+    option = f"--{name.replace('_', '-')}"
+    return option if value in (None, "True") else f"{option} {value}"
+
+
 def _one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+    return printable(" ".join(with_options(text).split()))
 
 
 def _show_warning(
@@ -125,7 +153,10 @@ class _Remarks(logging.Handler):
     """Prints what the package logs, a line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"{'note' if record.levelno < logging.WARNING else 'warning'}: {record.getMessage()}", err=True)
+        say(
+            f"{'note' if record.levelno < logging.WARNING else 'warning'}: {with_options(record.getMessage())}",
+            err=True,
+        )
 
 
 @contextmanager

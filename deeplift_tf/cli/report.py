@@ -71,11 +71,11 @@ def layers_of(
     arguments = file.metadata.get("arguments", {})
     noted = arguments.get("model")
     names = [noted] if isinstance(noted, str | None) else noted
-    found: Sequence[Path | None] = model or [beside(file.path, each, "model", "-m") for each in names]
+    found: Sequence[Path | None] = model or [beside(file.path, each, "model", "model") for each in names]
     paths = [path for path in found if path is not None and path.exists()]
     if not paths or len(paths) < len(found):
         return []
     read = {name: arguments[name] for name in ("rule", "dtype", "signature") if arguments.get(name) is not None}
-    weights = beside(file.path, arguments.get("weights"), "weights", "-m")
+    weights = beside(file.path, arguments.get("weights"), "weights", "model")
     saved = ModelSource(paths[0], weights, unsafe=unsafe, custom_objects=custom_objects, folds=tuple(paths[1:]), **read)
     return list(opened(saved).table())

@@ -44,7 +44,7 @@ def open_controls(given: str | None, regions: Sequence[Region], shapes: Shapes) 
         if bool(shapes) != (given is not None):
             others = ", ".join(f"{name!r} {shape}" for name, shape in shapes.items()) or "none"
             raise InputError(
-                f"inputs besides the sequence: {others}; --control says what they hold: zeros, bigWigs or an .npz file"
+                f"inputs besides the sequence: {others}; `control` says what they hold: zeros, bigWigs or an .npz file"
             )
         yield {}
     elif given == "zeros":
@@ -72,7 +72,7 @@ def sizes(name: str, shape: tuple[int | None, ...]) -> tuple[int, ...]:
     """
     found = tuple(size for size in shape[1:] if size is not None)
     if len(found) < len(shape) - 1:
-        raise InputError(f"--control: input {name!r} is of open shape {shape}; give arrays in an .npz file")
+        raise InputError(f"`control`: input {name!r} is of open shape {shape}; give arrays in an .npz file")
     return found
 
 
@@ -99,7 +99,7 @@ def of_tracks(files: Sequence[BigWig], regions: Sequence[Region], shapes: Shapes
     wanted = sum(tracks for _, tracks in profiles.values())
     if len(profiles) + len(counts) < len(shapes) or len(counts) > len(profiles) or wanted != len(files):
         raise InputError(
-            f"--control: expected {wanted} bigWigs, one for each track of {', '.join(profiles) or 'no profile'}; "
+            f"`control`: expected {wanted} bigWigs, one for each track of {', '.join(profiles) or 'no profile'}; "
             f"received {len(files)}; anything else comes in an .npz file, named as the inputs are: {', '.join(shapes)}"
         )
     rows: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def of_tracks(files: Sequence[BigWig], regions: Sequence[Region], shapes: Shapes
         (width,) = counts[name]
         if width not in (1, profiles[profile][1]):
             raise InputError(
-                f"--control: input {name!r} takes {width} counts, and {profile!r} {profiles[profile][1]} tracks"
+                f"`control`: input {name!r} takes {width} counts, and {profile!r} {profiles[profile][1]} tracks"
             )
         rows[name] = CountRows(rows[profile], width == 1)
     return {name: rows[name] for name in shapes}
@@ -184,7 +184,7 @@ class CountRows:
         sums = np.asarray(self.profile[rows], np.float64).sum(1)
         sums = sums.sum(1, keepdims=True) if self.together else sums
         if (sums < 0).any():
-            raise InputError("--control: counts are logarithms of sums, and a track has a sum below zero")
+            raise InputError("`control`: counts are logarithms of sums, and a track has a sum below zero")
         return np.log1p(sums).astype(self.dtype)
 
     def check(self, rows: slice) -> None:

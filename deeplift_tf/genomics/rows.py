@@ -227,7 +227,7 @@ def sequence_rows(
                 f"{named}"
             )
             if not (skip and kept):
-                left_out = "; or leave them out with --on-error skip" if kept else ""
-                raise InputError(f"{message}; give regions of them with -r and this file as -g{left_out}")
+                left_out = "; or leave them out with `on_error=skip`" if kept else ""
+                raise InputError(f"{message}; give `regions` of them, and this file as `genome`{left_out}")
             logger.warning("%s; they are skipped", message)
         yield SequenceRows(fasta, kept, other, masked, letters, null)

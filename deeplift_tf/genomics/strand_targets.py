@@ -167,8 +167,8 @@ class StrandTargets:
         if self.stranded is None and head.channels and tracks and not even:
             raise TargetError(
                 f"target: the two channels of {head.name!r}, shape {head.shape}, may be the two strands, which change "
-                f"places on the reverse complement; received {what}. Say which with stranded=True or False "
-                f"(--stranded or --unstranded), {ALONE}"
+                f"places on the reverse complement; received {what}. Say which with `stranded=True` or "
+                f"`stranded=False`, {ALONE}"
             )
         return [*head.positions, *(head.channels if self.stranded else [])]
 
@@ -206,6 +206,6 @@ class StrandTargets:
 def _flat(head: Head, what: str) -> str:
     return (
         f"target: {head.name!r} holds a profile laid flat, shape {head.shape}, and {what} would be another position on "
-        "the other strand. Name the layer before it that has an axis of positions with output= (--output) and give a "
+        "the other strand. Name the layer before it that has an axis of positions with `output` and give a "
         f"position of it, take 'profile', {ALONE}"
     )

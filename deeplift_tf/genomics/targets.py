@@ -66,7 +66,7 @@ def head_of(target: str, shapes: Shapes) -> str | None:
     for found in (exact, named, both, [] if named else fitting):
         if len(found) == 1:
             return found[0]
-    raise TargetError(f"target {target!r}: unclear which output is meant; name one with --output: {', '.join(shapes)}")
+    raise TargetError(f"target {target!r}: unclear which output is meant; name one with `output`: {', '.join(shapes)}")
 
 
 def names_head(target: str, name: str) -> bool:
@@ -104,7 +104,7 @@ def meaning_of(target: str, output: str | None, shapes: Shapes) -> str:
     if target == "profile" and size == 1:
         raise TargetError(
             f"target 'profile': expected an output of several positions; {name!r} has the shape {shape}. Name the "
-            "profile head with --output, or take 'counts'"
+            "profile head with `output`, or take 'counts'"
         )
     if names_head(target, name):
         return ""
@@ -113,4 +113,4 @@ def meaning_of(target: str, output: str | None, shapes: Shapes) -> str:
         "counts": f"{values} of {name!r}, shape {shape}",
         "profile": f"all {size or 'its'} values of {name!r}, shape {shape}, taken as one distribution",
     }[target]
-    return f"target {target!r}: no output is named so; scored is {what}. --target takes an index, --output another head"
+    return f"target {target!r}: no output is named so; scored is {what}. `target` takes an index, `output` another head"

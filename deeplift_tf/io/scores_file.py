@@ -143,7 +143,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
         check_arrays(arrays, key, path)
         metadata = check_metadata(metadata_of(path), path)
         recorded = metadata.get("arguments", {})
-        source = x or (None if "sequences" in arrays else beside(path, recorded.get("input"), "input", "-i"))
+        source = x or (None if "sequences" in arrays else beside(path, recorded.get("input"), "input", "input"))
         found: RowArray | None = arrays.get("sequences") if x is None else None
         start, stop, count = metadata.get("rows") or (0, *2 * (arrays[key].shape[0],))  # of the whole run
         if found is None and source is not None and is_images(source) and (x is not None or source.exists()):
@@ -194,7 +194,7 @@ def contributions_in(arrays: Mapping[str, RowArray], path: Path, name: str | Non
     if name is None and len(several) == 1:
         return f"contributions/{several[0]}"
     if several:
-        raise InputError(f"{path}: holds contributions of {', '.join(several)}; name one of them with --name")
+        raise InputError(f"{path}: holds contributions of {', '.join(several)}; name one of them, `name`")
     raise InputError(
         f"{path}: expected contributions, as `deeplift-tf score` writes them; found {', '.join(arrays) or 'none'}"
     )
@@ -290,7 +290,7 @@ def check_arrays(arrays: Mapping[str, RowArray], key: str, path: Path) -> None:
             )
 
 
-def beside(scores: Path, recorded: str | None, what: str, option: str) -> Path | None:
+def beside(scores: Path, recorded: str | None, what: str, argument: str) -> Path | None:
     """Return a file that a file of scores names, if it lies in the same folder or below; None for any other.
 
     A file of scores may come from anyone, and name any file of this machine.
@@ -300,8 +300,8 @@ def beside(scores: Path, recorded: str | None, what: str, option: str) -> Path |
     scores : Path
     recorded : str, optional
         The name.
-    what, option : str
-        What it is, and how the user names it, for the note that it is not read.
+    what, argument : str
+        What it is, and the argument that names it, for the note that it is not read.
     """
     if not recorded:
         return None
@@ -310,6 +310,6 @@ def beside(scores: Path, recorded: str | None, what: str, option: str) -> Path |
         with suppress(OSError, ValueError, RuntimeError):  # names that no file can have
             if path.exists() and path.resolve().is_relative_to(folder):
                 return path
-    note = "%s: made from the %s %s, which does not lie beside it and is not read; name it with %s"
-    logger.info(note, scores, what, recorded, option)
+    note = "%s: made from the %s %s, which does not lie beside it and is not read; name it with `%s`"
+    logger.info(note, scores, what, recorded, argument)
     return None

@@ -192,7 +192,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[st
     names = {*was["arguments"], *its["arguments"]} - paths - {*but}  # of a path alone it counts what lies there
     changed = {name for name in names if was["arguments"].get(name) != its["arguments"].get(name)}
     found = [
-        f"--{name.replace('_', '-')} was {_shown(was['arguments'].get(name))}, is {_shown(its['arguments'].get(name))}"
+        f"`{name}` was {_shown(was['arguments'].get(name))}, is {_shown(its['arguments'].get(name))}"
         for name in sorted(changed)
     ]
     found += [

@@ -171,7 +171,7 @@ class Sequences(NamedTuple):
 
         name, length = sequence_input(network, self.alphabet, self.letters_axis)
         if length is not None and self.length not in (None, length):
-            raise InputError(f"--length {self.length}: the model takes sequences of {length}")
+            raise InputError(f"`length={self.length}`: the model takes sequences of {length}")
         others = {each: shape for each, shape in network.input_shapes.items() if each != name}
         with (
             self.sequences(length or self.length) as sequences,
@@ -188,7 +188,7 @@ class Sequences(NamedTuple):
         if self.genome is None:
             return sequence_rows(self.path, length, skip=self.skip, null=self.null, **letters)
         if length is None:
-            raise InputError("the model takes sequences of any length; say how long the windows are: --length")
+            raise InputError("the model takes sequences of any length; say how long the windows are: `length`")
         selection = self._selection()
         if self.variants:
             return variant_rows(self.path, self.genome, length, selection=selection, **letters)
@@ -213,11 +213,11 @@ def sequence_input(network: Network, alphabet: str = "dna", letters_axis: int = 
             for axis in range(1, len(shape))
             if axis != letters_axis and takes_letters(shape, len(letters), axis)
         ]
-        hint = f"axis {others[0]} has as many: --letters-axis {others[0]}" if others and not found else ""
+        hint = f"axis {others[0]} has as many: `letters_axis={others[0]}`" if others and not found else ""
         raise InputError(
             f"sequences: expected a model with one input that has the {len(letters)} letters {letters} on axis "
             f"{letters_axis}, such as shape (None, length, {len(letters)}); received {shapes}. "
-            + (hint or "--alphabet gives the letters in the order of the model's channels")
+            + (hint or "`alphabet` gives the letters in the order of the model's channels")
         )
     shape = shapes[found[0]]
     return found[0], shape[positions_axis(shape, letters_axis)]

@@ -118,7 +118,7 @@ class Journal:
     def _damaged(self, number: int) -> OutputFileError:
         return OutputFileError(
             f"{self.path}: line {number} is damaged, or of another version, and which rows are done is not known; start"
-            " over with --restart, or remove it"
+            " over with `resume=False`, or remove it"
         )
 
     def _take(self, line: bytes) -> None:

@@ -101,11 +101,11 @@ def check_runs(parts: Sequence[FinishedPart]) -> None:
         Names the run and what differs.
     """
     if len(parts) < 2:
-        raise InputError("--mean: expected at least two runs; received one")
+        raise InputError("`mean`: expected at least two runs; received one")
     first, seen = parts[0], dict[str, Path]()
     for part in parts:
         if part.shard.of > 1:
-            raise InputError(f"{part.path}: is shard {part.shard}; merge the shards of each run first, without --mean")
+            raise InputError(f"{part.path}: is shard {part.shard}; merge the shards of each run first, without `mean`")
         found = differences(but_model(first.metadata), but_model(part.metadata), but=MODEL)
         if found or part.metadata["rows"] != first.metadata["rows"] or part.path.is_dir() != first.path.is_dir():
             raise InputError(

@@ -67,7 +67,9 @@ class Output(NamedTuple):
         self._finish_interrupted()
         there = any(self.path.iterdir()) if self.path.is_dir() else self.path.exists()
         if there and not self.overwrite:
-            raise OutputFileError(f"{self.path}: exists already; choose another name, or --overwrite to replace it")
+            raise OutputFileError(
+                f"{self.path}: exists already; choose another name, or `overwrite=True` to replace it"
+            )
         if there and self.folder and not (self.path / SCORES).is_file():
             raise OutputFileError(f"{self.path}: holds files but no {SCORES}, and is not replaced; choose another name")
         if not self.path.parent.is_dir():
@@ -142,7 +144,7 @@ class Output(NamedTuple):
         if journal.state.rows and not keep:
             raise OutputFileError(
                 f"{self.partial}: holds {journal.state.rows} rows of a run that was interrupted; finish it, choose "
-                "another name, or --overwrite to discard them"
+                "another name, or `overwrite=True` to discard them"
             )
         if journal.state.rows:
             check_same(journal, rows, metadata)

@@ -65,10 +65,10 @@ def imported(source: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         hint = "" if error.name != source.partition(".")[0] else "; give the path of a .py file, or install it"
-        raise DeepLiftError(f"--custom-objects {source}: cannot be imported: {error}{hint}") from error
+        raise DeepLiftError(f"`custom_objects={source}`: cannot be imported: {error}{hint}") from error
     except Exception as error:  # whatever the user's code raises
         raise DeepLiftError(
-            f"--custom-objects {source}: cannot be imported: {type(error).__name__}: {error}"
+            f"`custom_objects={source}`: cannot be imported: {type(error).__name__}: {error}"
         ) from error
 
 
@@ -79,13 +79,13 @@ def is_file(source: str) -> bool:
 
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise DeepLiftError(f"--custom-objects {path}: expected a Python file or the name of a module; no such file")
+        raise DeepLiftError(f"`custom_objects={path}`: expected a Python file or the name of a module; no such file")
     name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise DeepLiftError(f"--custom-objects {path}: expected a file that ends in .py")
+        raise DeepLiftError(f"`custom_objects={path}`: expected a file that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -103,11 +103,11 @@ def check_same(journal: Journal, rows: int, metadata: Mapping[str, Any]) -> None
     """
     found = differences(journal.run or {}, metadata)
     if journal.state.skipped and metadata["arguments"].get("on_error") == "fail":
-        found.append(f'--on-error was "skip", is "fail", and {len(journal.state.skipped)} rows were skipped')
+        found.append(f'`on_error` was "skip", is "fail", and {len(journal.state.skipped)} rows were skipped')
     if found:
         raise OutputFileError(
             f"{journal.path.with_suffix('')}: holds {journal.state.rows} of {rows} rows of a run that differs: "
-            f"{'; '.join(found)}; go on with the same command, or start over with --restart"
+            f"{'; '.join(found)}; go on with the same command, or start over with `resume=False`"
         )
 
 

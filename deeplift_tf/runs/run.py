@@ -66,7 +66,7 @@ def overflowed(arrays: Arrays, batch: RowBatch, skip: bool) -> dict[int, str]:
         row = min(found)
         raise InputError(
             f"row {row} (counted from 0): {found[row]}: the model overflows there, or has no finite output; "
-            "--dtype float64 may help, and but for DNA --on-error skip lists such rows and goes on"
+            "`dtype=float64` may help, and but for DNA `on_error=skip` lists such rows and goes on"
         )
     return found
 

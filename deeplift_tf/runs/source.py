@@ -103,7 +103,7 @@ class Shard(NamedTuple):
         whole = -(-count // size)
         if whole < self.of:
             raise InputError(
-                f"--shard {self}: {count} rows are {whole} batches of {size}; there can be no more shards than batches"
+                f"`shard={self}`: {count} rows are {whole} batches of {size}; there can be no more shards than batches"
             )
         start, stop = (size * (whole * part // self.of) for part in (self.number - 1, self.number))
         return range(start, min(stop, count))

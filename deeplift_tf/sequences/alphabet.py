@@ -124,5 +124,5 @@ class Alphabet:
         return InputError(
             f"sequence {name}: expected the letters {self.letters}, or {others} for what is not known; received "
             f"{letter!r} at position {position} (counted from 0). Sequences of another kind need the model's own "
-            "alphabet (--alphabet protein, or its letters in the order of the channels)"
+            "alphabet (`alphabet=protein`, or its letters in the order of the channels)"
         )

@@ -63,7 +63,7 @@ def refuse_other_axis(x: np.ndarray, axis: int, what: str, error: type[DeepLiftE
     if others:
         raise error(
             f"{what}: expected one-hot letters on axis {axis} of shape {x.shape}; axis {others[0]} looks one-hot: give "
-            f"letters_axis={others[0]} (--letters-axis {others[0]})"
+            f"`letters_axis={others[0]}`"
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from deeplift_tf.cli.errors import Commands, described, terminable
-from deeplift_tf.errors import InputError
+from deeplift_tf.errors import DeepLiftError, InputError
 from tests.support.command_line import interruptible, run
 
 
@@ -156,3 +156,19 @@ def test_memory_that_runs_out_while_scoring_is_a_failure_not_a_mistake() -> None
     error = InputError("scoring: out of memory")
     error.__cause__ = ResourceExhaustedError("OOM when")
     assert described(error) == ("out of memory; try a smaller --batch-size", 1)
+
+
+@pytest.mark.parametrize(
+    ("neutral", "expected"),
+    [
+        ("try `batch_size=16`", "try --batch-size 16"),
+        ("start over with `resume=False`", "start over with --restart"),
+        ("give `stranded=True` or `stranded=False`", "give --stranded or --unstranded"),
+        ('`on_error` was "skip"', '--on-error was "skip"'),
+        ("`no_option=3`, `deeplift-tf inspect`", "`no_option=3`, `deeplift-tf inspect`"),
+        ("`overwrite=True` to replace a`b", "--overwrite to replace a`b"),
+    ],
+)
+def test_arguments_in_backticks_become_options(neutral: str, expected: str) -> None:
+    """The library names arguments as Python does; the command line shows its options."""
+    assert described(DeepLiftError(neutral)) == (expected, 2)

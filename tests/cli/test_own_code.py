@@ -111,7 +111,7 @@ def test_the_code_is_part_of_what_a_run_depends_on(folder: Path) -> None:
     before = noted(path, "numpy")
     assert noted(path, "numpy")["files"]["custom_objects"]["numpy"] == {"version": np.__version__}  # type: ignore[index]
     assert differences(before, noted(path, "numpy")) == []
-    assert "--custom-objects was" in differences(before, noted("numpy"))[0]
+    assert "`custom_objects` was" in differences(before, noted("numpy"))[0]
     (folder / "layers_of_mine.py").write_text(CODE.replace("3.0", "4.0"))
     assert "is not the file that it was" in differences(before, noted(path, "numpy"))[0]
 

@@ -137,7 +137,7 @@ def test_a_model_that_runs_on_no_length_says_what_to_give() -> None:
     y = keras.layers.Dense(1)(keras.layers.Reshape((5 * 3 * 4,))(x))
     model = keras.Model(x, y)
     network = dl.convert(model)
-    with pytest.raises(DeepLiftError, match=r"any length from 1 to \d+ that was tried; give one.*--length"):
+    with pytest.raises(DeepLiftError, match=r"any length from 1 to \d+ that was tried; give one.*`length`"):
         check(model, network)
     assert check(model, network, length=15).prediction_error < 1e-5
 

@@ -112,7 +112,7 @@ def test_another_axis_is_refused_by_name() -> None:
         lambda: dl.methods.integrated_gradients(network, x, 0.25, hypothetical=True),
         lambda: letters_of(x),
     ):
-        with pytest.raises(InputError, match=r"axis 1 looks one-hot: give letters_axis=1"):
+        with pytest.raises(InputError, match=r"axis 1 looks one-hot: give `letters_axis=1`"):
             call()
     with pytest.raises(InputError, match="one-hot on no axis"):
         dl.methods.in_silico_mutagenesis(network, np.random.default_rng(0).normal(size=x.shape), letters_axis=1)

@@ -89,7 +89,7 @@ def test_callables_on_whole_heads_stay(target: Any, flat: bool) -> None:
 @pytest.mark.parametrize("target", [20, np.array([1, 2, 3]), np.eye(LENGTH, dtype=np.float32)[3], "predicted"])
 def test_an_index_into_a_flattened_profile_is_refused(model: Any, target: Any) -> None:
     both = both_strands(dl.convert(model).compile())
-    with pytest.raises(TargetError, match=r"profile laid flat.*output="):
+    with pytest.raises(TargetError, match=r"profile laid flat.*`output`"):
         both(X, references=0.0, target=target)
     # the way out that the message names
     assert places(both(X, references=0.0, target=(20, 0), output="conv").contributions) == {20}

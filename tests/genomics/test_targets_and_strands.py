@@ -101,7 +101,7 @@ def test_counts_of_a_model_of_one_output_on_the_command_line(data: Path, tmp_pat
 
 
 def test_an_unclear_head_is_refused() -> None:
-    with pytest.raises(TargetError, match="name one with --output: a, b"):
+    with pytest.raises(TargetError, match="name one with `output`: a, b"):
         head_of("counts", {"a": (None, 5), "b": (None, 7)})
 
 

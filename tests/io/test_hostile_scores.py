@@ -136,7 +136,7 @@ def test_only_what_lies_beside_is_read(scores: Path, caplog: pytest.LogCaptureFi
         caplog.clear()
         with caplog.at_level("INFO", "deeplift_tf"), open_scores(scores) as file:
             assert file.x is None
-        assert "which does not lie beside it and is not read; name it with -i" in caplog.text
+        assert "which does not lie beside it and is not read; name it with `input`" in caplog.text
     with open_scores(scores, x=elsewhere) as file:
         assert file.x is not None
     np.save(scores.parent / "x.npy", ROWS)

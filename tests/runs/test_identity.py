@@ -40,7 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_done_with_files_counts(name: str, before: str, now: str) -> None:
-    assert differences(run(**{name: before}), run(**{name: now})) == [f'--{name} was "{before}", is "{now}"']
+    assert differences(run(**{name: before}), run(**{name: now})) == [f'`{name}` was "{before}", is "{now}"']
 
 
 def test_of_a_path_it_counts_what_lies_there() -> None:

@@ -108,9 +108,9 @@ def test_files_of_a_run_that_did_nothing_are_no_hindrance(output: Output) -> Non
 @pytest.mark.parametrize(
     ("part", "name", "value", "message"),
     [
-        ("arguments", "seed", 7, "--seed was 0, is 7"),
-        ("arguments", "target", [1, 3], r"--target was \[1, 2\], is \[1, 3\]"),
-        ("arguments", "dtype", "float64", '--dtype was not given, is "float64"'),
+        ("arguments", "seed", 7, "`seed` was 0, is 7"),
+        ("arguments", "target", [1, 3], r"`target` was \[1, 2\], is \[1, 3\]"),
+        ("arguments", "dtype", "float64", '`dtype` was not given, is "float64"'),
         ("files", "model", {"bytes": 4}, "m.keras is not the file that it was"),
         ("versions", "tensorflow", "2.21", "tensorflow was None, is 2.21"),
     ],
@@ -125,7 +125,7 @@ def test_another_run_does_not_go_on(tmp_path: Path, part: str, name: str, value:
     with pytest.raises(OutputFileError, match=message) as caught:
         write(output, run=other)
     assert "s.h5.partial: holds 6 of 10 rows of a run that differs: " in str(caught.value)
-    assert "start over with --restart" in str(caught.value)
+    assert "start over with `resume=False`" in str(caught.value)
     assert write(output, run=other, resume=False) == [0, 3, 6, 9]
 
 
@@ -140,7 +140,7 @@ def test_two_runs_do_not_write_one_output(output: Output) -> None:
 
 def test_what_is_there_is_kept_or_replaced_whole(output: Output) -> None:
     write(output)
-    with pytest.raises(OutputFileError, match="exists already; choose another name, or --overwrite"):
+    with pytest.raises(OutputFileError, match="exists already; choose another name, or `overwrite=True`"):
         write(output)
     over = output._replace(overwrite=True)
     with pytest.raises(StoppedError):
@@ -312,7 +312,7 @@ def test_rows_that_were_skipped_are_not_taken_for_scored_ones(tmp_path: Path) ->
     skipping, failing = ({"arguments": {"on_error": each}, "versions": {}, "files": {}} for each in ("skip", "fail"))
     with pytest.raises(StoppedError):
         write(output, 6, skipping)
-    with pytest.raises(OutputFileError, match=r'--on-error was "skip", is "fail", and 1 rows were skipped'):
+    with pytest.raises(OutputFileError, match=r'`on_error` was "skip", is "fail", and 1 rows were skipped'):
         write(output, run=failing)
     assert write(output, run=skipping) == [6, 9]
 

@@ -147,7 +147,7 @@ def start(address: str | None) -> Any:
     try:
         ray.init(address="local" if address is None else address, **quiet, **here)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise WorkerError(f"--address {address}: no Ray cluster could be reached; {error}") from error
+        raise WorkerError(f"`address={address}`: no Ray cluster could be reached; {error}") from error
     return ray
 
 
@@ -159,7 +159,7 @@ def check_address(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
-        raise WorkerError(f"--address {address}: no Ray cluster could be reached; {error}") from error
+        raise WorkerError(f"`address={address}`: no Ray cluster could be reached; {error}") from error
 
 
 def check_room(ray: Any, workers: Workers) -> None:
