@@ -84,7 +84,7 @@ def test_functions_of_dicts(folder: Path, module: Module) -> None:
 
 
 def test_traces_of_several_types_are_named_one_by_one(folder: Path, module: Module) -> None:
-    with pytest.raises(ModelFileError, match=r"expected a signature; found none; .*`signature` takes too.*'__call__' \(float32"):
+    with pytest.raises(ModelFileError, match=r"found none; .*`signature` takes too.*'__call__' \(float32"):
         dl.convert(folder)
     with pytest.raises(ModelFileError, match=r"'by_type:0' \(float32 \(None, 5\)\).*'by_type:1' \(float64"):
         dl.convert(folder, signature="by_type")
