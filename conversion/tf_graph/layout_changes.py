@@ -25,6 +25,12 @@ from deeplift_tf.rules.tensors import shape_of
 if TYPE_CHECKING:
     from deeplift_tf.conversion.tf_graph.lowering import Lowering
 
+WRITTEN = (
+    ". Where that is a number of rows, export the model with an open one (keras.Input without a batch size), or "
+    "convert the Keras model itself, live or from its .keras file: it is scored in batches of that size"
+)
+"""What to do about a number of rows that is written into a graph."""
+
 
 def reshape(walk: Lowering, operation: Operation, index: int) -> Seen:
     """Units in other axes: a layer, or another look where rows are merged with positions or taken apart again.
@@ -53,7 +59,8 @@ def reshape(walk: Lowering, operation: Operation, index: int) -> Seen:
         return cut_anew(walk, operation, seen, sizes[0] // sizes[1], shape[1:])
     if natural and is_plain(seen.view) and None in before[1:] and before.count(None) == shape.count(None):
         return plain_seen(reshaped(walk.op(operation, 0, plain=True)), shape)
-    raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}")
+    fixed = "" if len(shape) == 0 or shape[0] is None else WRITTEN
+    raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}{fixed}")
 
 
 def behind_rows(seen: Seen, shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:
