@@ -103,6 +103,10 @@ class Norm(Secant):
         """Return the mean over each group, axes kept: |c|²/n of c·c."""
         return tf.reduce_mean(x, self.axes, keepdims=True)
 
+    def remainder(self, x: tf.Tensor) -> tf.Tensor | None:
+        """Return y − c/√q; None if it is zero, that is unless ε replaces a floor."""
+        return None
+
     def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
         """Return Mᵀm, of m centred where c is: the transpose of centring."""
         (value,) = step.inputs
@@ -127,12 +131,19 @@ class Norm(Secant):
         # in float64: a sum of parts that are up to 30 times as large as what they make
         e, back, along, across = (tf.cast(each, tf.float64) for each in (e, back, along, across))
         back += e * (wide.along * along - wide.across * across - self.mean(e * back))
+        h0, h1 = (self.remainder(each) for each in (value.reference, value.x))
+        if h0 is not None and h1 is not None:
+            missing = tf.cast(self.mean(m * (h1 - h0)), tf.float64)
+            back += e * tf.math.divide_no_nan(missing, tf.cast(length, tf.float64))
         return [step.rows.merge_targets(tf.cast(self.centre(back), c1.dtype))]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class UnitNorm(Norm):
-    """y = x/max(|x|, √ε): vectors of unit length, with ε under the root in place of the maximum on the way."""
+    """y = x/max(|x|, √ε): vectors of unit length.
+
+    Along the line ε is under the root instead; the difference of the two at the ends goes along Δx.
+    """
 
     epsilon: float = 1e-24
     centred: bool = False
@@ -141,6 +152,13 @@ class UnitNorm(Norm):
         """Return x/|x|."""
         (x,) = inputs
         return x * tf.minimum(tf.math.rsqrt(tf.reduce_sum(x * x, self.axes, keepdims=True)), self.epsilon**-0.5)
+
+    def remainder(self, x: tf.Tensor) -> tf.Tensor:
+        """Return x/max(|x|, √ε) − x/√(|x|² + ε), as a share of the first, so that nothing is subtracted."""
+        size = self.mean(x * x)
+        floor = tf.constant(self.epsilon, x.dtype)
+        ratio = tf.math.divide_no_nan(tf.minimum(size, floor), tf.maximum(size, floor))
+        return self.forward(x) * -tf.math.expm1(-tf.math.log1p(ratio) / 2)
 
     def mean(self, x: tf.Tensor) -> tf.Tensor:
         """Return the sum over each group: here n = 1."""

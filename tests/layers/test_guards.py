@@ -161,11 +161,23 @@ def test_quotients_and_logarithms_kept_from_zero(name: str, dtype: str) -> None:
     for reference in (0.0, 1e-9, np.array([0.1, -0.2, 0.5, 0.3])):
         y, y0 = (expected(each)[:, 0] for each in (X, np.zeros_like(X) + reference))
         found = network.compile()(X, references=reference, target=0)
-        # a floor under a length is taken as an epsilon under the root: 1e-7 of a length of 2e-9
-        tolerance = {"float32": 1e-5, "float64": 2e-7}[dtype] * np.maximum(1, np.abs(y) + np.abs(y0))
+        tolerance = {"float32": 1e-5, "float64": 1e-9}[dtype] * np.maximum(1, np.abs(y) + np.abs(y0))
         assert (np.abs(found.contributions.sum(-1) - (y - y0)) <= tolerance).all()
         assert (np.abs(found.outputs - y) <= tolerance).all()
         assert (np.abs(found.reference_outputs - y0) <= tolerance).all()
+
+
+@pytest.mark.parametrize("size", [1e-13, 1e-12, 3e-12, 1e-9])
+def test_lengths_near_their_floor(size: float) -> None:
+    """Outputs and differences are those of the floor itself, not of an epsilon under the root."""
+    function, expected = SAFE["length"]
+    network = dl.convert(keras.Model(x := keras.Input((4,)), as_layer(function)(x)), dtype="float64")
+    values = size * np.array([[0.3, -0.8, 0.5, 0.1], [1.0, 2.0, -3.0, 0.5]])
+    for reference in (0.0, size * np.array([0.5, 0.1, -0.2, 0.3])):
+        y, y0 = expected(values)[:, 1], expected(np.zeros_like(values) + reference)[:, 1]
+        found = network.compile()(values, references=reference, target=1)
+        np.testing.assert_allclose(found.outputs, y, rtol=1e-12)
+        np.testing.assert_allclose(found.contributions.sum(-1), y - y0, rtol=0, atol=1e-12)
 
 
 def test_quotients_follow_the_line() -> None:
