@@ -2,8 +2,8 @@
 
 METHODS = (
     "deeplift, rescale, reveal-cancel, gradient, gradient-times-input, guided-backprop, deconvnet, smoothgrad, "
-    "integrated-gradients, expected-gradients, deep-shap, grad-cam, rsi-grad-cam, occlusion or "
-    "in-silico-mutagenesis. Arguments follow a colon: integrated-gradients:100,quadrature=midpoint; grad-cam:LAYER; "
+    "integrated-gradients, expected-gradients, deep-shap, grad-cam, grad-cam-plus-plus, guided-grad-cam, rsi-grad-cam, "
+    "occlusion or in-silico-mutagenesis. Arguments follow a colon: integrated-gradients:100,quadrature=midpoint; grad-cam:LAYER; "
     "occlusion:window=3x3."
 )
 REFERENCES = (

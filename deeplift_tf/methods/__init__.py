@@ -5,6 +5,8 @@
 
 from deeplift_tf.methods.call import Options as Options
 from deeplift_tf.methods.cam import grad_cam as grad_cam
+from deeplift_tf.methods.cam import grad_cam_plus_plus as grad_cam_plus_plus
+from deeplift_tf.methods.cam import guided_grad_cam as guided_grad_cam
 from deeplift_tf.methods.cam import rsi_grad_cam as rsi_grad_cam
 from deeplift_tf.methods.deep_shap import Explanation as Explanation
 from deeplift_tf.methods.deep_shap import deep_shap as deep_shap

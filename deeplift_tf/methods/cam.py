@@ -1,4 +1,4 @@
-"""Class activation maps: Grad-CAM, and RSI-Grad-CAM, which follows the path from the reference."""
+"""Class activation maps: Grad-CAM, its guided form, Grad-CAM++, and RSI-Grad-CAM, which follows the path."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import tensorflow as tf
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph import propagation
-from deeplift_tf.graph.graph import Edge, Graph
+from deeplift_tf.graph.graph import Edge, Graph, LayerUse, Node
+from deeplift_tf.layers.convolution import Convolution
 from deeplift_tf.methods.call import Call, Options, chunks
+from deeplift_tf.methods.gradients import guided_backprop
 from deeplift_tf.methods.path import at_least_one
 from deeplift_tf.methods.sampled import Ends, Sampled, spread_out
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
+from deeplift_tf.scoring.display import shapes_of
 from deeplift_tf.scoring.scores import Scores
+from deeplift_tf.scoring.target_layer import resolve_target
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -72,7 +76,24 @@ class GradCam(ActivationMap):
         activations = ends.values[self.layer]
         at, lead = {self.layer: activations}, [1, shape_of(activations)[0], 1]
         (gradients,) = self.gradients_at(ends, [activations], lambda: self.outputs_at(ends, at, lead), lead)
-        return self.map_of(ends, self.over_positions(gradients[:, 0]))
+        return self.map_of(ends, self.weights_of(ends, gradients[:, 0]))
+
+    def weights_of(self, ends: Ends, gradients: tf.Tensor) -> tf.Tensor:
+        """Return the channels' weights, shape (K, n, R, channels), from gradients, shape (K, n, R, ...)."""
+        return self.over_positions(gradients)
+
+
+class GradCamPlusPlus(GradCam):
+    """Weights: the positive gradients, summed over positions with the coefficients of Grad-CAM++."""
+
+    def weights_of(self, ends: Ends, gradients: tf.Tensor) -> tf.Tensor:
+        """Return Σ_ij ReLU(g)/(2 + g·Σ_ab A_ab): the quotient g²/(2g² + g³ΣA) of the paper, without its 0/0."""
+        slopes = self.channels_last(gradients, 3)
+        activations = self.channels_last(ends.views[self.layer].x, 2)
+        positions = range(2, activations.shape.rank - 1)
+        sums = tf.reduce_sum(activations, list(positions), keepdims=True)[None]
+        parts = tf.math.divide_no_nan(tf.nn.relu(slopes), 2 + slopes * sums)
+        return tf.reduce_sum(parts, [axis + 1 for axis in positions])
 
 
 class RsiGradCam(ActivationMap):
@@ -134,7 +155,7 @@ def grad_cam(
     references: Any = None,
     target: Any = 0,
     *,
-    layer: str,
+    layer: str | None = None,
     upsample: bool = True,
     channels_first: bool = False,
     **options: Unpack[Options],
@@ -150,8 +171,9 @@ def grad_cam(
         As for `Score.__call__`.
     references
         Not read.
-    layer : str
-        Usually the last one that is convolutional.
+    layer : str, optional
+        By default the last convolution before the target that has more than one position; `label` of the scores
+        says which.
     upsample : bool
         Whether the map is interpolated linearly to the positions of the input.
     channels_first : bool
@@ -162,10 +184,64 @@ def grad_cam(
     Returns
     -------
     Scores
-        `contributions`, shape (N, ..., 1), is the map; `multipliers`, shape (N, channels), are the weights.
+        `contributions`, shape (N, ..., 1), is the map; `multipliers`, shape (N, channels), are the weights. `label` is
+        what is shown of them in place of "contributions".
     """
-    call = Call(network, x, 0.0, target, checked(options, layer), GradCam, (), False, (channels_first,))
-    return as_map(call, call.run(lambda part, size: ()), upsample)
+    return mapped_by(GradCam, "Grad-CAM", network, x, target, layer, upsample, channels_first, options)
+
+
+def grad_cam_plus_plus(
+    network: Network,
+    x: Any,
+    references: Any = None,
+    target: Any = 0,
+    *,
+    layer: str | None = None,
+    upsample: bool = True,
+    channels_first: bool = False,
+    **options: Unpack[Options],
+) -> Scores:
+    """Grad-CAM++: weights that count each place of an object (Chattopadhay et al., WACV 2018).
+
+    w_k = Σ_ij α^k_ij ReLU(g^k_ij) with g = ∂y/∂A and α = g²/(2g² + Σ_ab A^k_ab·g³), the map is ReLU(Σ_k w_k A^k). The
+    paper takes the class score to be exp(y); its factor exp(y), which only scales each row's map, is left out. Take
+    `pre_activation=True` where the output is a softmax.
+
+    Parameters are those of `grad_cam`, and so are the `Scores`.
+    """
+    return mapped_by(GradCamPlusPlus, "Grad-CAM++", network, x, target, layer, upsample, channels_first, options)
+
+
+def guided_grad_cam(
+    network: Network,
+    x: Any,
+    references: Any = None,
+    target: Any = 0,
+    *,
+    layer: str | None = None,
+    channels_first: bool = False,
+    **options: Unpack[Options],
+) -> Scores:
+    """Guided Grad-CAM: guided backpropagation times the upsampled map of Grad-CAM (Selvaraju et al. 2017).
+
+    Parameters are those of `grad_cam`; the network has one input, of floats.
+
+    Returns
+    -------
+    Scores
+        `contributions` and `multipliers`, shape of x, are the products.
+    """
+    heat = grad_cam(network, x, None, target, layer=layer, channels_first=channels_first, **options)
+    guided = guided_backprop(network, x, None, target, **options)
+    fine = guided.contributions
+    if not isinstance(fine, np.ndarray) or fine.shape[:-1] != heat.contributions.shape[:-1]:
+        raise InputError(
+            "guided_grad_cam: expected a network of one input whose positions are those of the layer, upsampled; "
+            f"received {shapes_of(fine)} and a map of shape {heat.contributions.shape}"
+        )
+    product = fine * heat.contributions
+    label = heat.label.replace("Grad-CAM", "guided Grad-CAM", 1)
+    return guided.replace(contributions=product, multipliers=product, delta=None, reference_outputs=None, label=label)
 
 
 def rsi_grad_cam(
@@ -174,7 +250,7 @@ def rsi_grad_cam(
     references: Any = None,
     target: Any = 0,
     *,
-    layer: str,
+    layer: str | None = None,
     steps: int = 50,
     upsample: bool = True,
     channels_first: bool = False,
@@ -199,9 +275,27 @@ def rsi_grad_cam(
     """
     alphas = np.arange(1, at_least_one("steps", steps) + 1) / steps
     extra = (tf.TensorSpec([None, None], tf.float64),)
-    asked = checked(options, layer)
+    asked, label = checked(network, options, layer, "RSI-Grad-CAM")
     call = Call(network, x, references, target, asked, RsiGradCam, extra, False, (channels_first,))
-    return as_map(call, call.run(lambda part, size: (tf.constant(pieces_of(alphas, size)),)), upsample)
+    found = call.run(lambda part, size: (tf.constant(pieces_of(alphas, size)),))
+    return as_map(call, found, upsample, label)
+
+
+def mapped_by(
+    kind: type[GradCam],
+    name: str,
+    network: Network,
+    x: Any,
+    target: Any,
+    layer: str | None,
+    upsample: bool,
+    channels_first: bool,
+    options: Options,
+) -> Scores:
+    """Return the map of a kind that reads x alone."""
+    asked, label = checked(network, options, layer, name)
+    call = Call(network, x, 0.0, target, asked, kind, (), False, (channels_first,))
+    return as_map(call, call.run(lambda part, size: ()), upsample, label)
 
 
 def pieces_of(alphas: np.ndarray, size: int) -> np.ndarray:
@@ -209,8 +303,8 @@ def pieces_of(alphas: np.ndarray, size: int) -> np.ndarray:
     return chunks(alphas, min(size, len(alphas)), 1.0)
 
 
-def checked(options: Options, layer: str) -> Options:
-    """Return the options with the layer among them.
+def checked(network: Network, options: Options, layer: str | None, name: str) -> tuple[Options, str]:
+    """Return the options with the layer among them, and what the map is called.
 
     Raises
     ------
@@ -223,10 +317,49 @@ def checked(options: Options, layer: str) -> Options:
         raise InputError(
             "grad_cam: has no hypothetical contributions, which files of DNA, or hypothetical=True, ask for"
         )
-    return {**options, "layers": layer}
+    if layer is not None:
+        return {**options, "layers": layer}, f"{name} of {layer}"
+    target = resolve_target(network.graph, options.get("output"), options.get("pre_activation", False)).edge
+    last = last_convolution(network.graph, target)
+    return {**options, "layers": last}, f"{name} of {last}, the last convolution"
 
 
-def as_map(call: Call, found: dict[str, Any], upsample: bool) -> Scores:
+def last_convolution(graph: Graph, target: Edge) -> str:
+    """Return the name of the last convolution before a value, its activation included where it is part of the layer.
+
+    Convolutions with one position, as classifiers have them behind their pooling, have no map, and the one that makes
+    the value itself, as in segmentation, would be explained by itself.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    nodes = graph.ancestors([target])
+    own = [origin_of(node) for node in nodes if node.name == target.node]
+    before = [node for node in nodes if origin_of(node) not in own]
+    found = [node for node in before if isinstance(node.layer, Convolution) and has_positions(node)]
+    if not found:
+        raise InputError(
+            "grad_cam: expected a convolution with more than one position before the target, and found none; name a "
+            "layer whose values are (rows, positions, channels), layer=..."
+        )
+    same = [node for node in before if origin_of(node) == origin_of(found[-1])]
+    return [node.name for node in same if has_positions(node)][-1]
+
+
+def origin_of(node: Node) -> tuple[str, tuple[LayerUse, ...]]:
+    """Return which use of which of the model's layers a node comes from."""
+    return node.owner, node.uses
+
+
+def has_positions(node: Node) -> bool:
+    """Whether a value has axes of positions, with more than one in all, or of open size."""
+    shape = node.shapes[0]
+    return shape.rank is not None and shape.rank > 2 and any(size != 1 for size in shape[1:-1])
+
+
+def as_map(call: Call, found: dict[str, Any], upsample: bool, label: str) -> Scores:
     """Return the results as scores, the map at the positions of the first input that has as many axes."""
     (heat,), (weights,) = found["contributions"], found["multipliers"]
     spatial = heat.ndim - 2 - call.question.several_targets
@@ -234,7 +367,7 @@ def as_map(call: Call, found: dict[str, Any], upsample: bool) -> Scores:
     if upsample and spatial and fitting:
         for axis, size in enumerate(fitting[0], start=heat.ndim - 1 - spatial):
             heat = np.moveaxis(np.tensordot(heat, linear_matrix(heat.shape[axis], size), (axis, 1)), -1, axis)
-    return Scores(heat, weights, found["outputs"], None, None, None, *call.asked)
+    return Scores(heat, weights, found["outputs"], None, None, None, *call.asked, label=label)
 
 
 def linear_matrix(source: int, size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from deeplift_tf.errors import InputError, MethodError
-from deeplift_tf.methods.cam import grad_cam, rsi_grad_cam
+from deeplift_tf.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, rsi_grad_cam
 from deeplift_tf.methods.deep_shap import deep_shap
 from deeplift_tf.methods.gradients import deconvnet, deeplift, gradient, gradient_times_input, guided_backprop
 from deeplift_tf.methods.path import expected_gradients, integrated_gradients, smoothgrad
@@ -50,13 +50,24 @@ METHODS: dict[str, Method] = {
     "expected_gradients": expected_gradients,
     "deep_shap": deep_shap,
     "grad_cam": grad_cam,
+    "grad_cam_plus_plus": grad_cam_plus_plus,
+    "guided_grad_cam": guided_grad_cam,
     "rsi_grad_cam": rsi_grad_cam,
     "occlusion": occlusion,
     "in_silico_mutagenesis": in_silico_mutagenesis,
 }
 
 WITHOUT_REFERENCES = frozenset(
-    {"gradient", "guided_backprop", "deconvnet", "smoothgrad", "grad_cam", "in_silico_mutagenesis"}
+    {
+        "gradient",
+        "guided_backprop",
+        "deconvnet",
+        "smoothgrad",
+        "grad_cam",
+        "grad_cam_plus_plus",
+        "guided_grad_cam",
+        "in_silico_mutagenesis",
+    }
 )
 
 

@@ -36,6 +36,8 @@ class Scores(Displayed):
         What each letter would contribute at each position.
     target, references : str
         Short descriptions of the arguments.
+    label : str
+        What `contributions` holds, where it is something else: "Grad-CAM of conv2d", a map.
     """
 
     contributions: Any
@@ -46,6 +48,7 @@ class Scores(Displayed):
     hypothetical: Any = None
     target: str = ""
     references: str = ""
+    label: str = "contributions"
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays by name."""
@@ -96,7 +99,7 @@ class Scores(Displayed):
         largest = "none is promised" if self.delta is None else f"{np.abs(self.delta).max(initial=0):.2g}"
         further = [] if self.hypothetical is None else [("hypothetical", shapes_of(self.hypothetical))]
         return [
-            ("contributions", shapes_of(self.contributions)),
+            (self.label, shapes_of(self.contributions)),
             *further,
             ("outputs", ranged(self.outputs)),
             *([] if self.reference_outputs is None else [("reference outputs", ranged(self.reference_outputs))]),

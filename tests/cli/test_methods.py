@@ -26,6 +26,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "expected-gradients:samples=3": {"samples": 3},
     "deep-shap": {},
     "grad_cam:conv": {"layer": "conv"},
+    "grad-cam-plus-plus": {},
+    "guided-grad-cam:layer=conv": {"layer": "conv"},
     "rsi-grad-cam:layer=conv,steps=4": {"layer": "conv", "steps": 4},
     "occlusion:window=3x4,stride=2": {"window": (3, 4), "stride": 2},
     "in-silico-mutagenesis": {},

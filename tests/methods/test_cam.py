@@ -160,3 +160,56 @@ def test_what_a_map_has_not_is_refused(network: dl.Network) -> None:
         refused(network, stripes(1)[0], layer="last", hypothetical=True)
     with pytest.raises(InputError, match="expected one layer"):
         refused(network, stripes(1)[0], layer="last", layers="last")
+
+
+def test_without_a_layer_the_last_convolution_is_taken_and_named(network: dl.Network) -> None:
+    x, _ = stripes(2)
+    found, named = methods.grad_cam(network, x, target=1), methods.grad_cam(network, x, target=1, layer="last")
+    np.testing.assert_array_equal(found.contributions, named.contributions)
+    assert found.label == "Grad-CAM of last, the last convolution" and named.label == "Grad-CAM of last"
+    assert "Grad-CAM of last" in repr(found) and "contributions" not in repr(found)
+    assert methods.rsi_grad_cam(network, x, target=1, steps=2).label.startswith("RSI-Grad-CAM of last")
+
+
+def test_the_last_convolution_lies_before_the_target_and_has_positions() -> None:
+    layers = keras.layers
+    entry = keras.Input((6, 6, 1))
+    one = layers.Conv2D(2, 3, name="one", activation="relu")(entry)
+    other = layers.Conv2D(2, 3, name="other")(one)
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(one)
+    first = layers.Flatten(name="first")(layers.Conv2D(3, 1, name="head")(pooled))
+    second = layers.Dense(2, name="second")(layers.Flatten()(other))
+    network = dl.convert(keras.Model(entry, [first, second]))
+    x = RNG.normal(size=(1, 6, 6, 1))
+    assert methods.grad_cam(network, x, output="first").label == "Grad-CAM of one, the last convolution"
+    assert methods.grad_cam(network, x, output="second").label == "Grad-CAM of other, the last convolution"
+    assert methods.grad_cam(network, x, output="other", target=(0, 0, 0)).label.startswith("Grad-CAM of one,")
+    dense = dl.convert(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))
+    with pytest.raises(InputError, match="found none; name a layer"):
+        methods.grad_cam(dense, np.ones((1, 3)))
+
+
+def test_grad_cam_plus_plus_is_the_papers_formula(trained: keras.Model, network: dl.Network) -> None:
+    x, _ = stripes(4)
+    activations, slopes = (each.astype(np.float64) for each in tape_at(trained, x, 1))
+    assert (slopes > 0).any()
+    below = 2 * slopes**2 + activations.sum((1, 2), keepdims=True) * slopes**3
+    alpha = np.divide(slopes**2, below, out=np.zeros_like(below), where=below != 0)
+    weights = (alpha * np.maximum(slopes, 0)).sum((1, 2))
+    scores = methods.grad_cam_plus_plus(network, x, target=1, upsample=False, batch_size=3)
+    np.testing.assert_allclose(scores.multipliers, weights, atol=1e-5 * weights.max())  # float32
+    expected = heat(weights, activations)
+    np.testing.assert_allclose(scores.contributions, expected, atol=1e-5 * expected.max())
+
+
+def test_guided_grad_cam_is_the_product(trained: keras.Model, network: dl.Network) -> None:
+    x, _ = stripes(3)
+    activations, slopes = tape_at(trained, x, 2)
+    small = heat(slopes.mean((1, 2)), activations)
+    fine = methods.guided_backprop(network, x, target=2).contributions
+    expected = fine * tf.image.resize(small, (12, 12)).numpy()
+    scores = methods.guided_grad_cam(network, x, target=2)
+    np.testing.assert_allclose(scores.contributions, expected, atol=1e-5 * np.abs(expected).max())
+    assert np.abs(expected).max() > 0 and scores.label == "guided Grad-CAM of last, the last convolution"
+    both = methods.guided_grad_cam(network, x, targets=[0, 2])
+    np.testing.assert_allclose(both.contributions[1], expected, atol=1e-5 * np.abs(expected).max())

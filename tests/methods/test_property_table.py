@@ -21,6 +21,8 @@ NOT = {
     "expected_gradients": {"completeness", "symmetry at a kink"},
     "deep_shap": {"symmetry at a kink", "implementation invariance"},
     "grad_cam": {"sensitivity", "specificity", "continuity", "completeness", "linearity"},
+    "grad_cam_plus_plus": {"sensitivity", "specificity", "continuity", "completeness", "linearity"},
+    "guided_grad_cam": {"sensitivity", "continuity", "completeness", "symmetry at a kink", "linearity"},
     "rsi_grad_cam": {"specificity", "continuity", "completeness", "linearity"},
     "occlusion": {"completeness"},
 }

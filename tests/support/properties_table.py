@@ -28,6 +28,8 @@ STEP = 1e-4  # to both sides of the threshold
 ARGUMENTS: dict[str, dict[str, object]] = {
     "expected_gradients": {"samples": 50},
     "grad_cam": {"layer": "channel"},
+    "grad_cam_plus_plus": {"layer": "channel"},
+    "guided_grad_cam": {"layer": "channel"},
     "rsi_grad_cam": {"layer": "channel"},
 }
 COMPARED: dict[str, methods.table.Method] = {
