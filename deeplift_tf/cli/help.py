@@ -2,9 +2,9 @@
 
 METHODS = (
     "deeplift, rescale, reveal-cancel, gradient, gradient-times-input, guided-backprop, deconvnet, smoothgrad, "
-    "integrated-gradients, expected-gradients, deep-shap, grad-cam, grad-cam-plus-plus, guided-grad-cam, rsi-grad-cam, "
-    "occlusion or in-silico-mutagenesis. Arguments follow a colon: integrated-gradients:100,quadrature=midpoint; grad-cam:LAYER; "
-    "occlusion:window=3x3."
+    "integrated-gradients, expected-gradients, deep-shap, grad-cam, grad-cam-plus-plus, guided-grad-cam, "
+    "rsi-grad-cam, occlusion or in-silico-mutagenesis. Arguments follow a colon: "
+    "integrated-gradients:100,quadrature=midpoint; grad-cam:LAYER; occlusion:window=3x3."
 )
 REFERENCES = (
     "A number; a file: .npy, .npz or .h5, or pictures; or a name: zeros, constant:0.5, mean:FILE, channel-mean:FILE, "
