@@ -21,6 +21,7 @@ from deeplift_tf.methods.path import integrated_gradients as integrated_gradient
 from deeplift_tf.methods.path import smoothgrad as smoothgrad
 from deeplift_tf.methods.perturbation import in_silico_mutagenesis as in_silico_mutagenesis
 from deeplift_tf.methods.perturbation import occlusion as occlusion
+from deeplift_tf.methods.smoothed import smoothed as smoothed
 from deeplift_tf.methods.table import METHODS as METHODS
 from deeplift_tf.methods.table import WITHOUT_REFERENCES as WITHOUT_REFERENCES
 from deeplift_tf.methods.table import method_named as method_named
