@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from deeplift_tf.conversion.readers.call_order import depths
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.limits import (
     MAX_CONFIG_BYTES,
@@ -127,7 +128,7 @@ def check_layers(config: object, path: object) -> None:
     groups = list(_layers(config))
     if (found := sum(map(len, groups))) > MAX_LAYERS:
         raise ModelFileError(f"{path}: expected at most {MAX_LAYERS} layers; found {found}")
-    longest = max(map(_longest, groups), default=0)
+    longest = max((depth for group in groups for depth in depths(group).values()), default=0)
     if longest >= sys.getrecursionlimit():  # Keras calls itself for each layer of the row
         raise ModelFileError(
             f"{path}: expected fewer than {sys.getrecursionlimit()} layers in a row, Python's recursion limit, which "
@@ -141,29 +142,6 @@ def _layers(config: object) -> Iterator[list[Any]]:
         yield config["layers"]
     for child in children(config):
         yield from _layers(child)
-
-
-def _longest(layers: list[Any]) -> int:
-    """Return how many layers stand in a row in one model, as far as they read layers listed before them."""
-    longest: dict[str, int] = {}
-    before = 0
-    for layer in layers:
-        if not isinstance(layer, dict):
-            continue
-        names = [before] if layer.get("inbound_nodes") is None else []
-        names += [longest[name] for name in _texts(layer.get("inbound_nodes")) if name in longest]
-        before = 1 + max(names, default=0)
-        inner = layer.get("config")
-        longest[str(layer.get("name") or (inner.get("name") if isinstance(inner, dict) else ""))] = before
-    return max(longest.values(), default=0)
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Yield the texts in a JSON value, names of layers among them."""
-    if isinstance(value, str):
-        yield value
-    for child in children(value):
-        yield from _texts(child)
 
 
 def check_strides(config: object, path: object) -> None:

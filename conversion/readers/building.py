@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from deeplift_tf.conversion.readers.architecture import check_layers, check_strides, check_uses
+from deeplift_tf.conversion.readers.call_order import in_order
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
 from deeplift_tf.conversion.readers.sequential import AT_ONCE, SequentialAtOnce, at_once
 from deeplift_tf.conversion.readers.untrusted.errors import reading
@@ -54,7 +55,7 @@ def prepare(
     """
     custom = supplied(custom_objects)
     with reading(path, "an architecture that Keras can build"):
-        new: Config = for_inference(config, custom, keep_quantized)
+        new: Config = in_order(for_inference(config, custom, keep_quantized))
         check_layers(new, path)
         check_uses(new, path)
         check_strides(new, path)

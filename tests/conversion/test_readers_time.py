@@ -16,6 +16,7 @@ from keras import layers
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.readers.architecture import check_layers
+from deeplift_tf.conversion.readers.call_order import in_order
 from deeplift_tf.conversion.readers.sequential import at_once
 from deeplift_tf.conversion.tf_graph import loops
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
@@ -163,6 +164,48 @@ def test_layers_in_a_row_beyond_what_keras_can_follow() -> None:
     sequential = {"class_name": "Sequential", "config": {"layers": [{"config": {"name": str(i)}} for i in range(5000)]}}
     with pytest.raises(ModelFileError, match=r"layers in a row.*; found 5000"):
         check_layers(sequential, "file")
+
+
+def backwards(config: dict[str, Any]) -> dict[str, Any]:
+    """Return an architecture whose layers are listed from the last to the first."""
+    inner = config["config"]
+    return {**config, "config": {**inner, "layers": inner["layers"][::-1]}}
+
+
+def test_a_row_is_as_long_when_it_is_listed_backwards() -> None:
+    check_layers(backwards(row(900)), "file")
+    with pytest.raises(ModelFileError, match=r"layers in a row.*; found 5000"):
+        check_layers(backwards(row(5000)), "file")
+
+
+def test_a_row_of_calls_of_two_layers() -> None:
+    """Each reads the other's last call: as long a row as one of as many layers."""
+    calls = 3000
+    nodes: dict[str, list[Any]] = {
+        "a": [[], *([["b", number, 0, {}]] for number in range(calls - 1))],
+        "b": [[["a", number, 0, {}]] for number in range(calls)],
+    }
+    parts = [{"class_name": "ReLU", "name": name, "config": {}, "inbound_nodes": nodes[name]} for name in nodes]
+    with pytest.raises(ModelFileError, match=r"layers in a row.*; found 6000"):
+        check_layers({"class_name": "Functional", "config": {"layers": parts}}, "file")
+
+
+def test_layers_listed_backwards_are_put_in_order(tmp_path: Path) -> None:
+    """Keras would try n² calls; the predictions, and the weights of each layer, stay."""
+    x = keras.Input((4,), name="in")
+    y, shared = x, layers.Dense(4, activation="tanh", name="shared")
+    for index in range(12):
+        y = layers.Dense(4, activation="relu", name=f"a{index}")(shared(y) if index % 4 == 0 else y)
+    model = keras.Model(x, layers.Add(name="sum")([y, shared(x)]))
+    config = json.loads(model.to_json())
+    (tmp_path / "m.json").write_text(json.dumps(backwards(config)))
+    model.save_weights(tmp_path / "m.weights.h5")
+    ordered = [layer["name"] for layer in in_order(backwards(config))["config"]["layers"]]
+    assert ordered.index("in") < ordered.index("shared") < ordered.index("a0") < ordered.index("a11")
+    assert in_order(config) == config
+    rows = np.linspace(-1, 1, 8).reshape(2, 4).astype("float32")
+    network = dl.convert((tmp_path / "m.json", tmp_path / "m.weights.h5"))
+    np.testing.assert_allclose(network.predict(rows), model.predict(rows, verbose=0), rtol=1e-5, atol=1e-6)
 
 
 def test_more_layers_than_can_be_built() -> None:
