@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from deeplift_tf.errors import DeepLiftError
 
+LONGEST_NAME = 200
+"""Characters of a name that stand in a message."""
+
 
 class File(NamedTuple):
     """An array that is read from a file.
@@ -126,10 +129,16 @@ def closest(given: str, names: Iterable[str]) -> str:
     """
 
     def likeness(name: str) -> float:
-        return max(difflib.SequenceMatcher(None, given, each).ratio() for each in (name, name.rpartition("/")[2]))
+        whole, last = shortened(name), shortened(name.rpartition("/")[2])
+        return max(difflib.SequenceMatcher(None, shortened(given), each).ratio() for each in (whole, last))
 
-    best = [repr(name) for name in heapq.nlargest(3, dict.fromkeys(names), likeness)]
+    best = [repr(shortened(name)) for name in heapq.nlargest(3, dict.fromkeys(names), likeness)]
     return " and ".join(filter(None, [", ".join(best[:-1]), *best[-1:]]))
+
+
+def shortened(name: str) -> str:
+    """Return a name as it stands in a message: the middle of a very long one is left out."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:120]}...{name[-40:]}"
 
 
 def spellable(parameters: Iterable[inspect.Parameter]) -> dict[str, inspect.Parameter]:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 
-CODES = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""What commands a terminal, turns the direction of a line around, ends one, or may not stand in XML."""
+CODES = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    "\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+"""What commands a terminal, turns the direction of a line around, ends one, is not seen, or may not stand in XML.
+
+The joiners U+200C and U+200D stay: words of several languages are spelt with them, and emoji.
+"""
 
 
 def printable(text: object, keep: str = "") -> str:

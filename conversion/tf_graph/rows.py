@@ -88,7 +88,9 @@ def function_mixes_rows(
             return True
         is_random = any(map(differs, run(*both), together))
         whole = [np.concatenate(parts) if np.ndim(parts[0]) else parts[0] for parts in zip(*alone, strict=True)]
-        return not is_random and any(map(differs, together, whole))
+        # what has no rows may be that of one row by itself, as the largest of all is
+        apart = any(np.ndim(y) == 0 and differs(y, z) for y, z in zip(*alone, strict=True))
+        return not is_random and (apart or any(map(differs, together, whole)))
     return False
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from deeplift_tf.argspec import closest, ending_in
+from deeplift_tf.argspec import closest, ending_in, shortened
 from deeplift_tf.errors import DeepLiftError, LayerNameError
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.pickling import Portable
@@ -211,4 +211,4 @@ def lookup(name: str, values: Mapping[str, Edge]) -> Edge:
 
 def unknown(name: str, names: Iterable[str]) -> str:
     """Return the message about a name that no layer has."""
-    return f"no layer is named {name!r}; the closest are {closest(name, names)}. network.summary() lists all"
+    return f"no layer is named {shortened(name)!r}; the closest are {closest(name, names)}. network.summary() lists all"

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.plots.figure import alone, titled
-from deeplift_tf.printable import printable
+from deeplift_tf.plots.figure import alone, plain, titled
 
 COLOURS = {True: "#b2182b", False: "#2166ac"}  # the ends of the heat map's scale
 
@@ -42,7 +41,7 @@ def bars(
     """
     values = np.asarray(scores)
     labels = [str(index[0] if len(index) == 1 else index) for index in np.ndindex(values.shape)]
-    labels = list(map(printable, names)) if names is not None else labels
+    labels = list(map(plain, names)) if names is not None else labels
     values = values.ravel()
     if len(labels) != len(values):
         raise InputError(f"names: expected {len(values)}, one for each score; received {len(labels)}")

@@ -74,4 +74,9 @@ def alone(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
 def titled(ax: Any, title: str | None) -> None:
     """Give an axes its title; None leaves it without."""
     if title is not None:
-        ax.set_title(printable(title, keep="\n"), fontsize="medium")
+        ax.set_title(plain(title, keep="\n"), fontsize="medium")
+
+
+def plain(text: object, keep: str = "") -> str:
+    """Return a text as it may be drawn: its control characters written out, and a $ that starts no formula."""
+    return printable(text, keep=keep).replace("$", r"\$")

@@ -9,8 +9,7 @@ import numpy as np
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.optional import require
-from deeplift_tf.plots.figure import given, panels
-from deeplift_tf.printable import printable
+from deeplift_tf.plots.figure import given, panels, plain
 from deeplift_tf.sequences.letters import is_one_hot
 
 HIGHLIGHT = "#fdd835"
@@ -79,7 +78,7 @@ def logo(
         draw(panel, track[start:end], start, alphabet)
         for span in highlight:
             mark(panel, span, start, end)
-        panel.set_ylabel(printable(name or "contribution", keep="\n"))
+        panel.set_ylabel(plain(name or "contribution", keep="\n"))
     for panel in axes[:-1]:
         panel.tick_params(labelbottom=False)  # the positions are those of the track below
     if share_scale:
@@ -88,9 +87,7 @@ def logo(
             panel.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     axes[-1].set_xlabel("position")
     if title is not None:
-        axes[0].set_title(
-            printable(title), fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None
-        )
+        axes[0].set_title(plain(title), fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None)
     return fig, axes if isinstance(scores, Mapping) else axes[0]
 
 
@@ -156,7 +153,7 @@ def mark(panel: Any, span: tuple[Any, ...], start: int, end: int) -> None:
     if len(span) > 2:
         middle = (max(first, start) + min(last, end) - 1) / 2
         panel.annotate(
-            printable(span[2]),
+            plain(span[2]),
             (middle, 1),
             xycoords=("data", "axes fraction"),
             ha="center",

@@ -120,6 +120,10 @@ class ScoreRequest(NamedTuple):
         """Return how many (example, reference) pairs a batch of a size holds at most."""
         return min(size, len(self.x) * self.references.count)
 
+    def most_examples(self, size: int) -> int:
+        """Return how many examples a batch of a size holds at most."""
+        return min(max(1, size // self.references.count), len(self.x))
+
     def batches(
         self, size: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
     ) -> Iterator[Batch]:

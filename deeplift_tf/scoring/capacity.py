@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import prod
 from pathlib import Path
@@ -15,6 +15,7 @@ import tensorflow as tf
 from deeplift_tf.errors import DeepLiftError, InputError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Graph
+from deeplift_tf.layers.kinds import Elementwise, Secant
 
 MAX_ROW_ELEMENTS = 1 << 28
 """Elements of one value of one example. A layer that makes more has a wrong size in its settings."""
@@ -23,6 +24,9 @@ COPIES = 6
 """Tensors of the size of the largest value that scoring holds at once at least: x, the reference, their difference, the
 multipliers that arrive and leave, contributions. Some twenty were measured."""
 
+KEEP = (Elementwise, Secant)
+"""Layers whose multipliers follow from what went in and came out: something of that size waits for them."""
+
 COPIES_FORWARD = 2
 """As many that a prediction holds: what goes in and what comes out."""
 
@@ -30,15 +34,25 @@ GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit
 """Where Linux says how much memory a container may take."""
 
 
-class LargestValue(NamedTuple):
-    """The largest value that a graph makes of one row: the layer, and its elements."""
+class RowValue(NamedTuple):
+    """What a layer makes of one row: the elements of its largest tensor, and of what is kept for the way back."""
 
     layer: str
     elements: int
+    kept: int = 0
 
 
-def require_room(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, copies: int = COPIES) -> None:
-    """Refuse a batch whose largest value cannot fit into memory.
+class Kept(NamedTuple):
+    """What the way back needs: the nodes that it passes, and how many examples a batch has at most."""
+
+    nodes: Collection[str]
+    examples: int
+
+
+def require_room(
+    graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, copies: int = COPIES, kept: Kept | None = None
+) -> None:
+    """Refuse a batch whose largest value, or whose values that are alive at once, cannot fit into memory.
 
     Parameters
     ----------
@@ -49,24 +63,35 @@ def require_room(graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, cop
         (Example, reference) pairs in a batch.
     copies : int
         Tensors of the size of the largest value that are held at once.
+    kept : Kept, optional
+        Where multipliers go back: of every nonlinear layer on the way at least one tensor is kept from the pass forward
+        until they arrive there, be it the value or the difference.
 
     Raises
     ------
     InputError
         Naming the layer, what it needs, and how many rows would fit.
     """
-    if _fits_by_larger(graph, shapes, rows * copies):
+    if _fits_by_larger(graph, shapes, rows * copies, kept):
         return
-    largest = largest_value(graph, shapes)
+    values = row_values(graph, shapes)
+    largest = _largest(values)
     check_row(largest.layer, largest.elements)
-    needed, memory = copies * bytes_of(graph, largest), memory_bytes()
+    _require(f"layer {largest.layer!r}", graph, largest.elements, copies, rows)
+    if kept is not None:
+        elements, layers = _kept(values, kept)
+        _require(f"{layers} nonlinear layers whose values are kept for the way back", graph, elements, 1, kept.examples)
+
+
+def _require(what: str, graph: Graph, elements: int, copies: int, rows: int) -> None:
+    needed, memory = copies * bytes_of(graph, elements), memory_bytes()
     if needed * rows > memory:
         fitting = memory // needed
         advice = f"use a batch_size of at most {fitting}" if fitting else "not even one row fits"
+        makes = "it makes" if what.startswith("layer ") else "they make"
         raise InputError(
-            f"layer {largest.layer!r}: expected values that fit into {memory / 1e9:.3g} GB of memory; it makes "
-            f"{largest.elements} numbers of every row, so that a batch of {rows} takes at least "
-            f"{needed * rows / 1e9:.3g} GB: {advice}"
+            f"{what}: expected values that fit into {memory / 1e9:.3g} GB of memory; {makes} {elements} numbers of "
+            f"every row, so that a batch of {rows} takes at least {needed * rows / 1e9:.3g} GB: {advice}"
         )
 
 
@@ -99,18 +124,29 @@ def _first_line(error: tf.errors.OpError) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:500]
 
 
-def bytes_of(graph: Graph, largest: LargestValue) -> int:
-    """Return the bytes of a value of one row."""
+def bytes_of(graph: Graph, elements: int) -> int:
+    """Return the bytes of values of one row."""
     floats = [value.dtype.size for value in graph.inputs if value.dtype.is_floating]
-    return largest.elements * max([4, *floats])
+    return elements * max([4, *floats])
 
 
-def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], times: int) -> bool:
+def _largest(values: Sequence[RowValue]) -> RowValue:
+    return max(values, key=lambda value: value.elements, default=RowValue("", 0))
+
+
+def _kept(values: Sequence[RowValue], kept: Kept) -> tuple[int, int]:
+    """Return the elements of one row that nonlinear layers on the way back keep, and the number of those layers."""
+    found = [value.kept for value in values if value.kept and value.layer in kept.nodes]
+    return sum(found), len(found)
+
+
+def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], times: int, kept: Kept | None) -> bool:
     """Whether inputs that were larger in every axis would fit: so that not every length of a sequence is traced."""
-    for key, largest in _KNOWN.get(graph, {}).items():
+    for key, values in _KNOWN.get(graph, {}).items():
         pairs = [pair for known, shape in zip(key, shapes, strict=False) for pair in zip(known, shape, strict=False)]
         if pairs and all(known >= size for known, size in pairs):
-            return largest.elements <= MAX_ROW_ELEMENTS and bytes_of(graph, largest) * times <= memory_bytes()
+            largest, alive = _largest(values).elements, _kept(values, kept)[0] * kept.examples if kept else 0
+            return largest <= MAX_ROW_ELEMENTS and bytes_of(graph, max(largest * times, alive)) <= memory_bytes()
     return False
 
 
@@ -129,12 +165,12 @@ def check_row(layer: str, elements: int, kind: type[DeepLiftError] = InputError)
         )
 
 
-def largest_value(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> LargestValue:
-    """Return the largest value that a graph makes of one row of inputs of some shapes."""
+def row_values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> tuple[RowValue, ...]:
+    """Return what a graph makes of one row of inputs of some shapes."""
     known = _KNOWN.setdefault(graph, {})
     key = tuple(map(tuple, shapes)) if _is_open(graph) else ()
     if key not in known:
-        known[key] = max(_values(graph, key), key=lambda value: value.elements, default=LargestValue("", 0))
+        known[key] = tuple(_values(graph, key))
     return known[key]
 
 
@@ -163,25 +199,26 @@ def _is_open(graph: Graph) -> bool:
     return any(shape.rank is None or None in shape[1:] for shape in shapes)
 
 
-def _values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[LargestValue]:
+def _values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[RowValue]:
     if not shapes:
         return [value for node in graph.nodes for value in _node_values(node.name, node.shapes, node.layer)]
     return _traced_values(graph, shapes)
 
 
-def _node_values(name: str, shapes: Sequence[tf.TensorShape], layer: object) -> list[LargestValue]:
+def _node_values(name: str, shapes: Sequence[tf.TensorShape], layer: object) -> list[RowValue]:
     """Return the values of a node, and of the graph that it applies to every step of a sequence."""
-    found = [LargestValue(name, row_elements(shape)) for shape in shapes]
+    keeps = isinstance(layer, KEEP)
+    found = [RowValue(name, row_elements(shape), row_elements(shape) if keeps else 0) for shape in shapes]
     inner = getattr(layer, "graph", None)
     if isinstance(inner, Graph) and shapes[0].rank > 1:
         values = [value for node in inner.nodes for value in _node_values(node.name, node.shapes, node.layer)]
-        found += [LargestValue(f"{name}/{value.layer}", shapes[0][1] * value.elements) for value in values]
+        found += [RowValue(f"{name}/{value.layer}", shapes[0][1] * value.elements) for value in values]
     return found
 
 
-def _traced_values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[LargestValue]:
+def _traced_values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[RowValue]:
     """Return the tensors that one row of the given shapes makes, from a trace that never runs."""
-    found: list[LargestValue] = []
+    found: list[RowValue] = []
 
     def trace(*x: tf.Tensor) -> None:
         values = dict(zip([value.edge for value in graph.inputs], x, strict=True))
@@ -192,7 +229,9 @@ def _traced_values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> list[Larg
             finally:  # a size beyond 2^31 stops the trace just after it was inferred
                 made = rows_made(trace_graph.get_operations()[seen:], of_rows)
                 seen = len(trace_graph.get_operations())
-                found.append(LargestValue(node.name, max((y.shape.num_elements() or 0 for y in made), default=0)))
+                largest = max((y.shape.num_elements() or 0 for y in made), default=0)
+                outputs = [values[edge].shape.num_elements() or 0 for edge in node.outputs if edge in values]
+                found.append(RowValue(node.name, largest, sum(outputs) if isinstance(node.layer, KEEP) else 0))
 
     signature = [tf.TensorSpec([1, *shape], value.dtype) for shape, value in zip(shapes, graph.inputs, strict=True)]
     try:
@@ -214,4 +253,6 @@ def rows_made(operations: Sequence[tf.Operation], of_rows: set[Any]) -> list[tf.
     return made
 
 
-_KNOWN: weakref.WeakKeyDictionary[Graph, dict[tuple[tuple[int, ...], ...], LargestValue]] = weakref.WeakKeyDictionary()
+_KNOWN: weakref.WeakKeyDictionary[Graph, dict[tuple[tuple[int, ...], ...], tuple[RowValue, ...]]] = (
+    weakref.WeakKeyDictionary()
+)

@@ -19,7 +19,7 @@ from deeplift_tf.graph.graph import Edge
 from deeplift_tf.pickling import Portable
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.batches import ScoreRequest, as_tensor
-from deeplift_tf.scoring.capacity import computing, require_room
+from deeplift_tf.scoring.capacity import Kept, computing, require_room
 from deeplift_tf.scoring.completeness import Completeness
 from deeplift_tf.scoring.display import Displayed, described
 from deeplift_tf.scoring.fixed_at_input import first_floats, fixed_at_input, followed
@@ -180,7 +180,13 @@ class Score(Displayed, Portable):
             complete=reference,
             jit_compile=self.jit_compile,
         )
-        require_room(self.network.graph, question.x.row_shapes, question.largest_batch(batch_size))
+        kept = Kept(self.passed(question.target), question.most_examples(batch_size))
+        require_room(
+            self.network.graph,
+            question.x.row_shapes,
+            question.largest_batch(batch_size),
+            kept=None if self.jit_compile else kept,  # XLA may compute a value again
+        )
         shared = plan.complete and question.shares_references(batch_size)
         plan = plan._replace(
             known_references=shared and self.compiled.all_differ(plan),
@@ -213,6 +219,11 @@ class Score(Displayed, Portable):
         scores = self._scores(plan, question.x, totals).replace(target=explained, references=compared)
         self.warn_of_errors(scores, totals.means_of("contributions"))
         return scores
+
+    def passed(self, target: Edge) -> frozenset[str]:
+        """Return the names of the nodes that multipliers pass from a target to what is scored."""
+        graph = self.network.graph
+        return frozenset(graph.descendants(self.scored) & {node.name for node in graph.ancestors([target])})
 
     def warn_of_errors(self, scores: Scores, contributions: Sequence[np.ndarray], hint: str = "") -> None:
         """Warn if contributions miss the difference; `hint` as for `Completeness.warning`."""

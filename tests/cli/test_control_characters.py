@@ -43,6 +43,70 @@ def test_errors_warnings_and_tables() -> None:
     assert clean(table) and len(table.splitlines()) == 3
 
 
+HIDDEN = {
+    "zero_width": "a\u200bb\u2060c\ufeffd\u00ad",
+    "bidi": "a\u202eb\u2066c\u2069",
+    "tags": "a\U000e0041\U000e007f",
+    "fillers": "a\u3164b\u115f\u180e",
+    "no_characters": "a\ufdd0b\ufff9",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_is_not_seen_is_written_out(name: str) -> None:
+    written = printable(HIDDEN[name])
+    assert written.startswith("a\\") and written.isascii()
+    assert HIDDEN[name] == written.encode("ascii").decode("unicode_escape")
+
+
+def test_joiners_that_words_are_spelt_with_stay() -> None:
+    text = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f52c"
+    assert printable(text) == text
+
+
+def test_long_names_do_not_fill_the_terminal() -> None:
+    long = "n" * 10_000
+    x = keras.Input((3,), name="x")
+    network = dl.convert(keras.Model(x, keras.layers.Dense(2, name=long)(x)))
+    with pytest.raises(LayerNameError) as caught:
+        network.compile(layers=[f"m{long}"])
+    assert len(str(caught.value)) < 1000 and "nnn...nnn" in str(caught.value)
+    assert network.compile(layers=[long])
+
+
+FORMULA = "x$_{y$ \\frac{"
+"""What matplotlib would take for mathematics, and fail at."""
+
+
+@pytest.mark.parametrize("kind", ["logo", "bars", "heatmap"])
+def test_a_name_is_no_formula(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("logomaker")
+    rng = np.random.default_rng(0)
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["contributions"] = rng.normal(size=(2, 6, 4)).astype("float32")
+        file["sequences"] = np.eye(4, dtype="u1")[rng.integers(0, 4, (2, 6))]
+        file["outputs"] = file["reference_outputs"] = rng.normal(size=2)
+        file["names"] = np.array([FORMULA.encode(), b"b"])
+    result = run("plot", tmp_path / "s.h5", "-o", tmp_path / "p.svg", "--as", kind, "--rows", "0")
+    assert result.exit_code == 0, result.stderr
+    ElementTree.parse(tmp_path / "p.svg")
+
+
+def test_no_text_of_a_picture_is_a_formula(tmp_path: Path) -> None:
+    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot
+
+    figures = [
+        plots.logo({FORMULA: np.ones((6, 4))}, title=FORMULA, highlight=[(1, 3, FORMULA)])[0],
+        plots.bars(np.ones(1), names=[FORMULA], title=FORMULA)[0],
+        plots.text([FORMULA], np.ones(1), title=FORMULA)[0],
+    ]
+    for figure in figures:
+        figure.savefig(tmp_path / "p.svg")
+        pyplot.close(figure)
+
+
 def test_commands(tmp_path: Path) -> None:
     """Of a layer, a file, and messages of Python's warnings and of the log."""
     x = keras.Input((3,), name="x")

@@ -8,6 +8,7 @@ from typing import Any
 from deeplift_tf.conversion.readers.architecture import Config, children
 from deeplift_tf.conversion.readers.call_order import Reference, references
 
+
 def check_calls(config: Any) -> None:
     """Refuse functional models in which calls wait for one another, or for one that is never made.
 

@@ -204,3 +204,19 @@ def test_automatic_names_go_on_as_if_nothing_had_been_converted() -> None:
     before = layers.Dense(1).name.rpartition("_")[2]
     dl.convert(model)
     assert int(layers.Dense(1).name.rpartition("_")[2]) == int(before or 0) + 1
+
+
+def test_a_derivative_that_tensorflow_has_not_written_is_named() -> None:
+    """Each operation's derivative raises what it likes: that of a wide SVD a NotImplementedError of its own."""
+    x = keras.Input((6, 4))
+    with pytest.raises(UnsupportedLayerError, match="TensorFlow has no derivative"):
+        dl.convert(keras.Model(x, ops.svd(x)[1]))
+
+
+@pytest.mark.parametrize("name", ["amax", "max", "min"])
+def test_one_number_for_all_rows_is_refused(name: str) -> None:
+    """Also where it is that of one row by itself: the largest of all stands in one row."""
+    x = keras.Input((6, 4))
+    if hasattr(ops, name):
+        with pytest.raises(UnsupportedLayerError, match="mixes rows"):
+            dl.convert(keras.Model(x, getattr(ops, name)(x)))
