@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.plots.figure import alone, titled
+from deeplift_tf.plots.figure import alone, plain, titled
 from deeplift_tf.plots.maps import scale_of
 from deeplift_tf.printable import printable
 
@@ -119,7 +119,7 @@ def laid_out(tokens: Sequence[str], across: float) -> tuple[list[tuple[float, fl
     x, line = float(MARGIN), 0
     places = []
     for token in tokens:
-        wide = TextPath((0, 0), token, size=FONT, prop=font).get_extents().width if token.strip() else FONT / 2
+        wide = TextPath((0, 0), plain(token), size=FONT, prop=font).get_extents().width if token.strip() else FONT / 2
         if x > MARGIN and x + wide > across - MARGIN:
             x, line = float(MARGIN), line + 1
         places.append((x, (line + 0.5) * LINE, wide))
