@@ -50,7 +50,8 @@ def _depths(reads: dict[Reference, set[Reference]]) -> dict[Reference, int]:
     for call, read in reads.items():
         for each in read:
             readers[each].append(call)
-    ready, found = [call for call, count in missing.items() if not count], {}
+    ready = [call for call, count in missing.items() if not count]
+    found: dict[Reference, int] = {}
     while ready:
         call = ready.pop()
         found[call] = 1 + max((found[each] for each in reads[call]), default=0)
@@ -78,8 +79,9 @@ def in_order(config: Any) -> Any:
         return config
     new = {key: in_order(item) for key, item in config.items()}
     layers = new.get("layers")
-    is_graph = isinstance(layers, list) and "output_layers" in new and all(isinstance(each, dict) for each in layers)
-    if is_graph and not _is_in_order(layers):
+    if not isinstance(layers, list) or "output_layers" not in new or not all(isinstance(each, dict) for each in layers):
+        return new
+    if not _is_in_order(layers):
         found = depths(layers)
         new["layers"] = sorted(layers, key=lambda layer: found.get((name_of(layer), 0), 0))
     return new
