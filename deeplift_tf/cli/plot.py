@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -16,7 +16,10 @@ from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
 
-KINDS = ("auto", "heatmap", "scaled", "logo", "variant", "text", "bars")
+if TYPE_CHECKING:
+    from deeplift_tf.report import Part
+
+KINDS = ("auto", "heatmap", "scaled", "logo", "map", "variant", "text", "bars")
 PICTURES = (".png", ".pdf", ".svg")
 OF_MAPS = ("channels", "sign", "percentile", "vmax", "skew", "alpha", "edges")
 
@@ -74,6 +77,19 @@ def map_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--name", metavar="A,B,...", help="Inputs, layers or targets, where the file holds several.")
 @click.option("--as", "kind", type=click.Choice(KINDS), default="auto", show_default=True)
 @click.option("--hypothetical", is_flag=True, help="Below each logo one of the hypothetical contributions.")
+@click.option("--zoom", metavar="START:END", help="Logos: the positions drawn, or 'all'; the busiest 120 by default.")
+@click.option(
+    "--around",
+    type=(str, click.IntRange(min=0)),
+    metavar="PLACE SIDE",
+    help="Logos: 'summit' or a position, with so many on either side.",
+)
+@click.option(
+    "--annotate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Logos: named spans below, a BED file of hits or motifs; may be repeated.",
+)
 @click.option("--highlight", metavar="START:END", multiple=True, help="Span of a logo; may be repeated.")
 @click.option(
     "--words",
@@ -91,6 +107,9 @@ def plot(
     name: str | None,
     kind: str,
     hypothetical: bool,
+    zoom: str | None,
+    around: tuple[str, int] | None,
+    annotate: tuple[Path, ...],
     highlight: tuple[str, ...],
     words: Path | None,
     overwrite: bool,
@@ -100,16 +119,18 @@ def plot(
     """Draw SCORES, an .h5 file: images as heat maps, one-hot sequences as logos, anything else as bars.
 
     Of variants both alleles are drawn, and their difference. Images stand beside their maps; the targets of a sequence
-    under one another; tokens whose --words are given become text.
+    under one another; below those of in-silico mutagenesis what each letter changes; tokens whose --words are
+    given become text.
     """
     from deeplift_tf.plots.figure import pyplot
-    from deeplift_tf.report import Drawing, kind_of, read_words, text_page
+    from deeplift_tf.report import Drawing, kind_of, read_annotations, read_words, text_page
 
     known = [] if words is None else read_words(words)
     if kind == "text" and words is None:
         raise click.UsageError("--as text: say what the tokens stand for, with --words")
     check_picture(out, overwrite, (*PICTURES, ".html") if known else PICTURES)
-    spans = [parse_span(span) for span in highlight]
+    spans, part = [parse_span(span) for span in highlight], part_of(zoom, around)
+    annotations = [read_annotations(path) for path in annotate]
     with ExitStack() as stack:
         wanted = scored_in(scores) if name is None else name.split(",")
         files = [stack.enter_context(open_scores(scores, each or None, input)) for each in wanted]
@@ -128,7 +149,7 @@ def plot(
                 partial.write_text(text_page(files[0], chosen, known), encoding="utf-8")
         else:
             maps = {each: others[each] for each in OF_MAPS}
-            fig = Drawing(kind, maps, spans, hypothetical, known).figure(files, chosen)
+            fig = Drawing(kind, maps, spans, hypothetical, known, part, annotations).figure(files, chosen)
             with whole_file(out) as partial:
                 fig.savefig(partial, dpi=150)
             pyplot().close(fig)
@@ -157,12 +178,28 @@ def require_one(files: list[ScoresFile], kind: str, path: Path) -> None:
         raise click.UsageError(f"{path}: holds contributions of {names}; name one of them with --name")
 
 
-def parse_span(given: str) -> tuple[int, int]:
+def part_of(zoom: str | None, around: tuple[str, int] | None) -> Part:
+    """Return the part of each sequence that is asked for."""
+    from deeplift_tf.report import Part
+
+    if zoom is not None and around is not None:
+        raise click.UsageError("--zoom and --around: expected one of them")
+    if around is not None:
+        place, side = around
+        if place != "summit" and not place.isdigit():
+            raise click.UsageError(f"--around: expected 'summit' or a position, and a number; received {place!r}")
+        return Part("summit", 0, side) if place == "summit" else Part("around", int(place), side)
+    if zoom is None or zoom == "all":
+        return Part(zoom or "busiest")
+    return Part("span", *parse_span(zoom, "--zoom"))
+
+
+def parse_span(given: str, option: str = "--highlight") -> tuple[int, int]:
     """Return a span from "10:25"."""
     try:
         start, end = (int(part) for part in given.split(":"))
     except ValueError as error:
-        raise click.UsageError(f"--highlight: expected START:END; received {given!r}") from error
+        raise click.UsageError(f"{option}: expected START:END; received {given!r}") from error
     return start, end
 
 

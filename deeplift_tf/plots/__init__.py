@@ -2,6 +2,7 @@
 
 from deeplift_tf.plots.bars import bars as bars
 from deeplift_tf.plots.heatmap import heatmap as heatmap
+from deeplift_tf.plots.letter_map import letter_map as letter_map
 from deeplift_tf.plots.logo import logo as logo
 from deeplift_tf.plots.maps import map_of as map_of
 from deeplift_tf.plots.maps import scale_of as scale_of

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.optional import require
+from deeplift_tf.plots.annotations import Annotation, annotate
 from deeplift_tf.plots.figure import given, panels, plain
+from deeplift_tf.plots.glyphs import draw_letters
 from deeplift_tf.sequences.letters import is_one_hot
 
 HIGHLIGHT = "#fdd835"
+READABLE = 14  # letters an inch; of more no letter can be read, and each is a bar
 
 
 def logo(
@@ -22,6 +24,8 @@ def logo(
     start: int = 0,
     end: int | None = None,
     highlight: Sequence[tuple[Any, ...]] = (),
+    annotations: Sequence[tuple[Any, ...]] = (),
+    place: tuple[str, int] | None = None,
     share_scale: bool = False,
     alphabet: str = "ACGT",
     letters_axis: int = -1,
@@ -42,6 +46,11 @@ def logo(
         The part of the sequence that is drawn; positions keep their numbers.
     highlight : sequence of (start, end) or (start, end, label)
         Spans with a coloured ground, end excluded.
+    annotations : sequence of (start, end, name) or (start, end, name, strand)
+        Named spans drawn as bars below the last track, end excluded; "+" and "-" become arrows.
+    place : (str, int), optional
+        Chromosome, and the coordinate of the first position, counted from 0 as in BED: the axis shows coordinates of
+        the genome then. All spans stay positions of the sequence.
     share_scale : bool
         One vertical scale for all tracks.
     alphabet : str
@@ -62,7 +71,7 @@ def logo(
     InputError
         If shapes or spans do not fit.
     MissingExtraError
-        If matplotlib or logomaker is not installed.
+        If matplotlib is not installed.
     """
     tracks = dict(scores) if isinstance(scores, Mapping) else {"": np.asarray(scores)}
     tracks = {name: turned(track, letters_axis) for name, track in tracks.items()}
@@ -85,7 +94,8 @@ def logo(
         limits = [panel.get_ylim() for panel in axes]
         for panel in axes:
             panel.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-    axes[-1].set_xlabel("position")
+    annotate(axes[-1], [Annotation(*span) for span in annotations], start, end)
+    number_positions(axes, place)
     if title is not None:
         axes[0].set_title(plain(title), fontsize="medium", pad=14 if any(len(span) > 2 for span in highlight) else None)
     return fig, axes if isinstance(scores, Mapping) else axes[0]
@@ -134,12 +144,21 @@ def common_length(heights: Mapping[str, np.ndarray]) -> int:
 
 def draw(panel: Any, heights: np.ndarray, start: int, alphabet: str) -> None:
     """Draw one track."""
-    logomaker, pandas = require("logomaker", "genomics"), require("pandas", "genomics")
-    table = pandas.DataFrame(np.asarray(heights, np.float64), columns=list(alphabet))
-    table.index += start
-    logomaker.Logo(table, ax=panel, color_scheme="classic" if alphabet in ("ACGT", "ACGU") else "chemistry")
+    inches = panel.figure.get_figwidth() * panel.get_position().width
+    heights = np.asarray(heights, np.float64)
+    draw_letters(panel, heights, start, alphabet, readable=len(heights) <= READABLE * inches)
     panel.spines[["top", "right"]].set_visible(False)
     panel.axhline(0, color="black", linewidth=0.5)
+
+
+def number_positions(axes: Sequence[Any] | np.ndarray, place: tuple[str, int] | None) -> None:
+    """Name the axis of positions: those of the sequence, or coordinates of the genome."""
+    axes[-1].set_xlabel("position" if place is None else f"position on {plain(place[0])}")
+    for panel in axes:
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        if place is not None:
+            first = place[1]
+            panel.xaxis.set_major_formatter(lambda position, _, first=first: f"{first + round(position):,}")
 
 
 def mark(panel: Any, span: tuple[Any, ...], start: int, end: int) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 from deeplift_tf import plots
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.scores_file import ScoresFile, take
+from deeplift_tf.plots.annotations import Annotation
 from deeplift_tf.plots.figure import panels
+from deeplift_tf.report.parts import Part, annotations_of, place_of
 from deeplift_tf.report.sentences import sentence, titles
 from deeplift_tf.sequences.letters import from_the_end, positions_axis
 
@@ -24,7 +26,7 @@ class Drawing(NamedTuple):
     Attributes
     ----------
     kind : str
-        "heatmap", "scaled", "logo", "variant", "text" or "bars".
+        "heatmap", "scaled", "logo", "map", "variant", "text" or "bars".
     maps : mapping
         Arguments of `deeplift_tf.plots.heatmap`.
     spans : sequence of (start, end)
@@ -33,6 +35,10 @@ class Drawing(NamedTuple):
         Below each logo one of the hypothetical contributions.
     words : sequence of str
         What the tokens stand for.
+    part : Part
+        That of each sequence that is drawn.
+    annotations : sequence of mapping of chromosome to spans
+        Drawn below logos.
     """
 
     kind: str
@@ -40,10 +46,20 @@ class Drawing(NamedTuple):
     spans: Sequence[tuple[int, int]] = ()
     hypothetical: bool = False
     words: Sequence[str] = ()
+    part: Part = Part()
+    annotations: Sequence[dict[str, list[Annotation]]] = ()
 
     def figure(self, files: Sequence[ScoresFile], rows: Sequence[int]) -> Any:
         """Return a figure of some rows; logos show the scores of several files under one another."""
-        draws = {"heatmap": heatmaps, "scaled": scaled, "logo": logos, "variant": variants, "text": texts, "bars": bars}
+        draws = {
+            "heatmap": heatmaps,
+            "scaled": scaled,
+            "logo": logos,
+            "map": letter_maps,
+            "variant": variants,
+            "text": texts,
+            "bars": bars,
+        }
         draw = draws[self.kind]
         return draw(files, rows, self)
 
@@ -56,7 +72,11 @@ def kind_of(file: ScoresFile) -> str:
     axis = from_the_end(file.letters_axis, len(shape))
     is_line = len(shape) == 3 or (file.letters_axis != -1 and positions_axis(shape, axis) != 0)
     if len(shape) > 2 and is_line and shape[axis] == len(file.alphabet):
-        return "variant" if REFERENCE in file.arrays else "logo"
+        if REFERENCE in file.arrays:
+            return "variant"
+        method = str(file.metadata.get("arguments", {}).get("method")).replace("-", "_")
+        of_mutations = method == "in_silico_mutagenesis" and file.array("hypothetical") is not None
+        return "map" if of_mutations else "logo"
     return "heatmap" if len(shape) in (3, 4) else "bars"
 
 
@@ -95,12 +115,53 @@ def scaled(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -
 def logos(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
     """Return logos of sequences under one another, for each the tracks of all files."""
     each = [tracks(files, row, drawing.hypothetical) for row in rows]
-    length, count = len(next(iter(each[0].values()))), len(each[0])
-    fig, axes = panels(count * len(rows), 1, (min(max(0.16 * length, 4.0), 22.0), 1.7))
+    parts = [drawing.part.of(next(iter(found.values()))) for found in each]
+    count = len(each[0])
+    fig, axes = panels(count * len(rows), 1, (width_of(parts), 1.7))
     names = titles(files[0], rows) if len(files) == 1 else [files[0].row_name(row) for row in rows]
-    for index, (found, title) in enumerate(zip(each, names, strict=True)):
-        panel = axes[count * index : count * (index + 1)]
-        plots.logo(found, highlight=drawing.spans, alphabet=files[0].alphabet, title=title, ax=panel)
+    for index, (row, found, (start, end), title) in enumerate(zip(rows, each, parts, names, strict=True)):
+        length = len(next(iter(found.values())))
+        plots.logo(
+            found,
+            start=start,
+            end=end,
+            highlight=drawing.spans,
+            annotations=annotations_of(drawing.annotations, files[0], row, length),
+            place=place_of(files[0].row_name(row), length),
+            alphabet=files[0].alphabet,
+            title=title,
+            ax=axes[count * index : count * (index + 1)],
+        )
+    return fig
+
+
+def width_of(parts: Sequence[tuple[int, int]]) -> float:
+    """Return the width of logos of these parts, inches."""
+    return min(max(0.16 * max(end - start for start, end in parts), 4.0), 22.0)
+
+
+def letter_maps(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) -> Any:
+    """Return the logo of each sequence above the map of what each other letter would change."""
+    (file,) = files
+    below = file.array("hypothetical")
+    if below is None or file.x is None:
+        raise InputError(
+            f"{file.path}: a map of mutations needs hypothetical contributions and the sequences; score with "
+            "--hypothetical, and give the sequences with -i"
+        )
+    effects, x = file.sequence_rows(below, rows), file.sequence_rows(file.x, rows)
+    scores = file.sequence_rows(file.contributions, rows)
+    parts = [drawing.part.of(each) for each in scores]
+    fig, axes = panels(2 * len(rows), 1, (width_of(parts), 1.7))
+    for index, (row, (start, end), title) in enumerate(zip(rows, parts, titles(file, rows), strict=True)):
+        place = place_of(file.row_name(row), scores.shape[1])
+        shared: dict[str, Any] = {"start": start, "end": end, "place": place, "alphabet": file.alphabet}
+        known = annotations_of(drawing.annotations, file, row, scores.shape[1])
+        above, map_ = axes[2 * index : 2 * index + 2]
+        plots.logo(scores[index], x[index], highlight=drawing.spans, annotations=known, title=title, ax=above, **shared)
+        plots.letter_map(effects[index], x[index], ax=map_, **shared)
+        above.set_xlabel("")  # the positions are those of the map below
+        above.tick_params(labelbottom=False)
     return fig
 
 

@@ -126,7 +126,7 @@ def test_commands(tmp_path: Path) -> None:
 
 
 def test_pages_and_pictures(tmp_path: Path) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     path = tmp_path / f"s{CODE}.h5"
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:

@@ -30,7 +30,7 @@ def is_picture(path: Path) -> np.ndarray:
 
 
 def test_from_a_model_to_a_picture(files: Path, tmp_path: Path) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     result = run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5", "--hypothetical")
     assert result.exit_code == 0, result.stderr
     result = run(
@@ -86,7 +86,7 @@ def test_every_option_of_maps_is_taken(tmp_path: Path) -> None:
 
 
 def test_targets_of_sequences_go_under_one_another(tmp_path: Path) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
     x = np.eye(4, dtype=np.int8)[rng.integers(0, 4, (3, 12))]
     tasks = {f"contributions/{name}": rng.normal(size=(3, 12, 4)) for name in ("a", "b")}

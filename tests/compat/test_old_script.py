@@ -15,7 +15,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf.genomics import one_hot
 
-pytest.importorskip("logomaker")
+pytest.importorskip("matplotlib")
 ONE_LINE = "import deeplift_tf.compat.as_deeplift\n"
 SCRIPT = """
 import sys

@@ -24,7 +24,7 @@ def left_by(folder: Path, name: str) -> set[str]:
 
 
 def test_genomics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     said = run_example("genomics.py", tmp_path)
     assert left_by(tmp_path, "genomics") == {"model.keras", "model.h5", "sequences.fa", "ranking.txt", "logos.png"}
     ranking = (tmp_path / "genomics" / "ranking.txt").read_text()

@@ -256,7 +256,7 @@ def test_variants_are_chosen_as_regions_are(data: Path, vcf: Path, tmp_path: Pat
 def test_a_picture_of_a_variant_has_both_alleles_and_the_difference(
     data: Path, vcf: Path, tmp_path: Path, alleles: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     from deeplift_tf import plots
     from deeplift_tf.plots import variant as drawn
 

@@ -7,7 +7,6 @@ from deeplift_tf import plots
 from deeplift_tf.errors import InputError
 
 matplotlib = pytest.importorskip("matplotlib")
-pytest.importorskip("logomaker")
 matplotlib.use("Agg")
 
 
@@ -24,7 +23,8 @@ def one_hot(letters: str) -> np.ndarray:
 
 def letters(ax: object) -> list[tuple[float, float]]:
     """Return the vertical ends of the letters drawn, in the order of positions."""
-    boxes = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]  # type: ignore[attr-defined]
+    (drawn,) = ax.collections  # type: ignore[attr-defined]
+    boxes = [path.get_extents() for path in drawn.get_paths()]
     return [(box.y0, box.y1) for box in sorted(boxes, key=lambda box: box.x0)]
 
 

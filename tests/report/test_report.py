@@ -90,7 +90,7 @@ def test_arguments_are_shown_as_text(scored: Path) -> None:
 
 
 def test_the_layers_of_the_model(files: Path, tmp_path: Path) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5")
     words = Page(page_of(tmp_path / "s.h5", "--top", 1, "-m", files / "one.keras")).words
     assert {"conv/linear", "Conv1D", "Elementwise", "exact"} <= set(words)
