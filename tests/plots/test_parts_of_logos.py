@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +117,12 @@ def test_letters_of_a_position_stand_on_one_another() -> None:
     np.testing.assert_allclose(stacked(heights), np.array([[0, 1, -2.5, -0.5], [0, 0, 0, 0]]))
 
 
-def test_two_thousand_letters_take_no_time() -> None:
+def test_two_thousand_letters_are_one_collection() -> None:
     rng = np.random.default_rng(0)
     x = np.eye(4)[rng.integers(0, 4, 2114)]
-    before = time.process_time()
     fig, ax = plots.logo(x * rng.normal(size=(2114, 1)), x)
     fig.canvas.draw()
-    assert time.process_time() - before < 2  # 0.25 s; it was 30
+    assert len(ax.collections) == 1 and not ax.patches  # one artist: a patch for each letter took half a minute
     assert len(ax.collections[0].get_paths()) == 2114
 
 
