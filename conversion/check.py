@@ -293,7 +293,7 @@ def fitting_size(model: Any, network: Network) -> int:
         too_short = size
     raise DeepLiftError(
         f"the model does not run on random input of any length from 1 to {too_short} that was tried; give one that it "
-        f"takes, `length`. Of {first} it says: {quoted(problem)}"
+        f"takes: `length`. Of {first} it says: {quoted(problem)}"
     )
 
 

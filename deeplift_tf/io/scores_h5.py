@@ -116,7 +116,7 @@ def places_in(path: Path) -> dict[str, ArrayPlace]:
             file.visititems(add)
     except DAMAGED as error:
         raise OutputFileError(
-            f"{path}: expected scores that were being written; {error}. Start over, `resume=False`"
+            f"{path}: expected scores that were being written; {error}. Start over with `resume=False`"
         ) from error
     return places
 

@@ -80,7 +80,7 @@ FORMULA = "x$_{y$ \\frac{"
 
 @pytest.mark.parametrize("kind", ["logo", "bars", "heatmap"])
 def test_a_name_is_no_formula(kind: str, tmp_path: Path) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
     with h5py.File(tmp_path / "s.h5", "w") as file:
         file["contributions"] = rng.normal(size=(2, 6, 4)).astype("float32")
@@ -93,7 +93,7 @@ def test_a_name_is_no_formula(kind: str, tmp_path: Path) -> None:
 
 
 def test_no_text_of_a_picture_is_a_formula(tmp_path: Path) -> None:
-    pytest.importorskip("logomaker")
+    pytest.importorskip("matplotlib")
     pytest.importorskip("matplotlib").use("Agg")
     from matplotlib import pyplot
 

@@ -26,7 +26,6 @@ from tests.cli.test_score import refused
             ["--method", "integrated-gradient:50"],
             "received 'integrated-gradient:50'; did you mean 'integrated-gradients'?",
         ),
-        (["--method", "grad-cam"], "expected grad-cam:LAYER[,upsample=UPSAMPLE]"),
         (["--method", "grad-cam:convolution"], "no layer is named 'convolution'"),
         (["--method", "rsi-grad-cam:conv,steps=0"], "steps: expected at least 1; received 0"),
         (["--method", "grad-cam:conv/linear/1"], "no layer"),

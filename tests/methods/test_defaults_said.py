@@ -33,6 +33,8 @@ DO_NOT_READ = {
     "smoothgrad": {},
     "in_silico_mutagenesis": {},
     "grad_cam": {"layer": "conv"},
+    "grad_cam_plus_plus": {"layer": "conv"},
+    "guided_grad_cam": {"layer": "conv"},
 }
 
 

@@ -176,7 +176,7 @@ class Undefined(Faulty):
 def undefined() -> Score:
     x = keras.Input(SHAPE, name="x")
     y = layers.Flatten(name="flat")(layers.Dropout(0.5, name="undefined")(x))
-    model = randomise(keras.Model(x, layers.Dense(1, name="output")(y)), seed=3)
+    model = randomise(keras.Model(x, layers.Dense(2, name="output")(y)), seed=3)
     return dl.convert(
         model, dtype="float64", converters={"Dropout": lambda layer, context: context.add(Undefined())}
     ).compile()
@@ -184,7 +184,7 @@ def undefined() -> Score:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
 @pytest.mark.parametrize("place", range(R))
-@pytest.mark.parametrize("targets", [None, [0, 0]])
+@pytest.mark.parametrize("targets", [None, [0, 1]])
 def test_a_delta_that_is_no_number_stays_whatever_the_order(
     undefined: Score, place: int, batch_size: int, targets: Any
 ) -> None:
