@@ -50,7 +50,10 @@ def in_keras(row: Row, x: list[Any]) -> tuple[keras.Model, Any]:
         pytest.skip(f"Keras {keras.__version__} itself does not run it: {type(error).__name__}")
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in HERE])
+SWEEP = [pytest.mark.slow, pytest.mark.sweep]
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=SWEEP) for n in HERE])
 def test_state(name: str) -> None:
     row, rng = TABLE[name], np.random.default_rng(0)
     x = [rng.normal(size=(3, 5, 4)).astype("float32") for _ in "ab"]

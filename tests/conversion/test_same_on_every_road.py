@@ -412,11 +412,18 @@ def live_results(name: str) -> dict[str, list[np.ndarray]]:
     return dict(results(dl.convert(built(name)), built(name)))
 
 
+def marks_of(name: str, road: str) -> list[pytest.MarkDecorator]:
+    """Return how often a case runs: exports take seconds each, so that most of them are for a sweep."""
+    if name in QUICK:
+        return [] if road == ("keras" if name in SLOWER else "export") else [pytest.mark.slow]
+    return [pytest.mark.slow] if road in ("keras", "h5") else [pytest.mark.slow, pytest.mark.sweep]
+
+
 CASES = [
     pytest.param(
         name,
         road,
-        marks=[] if name in QUICK and road == ("keras" if name in SLOWER else "export") else [pytest.mark.slow],
+        marks=marks_of(name, road),
     )
     for name in MODELS
     for road in ROADS
