@@ -19,7 +19,7 @@ def options() -> list[tuple[str, click.Option]]:
 
 
 def value_of(option: click.Option) -> list[str]:
-    return [] if option.is_flag else ["1"]
+    return [] if option.is_flag else ["1"] * option.nargs
 
 
 @pytest.mark.parametrize(("command", "option"), options(), ids=lambda each: getattr(each, "name", each))
@@ -38,7 +38,7 @@ def test_the_table_of_options_that_combine() -> None:
     several = {(command, option.name) for command, option in options() if option.multiple}
     models = {(name, "model") for name in ("score", "export", "report")}
     read = {(name, each) for name in ("score", "export", "inspect") for each in ("rule", "custom_objects")}
-    assert several == models | read | {("report", "custom_objects"), ("plot", "highlight")}
+    assert several == models | read | {("report", "custom_objects"), ("plot", "highlight"), ("plot", "annotate")}
 
 
 def test_two_rules_for_one_layer_are_refused() -> None:

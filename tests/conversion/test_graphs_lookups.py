@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from keras import layers, ops
 import deeplift_tf as dl
 from deeplift_tf.errors import InputError, UnsupportedLayerError
 from tests.support.checks import assert_close_to_largest
-from tests.support.installed import exported
+from tests.support.installed import exported, keras_version
 
 WORDS = np.array([["a", "b", "q"], ["c", "c", "a"]], dtype=object)
 SENTENCES = np.array([["the cat sat"], ["dogs bark at the cat"], ["unknown"]], dtype=object)
@@ -105,6 +106,8 @@ def assert_same(model: keras.Model, x: Any, folder: Path) -> None:
 @pytest.mark.filterwarnings("ignore::deeplift_tf.errors.DeepLiftWarning")
 @pytest.mark.parametrize("name", [n if n in SAMPLE else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
 def test_what_is_looked_up(name: str, tmp_path: Path) -> None:
+    if name.startswith("codes_") and keras_version < (3, 8):
+        pytest.skip("this Keras makes one-hot codes of each number first, which are the first floats of an export")
     inputs, made, x = MODELS[name]()
     assert_same(model_of(inputs, made), x, tmp_path)
 
@@ -160,6 +163,8 @@ RESIZED = [(kind, antialias) for kind in ("bilinear", "bicubic", "lanczos3", "la
 )
 def test_resized_images_are_a_matrix_for_each_axis(kind: str, antialias: bool, tmp_path: Path) -> None:
     """RevealCancel tells positive weights from negative ones, so that both matrices have to be known."""
+    if "antialias" not in inspect.signature(layers.Resizing).parameters:
+        pytest.skip("this Keras has no Resizing with antialias")
     given = keras.Input((8, 6, 3))
     model = model_of(given, layers.Resizing(5, 9, interpolation=kind, antialias=antialias)(layers.ReLU()(given)))
     x = np.random.default_rng(0).normal(size=(2, 8, 6, 3)).astype("float32")

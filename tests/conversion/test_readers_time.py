@@ -20,6 +20,7 @@ from deeplift_tf.conversion.readers.call_order import in_order
 from deeplift_tf.conversion.readers.sequential import at_once
 from deeplift_tf.conversion.tf_graph import loops
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
+from tests.support.installed import since_keras
 
 
 @pytest.mark.parametrize(("kind", "factor"), [("Add", 2.0), ("Average", 1.0)])
@@ -190,6 +191,7 @@ def test_a_row_of_calls_of_two_layers() -> None:
         check_layers({"class_name": "Functional", "config": {"layers": parts}}, "file")
 
 
+@since_keras(3, 8, "a layer that is called again on what a later one made is built again")
 def test_layers_listed_backwards_are_put_in_order(tmp_path: Path) -> None:
     """Keras would try n² calls; the predictions, and the weights of each layer, stay."""
     x = keras.Input((4,), name="in")
