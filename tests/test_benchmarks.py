@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_one_command_measures_everything(folder: Path) -> None:
     results = Results.read(folder / "results.json")
     measured = {line.thing: line for line in results.lines()}
@@ -52,6 +53,7 @@ def test_one_command_measures_everything(folder: Path) -> None:
     assert facts["versions"]["tensorflow"]
 
 
+@pytest.mark.slow
 def test_tables_for_the_pages_come_from_the_file(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text("before\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n", encoding="utf-8")

@@ -26,7 +26,7 @@ LENGTH, WIDTH = 6, 4
 Build = Callable[[], keras.Model]
 MODELS: dict[str, Build] = {}
 QUICK: set[str] = set()
-SLOWER = {"attention", "bidirectional", "lstm", "tokens"}  # from an export: its loops are laid open
+SLOWER = {"attention", "bidirectional", "lstm", "tokens"}  # their loops are laid open
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:taken from x in the pass of the reference.*:deeplift_tf.errors.DeepLiftWarning",
@@ -414,20 +414,13 @@ def live_results(name: str) -> dict[str, list[np.ndarray]]:
 
 def marks_of(name: str, road: str) -> list[pytest.MarkDecorator]:
     """Return how often a case runs: exports take seconds each, so that most of them are for a sweep."""
-    if name in QUICK:
-        return [] if road == ("keras" if name in SLOWER else "export") else [pytest.mark.slow]
+    if name in QUICK - SLOWER:
+        return [] if road == "export" else [pytest.mark.slow]
     return [pytest.mark.slow] if road in ("keras", "h5") else [pytest.mark.slow, pytest.mark.sweep]
 
 
 CASES = [
-    pytest.param(
-        name,
-        road,
-        marks=marks_of(name, road),
-    )
-    for name in MODELS
-    for road in ROADS
-    if has_road(name, road)
+    pytest.param(name, road, marks=marks_of(name, road)) for name in MODELS for road in ROADS if has_road(name, road)
 ]
 
 

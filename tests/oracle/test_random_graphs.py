@@ -270,12 +270,12 @@ def check(seed: int) -> None:
             assert_close_to_largest(received[name], values, tolerance, f"{dtype}, {name}, seed {seed}")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_graphs_are_scored_as_the_oracle_does(seed: int) -> None:
     check(seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [*range(4, 20), *(pytest.param(n, marks=pytest.mark.sweep) for n in range(20, 204))])
+@pytest.mark.parametrize("seed", [*range(2, 20), *(pytest.param(n, marks=pytest.mark.sweep) for n in range(20, 204))])
 def test_many_random_graphs_are_scored_as_the_oracle_does(seed: int) -> None:
     check(seed)
