@@ -260,8 +260,9 @@ class ConversionContext:
             If rows affect one another.
         """
         (member,) = joint.members
-        if MIXES in problem:
-            raise UnsupportedLayerError(f"{member.name}: {member.kind} mixes rows: {MIXES}")
+        _, mixes, detail = problem.partition("mixes rows: ")
+        if mixes or MIXES in problem:
+            raise UnsupportedLayerError(f"{member.name}: {member.kind} mixes rows: {detail or MIXES}")
         if member.kind == "View" and self.dtype != tf.float32:
             raise UnsupportedLayerError(f"{member.name}: View reads the bits of float32: expected dtype='float32'")
         edges = dict(zip(map(id, joint.inputs), self.inputs, strict=True))
