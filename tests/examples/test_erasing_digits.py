@@ -42,6 +42,6 @@ def test_the_whole_experiment(tmp_path: Path) -> None:
     printed = run_example("erasing_digits.py", tmp_path)
     rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")][2:]
     change = {row[0].strip("| "): float(row[1].split(" ±")[0]) for row in rows}
-    assert len(change) == 13
+    assert len(change) == 15
     assert change["rescale"] > change["gradient"] and change["rescale"] > change["guided_backprop"]
     assert (tmp_path / "erasing_digits" / "boxes.png").stat().st_size > 10_000
