@@ -30,7 +30,7 @@ def renamed(module: str, name: str, names: Mapping[str, str]) -> Any:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     home, _, attribute = names[name].partition(":")
     now = f"{module}.{attribute}" if attribute else home
-    warnings.warn(f"{module}.{name} is now {now}; the old name goes in version 2.0", DeprecationWarning, stacklevel=3)
+    warn(f"{module}.{name} is now {now}", 3)
     found = importlib.import_module(home)
     return getattr(found, attribute) if attribute else found
 

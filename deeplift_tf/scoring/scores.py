@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from deeplift_tf.deprecation import warn
 from deeplift_tf.scoring.display import Displayed, shapes_of
 
 
@@ -123,9 +123,7 @@ ARRAYS = ("contributions", "multipliers", "outputs", "reference_outputs", "delta
 
 def warn_of_tuple(old: str, new: str) -> None:
     """Warn about methods that `Scores` had as a named tuple."""
-    warnings.warn(
-        f"scores.{old} is now scores.{new}; the old name goes in version 2.0", DeprecationWarning, stacklevel=3
-    )
+    warn(f"scores.{old} is now scores.{new}", 3)
 
 
 def mapped(value: Any, function: Callable[[np.ndarray], Any]) -> Any:

@@ -261,7 +261,6 @@ def test_what_is_not_taken(saved: Path, arguments: dict[str, Any], error: type[E
 
 def test_logos() -> None:
     matplotlib = pytest.importorskip("matplotlib")
-    pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     fig, ax = deeplift.visualization.viz_sequence.plot_weights(
         sequences(1)[0].T, subticks_frequency=5, highlight={"red": [(2, 6)]}
