@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from deeplift_tf.conversion.readers.architecture import Config, parse
-from deeplift_tf.conversion.readers.building import build, prepare
+from deeplift_tf.conversion.readers.building import filled
 from deeplift_tf.conversion.readers.keras2.legacy_graph import upgrade_model
 from deeplift_tf.conversion.readers.keras2.weights import major_version
 from deeplift_tf.conversion.readers.untrusted.errors import reading
@@ -28,10 +28,11 @@ def read_pair(
         See `readers.read`.
     """
     config = read_architecture(architecture, custom_objects)
-    config = prepare(config, architecture, custom_objects, safe_mode)
-    model = build(config, architecture, custom_objects, safe_mode, weights.count)
-    weights.load(model, config["config"].get("layers"))
-    return model
+
+    def fill(model: keras.Model, built_from: Config) -> None:
+        weights.load(model, built_from["config"].get("layers"))
+
+    return filled(config, architecture, custom_objects, safe_mode, weights.count, fill)
 
 
 def read_architecture(path: Path, custom_objects: CustomObjects | None) -> Config:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import keras
 from deeplift_tf.conversion.readers.architecture import check_layers, check_strides, check_uses
 from deeplift_tf.conversion.readers.call_order import in_order
 from deeplift_tf.conversion.readers.inference import STORED_WEIGHT, for_inference
+from deeplift_tf.conversion.readers.quantized import dequantize, is_quantized
 from deeplift_tf.conversion.readers.sequential import AT_ONCE, SequentialAtOnce, at_once
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.safety import checked
@@ -103,6 +104,41 @@ def build(
         model = keras.saving.deserialize_keras_object(at_once(config), custom_objects=objects, safe_mode=safe_mode)
     check_ran(model, functions)
     return built(model, path)
+
+
+def filled(
+    config: Config,
+    path: object,
+    custom_objects: CustomObjects | None,
+    safe_mode: bool,
+    stored_weights: int,
+    fill: Callable[[keras.Model, Config], None],
+) -> keras.Model:
+    """Build a model and assign its weights; a quantised one becomes one of floats.
+
+    Parameters
+    ----------
+    config : dict
+        As the file has it.
+    path, custom_objects, safe_mode, stored_weights
+        See `build`.
+    fill : callable
+        Assigns the stored weights to the model, given with the architecture that it was built from.
+
+    Raises
+    ------
+    UnsafeModelError, UnsupportedLayerError, ModelFileError
+        As `prepare`, `build` and `dequantize` do.
+    """
+    quantized = is_quantized(config)
+    prepared = prepare(config, path, custom_objects, safe_mode, keep_quantized=quantized)
+    model = build(prepared, path, custom_objects, safe_mode, stored_weights)
+    fill(model, prepared)
+    if not quantized:
+        return model
+    plain = build(prepare(config, path, custom_objects, safe_mode), path, custom_objects, safe_mode, stored_weights)
+    dequantize(model, plain, path)
+    return plain
 
 
 def built(model: Any, path: object) -> keras.Model:

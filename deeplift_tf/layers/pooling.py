@@ -217,12 +217,11 @@ class AdaptiveMax(Maximum):
 
     def groups(self) -> Groups:
         """Return the windows as copies of the units, which are few: windows of such layers hardly overlap."""
-        first = 2 + self.channels_first
-        axes = tuple(range(first, first + 2 * len(self.windows), 2))
-        return Groups(self.copies, axes, first=True)
+        return Groups(self.copies, (1,), first=True)
 
     def copies(self, x: tf.Tensor) -> tf.Tensor:
-        """Return x with an axis for the places of a window behind each spatial axis."""
-        for axis, window in zip(range(1 + self.channels_first, x.shape.rank, 2), self.windows, strict=False):
-            x = tf.gather(x, window, axis=axis)
+        """Return x of every place in a window, shape (rows, places, ...)."""
+        x = tf.expand_dims(x, 1)
+        for axis, window in enumerate(self.windows, start=2 + self.channels_first):
+            x = tf.concat([tf.gather(x, place, axis=axis) for place in tf.unstack(window, axis=1)], 1)
         return x

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ from deeplift_tf.conversion.check import check
 from tests.support.command_line import run
 from tests.support.installed import exported
 from tests.support.keras_models import randomise
+from tests.support.saved_models import quantize
 
 PRECISIONS = ("float32", "float16", "bfloat16", "mixed_float16", "int8", "float8")
 
@@ -27,9 +27,7 @@ def model_of(precision: str) -> keras.Model:
     y = layers.Dense(32, activation="relu", dtype=policy, name="hidden")(x)
     model = randomise(keras.Model(x, layers.Dense(3, dtype=policy, name="end")(y)), 1)
     if precision in ("int8", "float8"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # an input layer is not quantised, as Keras says
-            model.quantize(precision)
+        quantize(model, precision)
     return model
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftWarning, UnsupportedLayerError
 from tests.support.checks import assert_close_to_largest, assert_complete
 from tests.support.installed import keras_version, since_keras
-from tests.support.saved_models import randomised
+from tests.support.saved_models import quantize, randomised
 
 HAS_INT4 = keras_version >= (3, 12)
 
@@ -89,13 +88,6 @@ def rows_for(model: keras.Model, seed: int = 0) -> Array:
     if "int" in model.inputs[0].dtype:
         return rng.integers(0, 9, (40, *model.inputs[0].shape[1:]))
     return rng.normal(size=(40, *model.inputs[0].shape[1:])).astype("float32")
-
-
-def quantize(model: keras.Model, mode: str) -> keras.Model:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of layers that have nothing to quantise
-        model.quantize(mode)
-    return model
 
 
 def predicted(model: keras.Model, x: Array) -> Array:

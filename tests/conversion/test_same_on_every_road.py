@@ -20,6 +20,7 @@ from tests.support.checks import assert_close_to_largest
 from tests.support.command_line import run
 from tests.support.installed import exported, keras_version
 from tests.support.keras_models import randomise
+from tests.support.saved_models import quantize
 
 RTOL = 1e-5  # of the largest: float32, summed in another order
 LENGTH, WIDTH = 6, 4
@@ -265,8 +266,7 @@ def crossed_categories() -> keras.Model:
 def quantised() -> keras.Model:
     x = steps()
     whole = scored(x, layers.Dense(5, activation="relu", name="before")(x))
-    whole.quantize("int8")
-    return whole
+    return quantize(whole, "int8")
 
 
 @model(quick=True)

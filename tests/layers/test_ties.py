@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -13,7 +13,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
-from deeplift_tf.layers.pooling import Max, MaxPooling
+from deeplift_tf.layers.kinds import Maximum
+from deeplift_tf.layers.pooling import AdaptiveMax, Max, MaxPooling
 from deeplift_tf.layers.ties import Moved, in_order, sent_back, shared
 from deeplift_tf.scoring import programs
 
@@ -248,3 +249,23 @@ def test_of_units_within_rounding_the_one_that_holds_y_gets_the_credit(dtype: st
         else:
             (got,) = shared(Max((1,)).groups(), [keys], moved, one, None)
         np.testing.assert_array_equal(got.numpy().ravel(), expected)
+
+
+def maxima() -> Iterator[Any]:
+    """Return maxima over windows in one to three dimensions, of channels first and last."""
+    for rank, first in itertools.product((1, 2, 3), (False, True)):
+        end = f"{rank}D-{'first' if first else 'last'}"
+        pooling = MaxPooling((2,) * rank, (1,) * rank, "same", channels_first=first)
+        adaptive = AdaptiveMax((tf.constant([[0, 1], [1, 1], [1, 2]]),) * rank, channels_first=first)
+        whole = Max(tuple(range(1 + first, 1 + first + rank)))
+        for name, layer in (("pooling", pooling), ("adaptive", adaptive), ("global", whole)):
+            yield pytest.param(layer, rank, id=f"{name}-{end}")
+
+
+@pytest.mark.parametrize(("layer", "rank"), list(maxima()))
+def test_the_units_of_a_group_stand_along_its_axes(layer: Maximum, rank: int) -> None:
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, *(3,) * (rank + 1))))
+    groups = layer.groups()
+    assert groups is not None
+    largest = tf.reduce_max(groups.gather(x), groups.axes)
+    np.testing.assert_array_equal(largest.numpy().ravel(), layer.forward(x).numpy().ravel())

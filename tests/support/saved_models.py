@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,14 @@ def randomised(model: keras.Model) -> keras.Model:
     """Weights that differ everywhere; variances stay positive."""
     random = np.random.default_rng(7)
     model.set_weights([np.abs(random.normal(size=weight.shape)) * 0.5 + 0.1 for weight in model.get_weights()])
+    return model
+
+
+def quantize(model: keras.Model, mode: str) -> keras.Model:
+    """Quantise the layers of a model that can be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of layers that cannot be
+        model.quantize(mode)
     return model
 
 

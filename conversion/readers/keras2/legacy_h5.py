@@ -8,7 +8,7 @@ import h5py
 import keras
 
 from deeplift_tf.conversion.readers.architecture import parse
-from deeplift_tf.conversion.readers.building import build, prepare
+from deeplift_tf.conversion.readers.building import filled
 from deeplift_tf.conversion.readers.keras2.legacy_graph import upgrade_model
 from deeplift_tf.conversion.readers.keras2.weights import assign, major_version
 from deeplift_tf.conversion.readers.untrusted.errors import reading
@@ -34,10 +34,9 @@ def read_legacy_h5(path: Path, custom_objects: CustomObjects | None, safe_mode: 
         config = parse(text, path)
         with reading(path, "an architecture of Keras 1, 2 or 3"):
             config = upgrade_model(config, version, path, supplied(custom_objects))
-        config = prepare(config, path, custom_objects, safe_mode)
-        model = build(config, path, custom_objects, safe_mode, count_weights(file["model_weights"]))
-        assign(model, file["model_weights"], path)
-    return model
+        weights = file["model_weights"]
+        count = count_weights(weights)
+        return filled(config, path, custom_objects, safe_mode, count, lambda model, _: assign(model, weights, path))
 
 
 def _not_a_model(file: h5py.File, path: Path) -> ModelFileError:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.errors import DeepLiftError
 from tests.support.installed import since_keras
-from tests.support.saved_models import assert_same, outputs, randomised, rows, small_model
+from tests.support.saved_models import assert_same, outputs, quantize, randomised, rows, small_model
 
 
 def save_keras(model: keras.Model, folder: Path) -> Any:
@@ -187,14 +186,8 @@ def test_low_precision_computes_in_float32(policy: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(found, "float64"), np.asarray(stored).astype("float64"))
 
 
-def quantize(model: keras.Model, mode: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of layers that have nothing to quantise
-        model.quantize(mode)
-
-
 @pytest.mark.parametrize("mode", ["int8", "float8"])
-def test_quantised_models_become_float32_ones(mode: str, tmp_path: Path) -> None:
+def test_quantised_models_become_float32_ones(mode: str, save: Any, tmp_path: Path) -> None:
     tokens = keras.Input((5,), dtype="int32")
     hidden = keras.layers.Embedding(9, 4)(tokens)
     hidden = keras.layers.EinsumDense("abc,cde->abde", output_shape=(5, 2, 3), bias_axes="de")(hidden)
@@ -203,7 +196,7 @@ def test_quantised_models_become_float32_ones(mode: str, tmp_path: Path) -> None
     rounded = keras.models.clone_model(plain)
     rounded.set_weights(plain.get_weights())
     quantize(rounded, mode)
-    model = read(save_keras(rounded, tmp_path))
+    model = read(save(rounded, tmp_path))
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
     for found, expected in zip(model.get_weights(), plain.get_weights(), strict=True):
         # int8 rounds to one part in 127 of the largest weight that shares the scale, half of that either way;
