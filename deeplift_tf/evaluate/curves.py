@@ -14,12 +14,12 @@ from deeplift_tf.deprecation import warn
 from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.ranks import per_position
 from deeplift_tf.graph.graph import Graph
-from deeplift_tf.methods.call import Call, Options, chunks
+from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.methods.gradients import or_zero
-from deeplift_tf.methods.sampled import Sampled
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.display import Displayed
+from deeplift_tf.scoring.sampled import Sampled, chunks
 from deeplift_tf.scoring.scores import Scores, ranged
 
 if TYPE_CHECKING:

@@ -222,11 +222,3 @@ def cached(graph: Graph, key: Hashable, make: Callable[[], Any]) -> Any:
     if key not in held:
         held[key] = make()
     return held[key]
-
-
-def chunks(array: np.ndarray, size: int, fill: float) -> np.ndarray:
-    """Cut an array into pieces of one size along its first axis, shape (pieces, size, ...); the last is filled up."""
-    pieces = -(-len(array) // size)
-    whole = np.full((pieces * size, *array.shape[1:]), fill, array.dtype)
-    whole[: len(array)] = array
-    return whole.reshape(pieces, size, *array.shape[1:])

@@ -12,13 +12,13 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Graph, LayerUse, Node
 from deeplift_tf.layers.convolution import Convolution
-from deeplift_tf.methods.call import Call, Options, chunks
+from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.methods.gradients import guided_backprop
-from deeplift_tf.methods.path import at_least_one
-from deeplift_tf.methods.sampled import Ends, Sampled, spread_out
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.display import shapes_of
+from deeplift_tf.scoring.path_gradients import at_least_one
+from deeplift_tf.scoring.sampled import Ends, Sampled, chunks, spread_out
 from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import resolve_target
 

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph.graph import Edge, Graph
-from deeplift_tf.methods.call import Call, Options, chunks
-from deeplift_tf.methods.sampled import Ends, Sampled, add_up, spread_out
+from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.sampled import Ends, Sampled, add_up, chunks, spread_out
 from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.sequences.letters import require_letters
 

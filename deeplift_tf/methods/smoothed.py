@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.methods.path import at_least_one
 from deeplift_tf.methods.table import Method, method_named, name_of
+from deeplift_tf.scoring.path_gradients import at_least_one
 from deeplift_tf.scoring.reference_sampler import generator
 from deeplift_tf.scoring.scores import Scores
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.graph import propagation
@@ -130,3 +131,11 @@ def add_up(body: Callable[[tf.Tensor], Sequence[tf.Tensor]], steps: tf.Tensor) -
         return (step + 1, *(tf.ensure_shape(total + part, shape) for total, part, shape in parts))
 
     return list(tf.while_loop(lambda step, *_: step < steps, further, (tf.constant(1), *first))[1:])
+
+
+def chunks(array: np.ndarray, size: int, fill: float) -> np.ndarray:
+    """Cut an array into pieces of one size along its first axis, shape (pieces, size, ...); the last is filled up."""
+    pieces = -(-len(array) // size)
+    whole = np.full((pieces * size, *array.shape[1:]), fill, array.dtype)
+    whole[: len(array)] = array
+    return whole.reshape(pieces, size, *array.shape[1:])
