@@ -35,7 +35,7 @@ RANK_IN_CONVERSION = {name: rank for rank, names in enumerate(ROOMS_OF_CONVERSIO
 KERAS = {"keras", "tf_keras"}
 KERAS_MAY_BE_READ_BY = ("conversion/", "images/preprocessing.py")
 OPTIONAL = {"click", "rich", "matplotlib", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}
-OPTIONAL |= {"tf_keras", "ray"}
+OPTIONAL |= {"tf_keras", "ray", "hdf5plugin"}
 
 
 class Import(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from keras import layers
 import deeplift_tf as dl
 from deeplift_tf.conversion.keras_graph import registry
 from deeplift_tf.conversion.readers import file_readers
+from deeplift_tf.genomics.formats.table import FORMATS
 from deeplift_tf.methods import table
+from tests.support.command_line import run
 
 RTOL = 1e-5  # float32
 
@@ -26,7 +29,10 @@ RTOL = 1e-5  # float32
 def nothing_stays() -> Iterator[None]:
     """Take back what a story registers."""
     users, methods, readers = dict(registry.USERS), dict(table.METHODS), list(file_readers.FILE_READERS)
+    formats = dict(FORMATS)
     yield
+    FORMATS.clear()
+    FORMATS.update(formats)
     registry.USERS.clear()
     registry.USERS.update(users)
     table.METHODS.clear()
@@ -128,6 +134,43 @@ def test_adding_a_file_reader(tmp_path: Path) -> None:
         dl.register_reader("a model of weights as text", lambda start: True)(read_text)
 
 
+def test_adding_an_output_format(tmp_path: Path) -> None:
+    pytest.importorskip("pyfaidx")
+    own = tmp_path / "own.py"
+    own.write_text(SUMS, "utf-8")
+    (tmp_path / "x.fa").write_text(">one\nACGT\n>two\nGGCA\n", "utf-8")
+    keras.utils.set_random_seed(0)
+    keras.Sequential([keras.Input((4, 4)), layers.Flatten(), layers.Dense(2)]).save(tmp_path / "model.keras")
+    asked = ("score", "-m", tmp_path / "model.keras", "-i", tmp_path / "x.fa", "--custom-objects", own)
+    result = run(*asked, "--formats", "sums", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    with h5py.File(tmp_path / "out" / "scores.h5") as file:
+        expected = (file["sequences"][:] * file["hypothetical"][:]).sum((1, 2))
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "target_0.sums.npy"), expected, rtol=RTOL)
+    for index in "12":
+        assert run(*asked, "--formats", "sums", "--batch-size", 1, "--shard", f"{index}/2", "-o", tmp_path / index)
+    merged = run("merge", tmp_path / "merged", tmp_path / "1", tmp_path / "2", "--custom-objects", own)
+    assert merged.exit_code == 0, merged.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "merged" / "target_0.sums.npy"), expected)
+    result = run(*asked, "--formats", "sum", "-o", tmp_path / "other")
+    assert "--formats sum: expected some of modisco, chrombpnet, bpnet, bigwig, sums" in result.stderr
+    with pytest.raises(ValueError, match="registered already"):
+        dl.genomics.register_format("sums")(lambda folder, scored: None)
+
+
+SUMS = """
+import numpy as np
+
+import deeplift_tf as dl
+
+
+@dl.genomics.register_format("sums")
+def sums(folder, scored):
+    for target, hypothetical in scored.hypothetical.items():
+        np.save(folder / f"{target}.sums.npy", (scored.x[:] * hypothetical[:]).sum((1, 2)))
+"""
+
+
 def test_adding_a_method() -> None:
     @dl.methods.register("half_gradient")
     def half_gradient(
@@ -153,6 +196,7 @@ def test_every_story_is_told() -> None:
         test_adding_a_layer,
         test_adding_a_rule,
         test_adding_a_file_reader,
+        test_adding_an_output_format,
         test_adding_a_method,
     ]
     for test in tests:

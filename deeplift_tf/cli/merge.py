@@ -8,7 +8,9 @@ import click
 
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.once import Command
+from deeplift_tf.cli.options import own_code_option
 from deeplift_tf.cli.saying import say, say_missed
+from deeplift_tf.runs.own_code import own_objects
 
 
 @click.command(cls=Command)
@@ -16,6 +18,7 @@ from deeplift_tf.cli.saying import say, say_missed
 @click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--mean", "as_mean", is_flag=True, help="PARTS are whole runs, each of one model: write their mean.")
 @click.option("--fold-spread", is_flag=True, help="With --mean: the standard deviation of each contribution too.")
+@own_code_option()
 @click.option("--overwrite", is_flag=True, help="Replace what is there already.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where contributions miss the difference by more than 1 %.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
@@ -24,6 +27,7 @@ def merge(
     parts: tuple[Path, ...],
     as_mean: bool,
     fold_spread: bool,
+    custom_objects: tuple[str, ...],
     overwrite: bool,
     strict: bool,
     debug: bool,
@@ -38,6 +42,7 @@ def merge(
 
     if fold_spread and not as_mean:
         raise click.UsageError("--fold-spread is for --mean")
+    own_objects(custom_objects)  # which may register the formats that are written
     with terminable():
         found = mean(out, parts, overwrite, fold_spread) if as_mean else merged(out, parts, overwrite)
     of = f", the mean of {len(parts)} runs" if as_mean else f" of {len(parts)} shards"

@@ -10,8 +10,6 @@ from deeplift_tf.runs.identity import contents
 from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import HEADS, Target
 
-FORMATS = ("modisco", "chrombpnet", "bpnet", "bigwig")
-
 
 def parse_target(context: click.Context, option: click.Parameter, given: str) -> Target:
     """Return a target as a scoring function takes it, from "3", "3,0" or "predicted", or the name of a head."""
@@ -32,15 +30,6 @@ def parse_targets(context: click.Context, option: click.Parameter, given: str) -
     if twice := [target for target in found if found.count(target) > 1]:
         raise click.BadParameter(f"expected each target once; received {twice[0]} twice in {given!r}", context, option)
     return found
-
-
-def parse_formats(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:
-    """Return formats separated by commas."""
-    names = tuple(filter(None, given.split(",")))
-    unknown = [name for name in names if name not in FORMATS]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]!r} is no format; choose from {', '.join(FORMATS)}", context, option)
-    return names
 
 
 def parse_layers(context: click.Context, option: click.Parameter, given: str) -> tuple[str, ...]:

@@ -17,13 +17,15 @@ from deeplift_tf.argspec import name_in
 from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, models_option, opened, saved_model, target_options
-from deeplift_tf.cli.parsing import FORMATS, parse_formats, parse_names, parse_shard, parse_target, parse_targets
+from deeplift_tf.cli.parsing import parse_names, parse_shard, parse_target, parse_targets
 from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.saying import say, say_missed
 from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.cli.versions import versions
 from deeplift_tf.errors import DeepLiftWarning
+from deeplift_tf.genomics.formats.files import COMPRESSIONS
+from deeplift_tf.genomics.formats.table import DEFAULTS, FORMATS
 from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
 from deeplift_tf.runs.config import FIELDS, RunConfig, is_fasta
@@ -31,6 +33,7 @@ from deeplift_tf.runs.engines import engine_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import HOW, files_in, identities
 from deeplift_tf.runs.inputs import input_of
+from deeplift_tf.runs.names import NAMES
 from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import Request
 from deeplift_tf.runs.resumable import ResumableWriter
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 RAY = ("engine", "workers", "address", "gpus_per_worker", "cpus_per_worker")
 OF_REGIONS = ("chromosomes", "exclude", "first", "sample")
 OF_VARIANTS = ("alleles",)
-NOT_OF_VARIANTS = ("formats", "chrom_sizes", "null")
+NOT_OF_VARIANTS = ("formats", "compression", "names", "chrom_sizes", "null")
 OF_DNA = (
     "chrom_sizes",
     "control",
@@ -58,6 +61,8 @@ OF_DNA = (
     "reverse_complement",
     "stranded",
     "formats",
+    "compression",
+    "names",
 )
 
 
@@ -222,10 +227,24 @@ class Summary(NamedTuple):
 @click.option(
     "--formats",
     metavar="A,B,...",
-    default=",".join(FORMATS),
+    default=",".join(DEFAULTS),
     show_default=True,
-    callback=parse_formats,
+    callback=parse_names,
     help="What is written besides scores.h5.",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(COMPRESSIONS),
+    default="gzip",
+    show_default=True,
+    help="Of chrombpnet's and bpnet's files; blosc, as they have it, takes hdf5plugin to write and to read.",
+)
+@click.option(
+    "--names",
+    type=click.Choice([*NAMES]),
+    default="plain",
+    show_default=True,
+    help="chrombpnet: OUT.counts_scores.h5 and the like beside the folder OUT, as chrombpnet names them.",
 )
 @model_options
 def score(
@@ -247,7 +266,7 @@ def score(
     check_arguments(given | {"references": references}, followed(out))
     check_used({**given, "references": references})
     request, config = request_in(given), config_in({**given, "seed": seed})
-    input, output = input_of(config), Output(followed(out), config.is_sequences, overwrite)
+    input, output = input_of(config), Output(followed(out), config.is_sequences, overwrite, config.names)
     output.check()
     input.check()
     if not Path(references).exists():
@@ -318,6 +337,9 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         raise click.UsageError(f"--xla is for the method deeplift; received --method {given['method']}")
     if given["fold_spread"]:
         check_spread(given)
+    unknown = [name for name in given["formats"] if name not in FORMATS]
+    if unknown and not given["custom_objects"]:  # whose code may register formats of its own
+        raise click.UsageError(f"--formats: {unknown[0]!r} is no format; choose from {', '.join(FORMATS)}")
     if is_dna(given):
         check_alphabet(given)
     if is_dna(given) and given["layers"]:
@@ -364,7 +386,7 @@ def check_alphabet(given: Mapping[str, Any]) -> None:
     if name_in(given["references"]) == "gc_content" and alphabet.as_dna not in ("ACGT", "AGCT", "TGCA", "TCGA"):
         raise click.UsageError(f"--references gc-content: expected bases as ACGT; received --alphabet {alphabet}")
     asked = click.get_current_context().get_parameter_source("formats") is click.core.ParameterSource.COMMANDLINE
-    others = [name for name in given["formats"] if name != "bigwig"]
+    others = [name for name in given["formats"] if name in FORMATS and not FORMATS[name].any_letters]
     if asked and others and alphabet.as_dna != "ACGT":
         raise click.UsageError(
             f"--formats {','.join(others)}: expected the letters ACGT; received --alphabet {alphabet}"

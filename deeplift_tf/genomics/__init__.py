@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deeplift_tf.genomics.allele_windows import VariantRows as VariantRows
     from deeplift_tf.genomics.allele_windows import variant_rows as variant_rows
-    from deeplift_tf.genomics.bigwig import write_bigwig as write_bigwig
     from deeplift_tf.genomics.controls import open_controls as open_controls
     from deeplift_tf.genomics.fasta import Fasta as Fasta
     from deeplift_tf.genomics.fasta import open_fasta as open_fasta
-    from deeplift_tf.genomics.formats import write_bpnet as write_bpnet
-    from deeplift_tf.genomics.formats import write_chrombpnet as write_chrombpnet
-    from deeplift_tf.genomics.formats import write_modisco as write_modisco
+    from deeplift_tf.genomics.formats.bigwig import write_bigwig as write_bigwig
+    from deeplift_tf.genomics.formats.bpnet import write_bpnet as write_bpnet
+    from deeplift_tf.genomics.formats.chrombpnet import write_chrombpnet as write_chrombpnet
+    from deeplift_tf.genomics.formats.modisco import write_modisco as write_modisco
+    from deeplift_tf.genomics.formats.scored import ScoredSequences as ScoredSequences
+    from deeplift_tf.genomics.formats.table import register_format as register_format
     from deeplift_tf.genomics.regions import Region as Region
     from deeplift_tf.genomics.regions import read_regions as read_regions
     from deeplift_tf.genomics.regions import within as within
@@ -37,6 +39,7 @@ _NAMES = {
     "Alphabet": "deeplift_tf.sequences.alphabet",
     "Fasta": "deeplift_tf.genomics.fasta",
     "Region": "deeplift_tf.genomics.regions",
+    "ScoredSequences": "deeplift_tf.genomics.formats.scored",
     "Selection": "deeplift_tf.genomics.selection",
     "SequenceRows": "deeplift_tf.genomics.rows",
     "Variant": "deeplift_tf.genomics.variants",
@@ -50,14 +53,15 @@ _NAMES = {
     "profile": "deeplift_tf.genomics.targets",
     "read_regions": "deeplift_tf.genomics.regions",
     "read_variants": "deeplift_tf.genomics.variants",
+    "register_format": "deeplift_tf.genomics.formats.table",
     "region_rows": "deeplift_tf.genomics.rows",
     "sequence_rows": "deeplift_tf.genomics.rows",
     "variant_rows": "deeplift_tf.genomics.allele_windows",
     "within": "deeplift_tf.genomics.regions",
-    "write_bigwig": "deeplift_tf.genomics.bigwig",
-    "write_bpnet": "deeplift_tf.genomics.formats",
-    "write_chrombpnet": "deeplift_tf.genomics.formats",
-    "write_modisco": "deeplift_tf.genomics.formats",
+    "write_bigwig": "deeplift_tf.genomics.formats.bigwig",
+    "write_bpnet": "deeplift_tf.genomics.formats.bpnet",
+    "write_chrombpnet": "deeplift_tf.genomics.formats.chrombpnet",
+    "write_modisco": "deeplift_tf.genomics.formats.modisco",
     "write_regions": "deeplift_tf.genomics.regions",
 }
 

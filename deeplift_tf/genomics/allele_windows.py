@@ -99,7 +99,13 @@ class VariantRows:
         """Say nothing more: what is not scored has been said."""
 
     def write(
-        self, folder: Path, scores: Mapping[str, Any], labels: Sequence[str], formats: Collection[str], sizes: Any
+        self,
+        folder: Path,
+        scores: Mapping[str, Any],
+        labels: Sequence[str],
+        formats: Collection[str],
+        sizes: Any,
+        compression: str = "gzip",
     ) -> None:
         """Write the table of variants beside their scores, and that of those that are not scored.
 
@@ -110,7 +116,7 @@ class VariantRows:
             The open file of scores.
         labels : sequence of str
             Names of the targets.
-        formats, sizes
+        formats, sizes, compression
             For regions; of no meaning here.
         """
         write_table(folder / "variants.tsv", self.variants, scores, labels)

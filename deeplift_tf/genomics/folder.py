@@ -6,11 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from deeplift_tf.genomics.bigwig import write_bigwig
-from deeplift_tf.genomics.formats import write_bpnet, write_chrombpnet, write_npz
-from deeplift_tf.genomics.regions import Region, write_regions, write_windows
+from deeplift_tf.genomics.formats.scored import ScoredSequences
+from deeplift_tf.genomics.formats.table import format_named
+from deeplift_tf.genomics.regions import write_regions, write_windows
 from deeplift_tf.io.inputs import RowArray
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ def write_formats(
     sequences: SequenceRows,
     formats: Collection[str],
     sizes: Mapping[str, int],
+    compression: str = "gzip",
 ) -> None:
     """Write scores in the formats of other tools, and the regions that they are about.
 
@@ -36,38 +35,18 @@ def write_formats(
         Names of the targets.
     sequences : SequenceRows
     formats : collection of str
-        Some of modisco, chrombpnet, bpnet, bigwig.
+        Some of `formats.table.FORMATS`.
     sizes : mapping of str to int
         Lengths of chromosomes, for a bigWig.
+    compression : str
+        Of HDF5 files, "gzip" or "blosc".
     """
-    x, regions = scores["sequences"], sequences.regions
+    regions = sequences.regions
     write_regions(folder / "interpreted_regions.bed", regions)
     write_windows(folder / "windows.narrowPeak", regions)
     if sequences.dropped:
         write_regions(folder / "dropped_regions.bed", sequences.dropped)
-    if "modisco" in formats:
-        write_npz(folder / "ohe.npz", x, np.dtype(np.int8))
-    for label in labels:
-        hypothetical = scores["hypothetical" if len(labels) == 1 else f"hypothetical/{label}"]
-        if "modisco" in formats:
-            write_npz(folder / f"{label}.hypothetical.npz", hypothetical, np.dtype(np.float32))
-        if "chrombpnet" in formats:
-            write_chrombpnet(folder / f"{label}.chrombpnet.h5", x, hypothetical)
-        if "bpnet" in formats:
-            write_bpnet(folder / f"{label}.bpnet.h5", x, hypothetical, regions)
-        if "bigwig" in formats:
-            write_track(folder, label, x, hypothetical, regions, sizes)
-
-
-def write_track(
-    folder: Path,
-    label: str,
-    x: RowArray,
-    hypothetical: RowArray,
-    regions: Sequence[Region],
-    sizes: Mapping[str, int],
-) -> None:
-    """Write a bigWig of the scores at the letters, and a file of their statistics."""
-    stats = write_bigwig(folder / f"{label}.bw", x, hypothetical, regions, sizes)
-    lines = "".join(f"{name}\t{value:.6g}\n" for name, value in stats.items())
-    (folder / f"{label}.stats.txt").write_text(lines, encoding="utf-8")
+    of_targets = {label: scores["hypothetical" if len(labels) == 1 else f"hypothetical/{label}"] for label in labels}
+    scored = ScoredSequences(scores["sequences"], of_targets, regions, sizes, compression)
+    for name in formats:
+        format_named(name).write(folder, scored)

@@ -91,11 +91,12 @@ class SequenceRows:
         labels: Sequence[str],
         formats: Collection[str],
         sizes: Mapping[str, int],
+        compression: str = "gzip",
     ) -> None:
         """Write the regions, and their scores in the formats of other tools; see `folder.write_formats`."""
         from deeplift_tf.genomics.folder import write_formats
 
-        write_formats(folder, scores, labels, self, formats, sizes)
+        write_formats(folder, scores, labels, self, formats, sizes, compression)
 
     def names(self, rows: slice) -> np.ndarray:
         """Return the names of consecutive rows, as bytes of one length for all."""

@@ -44,7 +44,11 @@ class RunConfig:
     targets : tuple of targets
         By index or name.
     formats : tuple of str
-        See `deeplift_tf.genomics.folder`.
+        See `deeplift_tf.genomics.formats.table`.
+    compression : str
+        Of their HDF5 files, "gzip" or "blosc".
+    names : str
+        See `runs.names`.
     chrom_sizes : Path, optional
         Lengths of chromosomes, for a bigWig.
     """
@@ -69,6 +73,8 @@ class RunConfig:
     sample: int | None = None
     targets: tuple[Target, ...] = (0,)
     formats: tuple[str, ...] = ()
+    compression: str = "gzip"
+    names: str = "plain"
     chrom_sizes: Path | None = None
 
     @classmethod

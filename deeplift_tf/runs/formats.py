@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import h5py
 
 from deeplift_tf.errors import DeepLiftError, OutputFileError
-from deeplift_tf.optional import require
+from deeplift_tf.genomics.formats.files import compressed_by
+from deeplift_tf.genomics.formats.table import format_named
+from deeplift_tf.genomics.regions import read_sizes
 from deeplift_tf.runs.config import RunConfig
 from deeplift_tf.runs.output import SCORES
 from deeplift_tf.sequences.alphabet import Alphabet
@@ -24,23 +26,36 @@ class Formats(NamedTuple):
     Attributes
     ----------
     names : sequence of str
-        See `deeplift_tf.genomics.folder`.
+        See `deeplift_tf.genomics.formats.table`.
     chrom_sizes : Path, optional
         Lengths of chromosomes, for a bigWig; by default those of the genome.
+    compression : str
+        Of HDF5 files, "gzip" or "blosc".
     """
 
     names: Sequence[str]
     chrom_sizes: Path | None = None
+    compression: str = "gzip"
 
     @classmethod
     def of(cls, config: RunConfig) -> Formats:
-        """Return what a run is to write: a bigWig only of regions of a genome, others only of ACGT."""
+        """Return what a run is to write: some only of regions of a genome, most only of ACGT.
+
+        Raises
+        ------
+        InputError
+            If there is no such format.
+        """
         if config.variants is not None:
             return cls(())  # their scores lie at no place of the genome of their own
         in_order = Alphabet.of(config.alphabet).as_dna == "ACGT"
-        wanted = {"bigwig": config.regions is not None}
-        names = [name for name in config.formats if wanted.get(name, in_order)]
-        return cls(names, config.chrom_sizes)
+        each = {name: format_named(name) for name in config.formats}
+        names = [
+            name
+            for name, format in each.items()
+            if (in_order or format.any_letters) and (config.regions is not None or not format.of_regions)
+        ]
+        return cls(names, config.chrom_sizes, config.compression)
 
     def check(self, sequences: SequenceRows | VariantRows) -> None:
         """Refuse what could not be written once all is scored.
@@ -50,18 +65,15 @@ class Formats(NamedTuple):
         InputError
             If the chromosomes of a bigWig are not those of the regions.
         MissingExtraError
-            If what writes bigWigs is not installed.
+            If what writes bigWigs, or compresses by Blosc, is not installed.
         """
-        if "bigwig" in self.names:
-            from deeplift_tf.genomics.bigwig import check_places
-
-            require("pyBigWig", "genomics")
-            check_places(sequences.regions, self.sizes(sequences))
+        compressed_by(self.compression)
+        for check in (format_named(name).check for name in self.names):
+            if check is not None:
+                check(sequences.regions, self.sizes(sequences))
 
     def sizes(self, sequences: SequenceRows | VariantRows) -> Mapping[str, int]:
         """Return the lengths of the chromosomes."""
-        from deeplift_tf.genomics.regions import read_sizes
-
         return sequences.fasta.sizes if self.chrom_sizes is None else read_sizes(self.chrom_sizes)
 
     def write(self, folder: Path, labels: Sequence[str], sequences: SequenceRows | VariantRows) -> None:
@@ -83,7 +95,7 @@ class Formats(NamedTuple):
         sizes = self.sizes(sequences)
         try:
             with h5py.File(folder / SCORES, "r") as scores:
-                sequences.write(folder, scores, labels, self.names, sizes)
+                sequences.write(folder, scores, labels, self.names, sizes, self.compression)
         except DeepLiftError:
             raise
         except (OSError, RuntimeError, SystemError) as error:  # HDF5 and pyBigWig have their own for a full disk

@@ -29,7 +29,14 @@ HOW = (
     "gpus_per_worker",
     "cpus_per_worker",
 )
-BESIDE = ("out", "formats", "chrom_sizes", "on_error")  # where they go, and what else does; noted beside the scores
+BESIDE = (
+    "out",
+    "formats",
+    "compression",
+    "names",
+    "chrom_sizes",
+    "on_error",
+)  # where they go, and what else does; noted beside the scores
 
 # arguments that name files
 FILES = (

@@ -15,14 +15,13 @@ from deeplift_tf.runs.merge import (
     FinishedPart,
     Merged,
     check_files,
-    check_replaced,
     merged_from,
+    output_of,
     pieces,
     read_part,
     timeless,
     write_files,
 )
-from deeplift_tf.runs.output import Output, followed
 from deeplift_tf.runs.request import SPREAD, Arrays
 
 MODEL = ("model", "weights")
@@ -59,9 +58,7 @@ def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool
         The output cannot be written.
     """
     parts = [read_part(path) for path in paths]
-    output = Output(followed(out), parts[0].path.is_dir(), overwrite)
-    output.check()
-    check_replaced(out, parts)
+    output = output_of(out, parts, overwrite)
     check_runs(parts)
     whole = parts[0].about
     models = [name for part in parts for name in models_of(part)]

@@ -78,7 +78,10 @@ class FinishedPart(NamedTuple):
             return self.metadata
         try:
             noted = json.loads(path.read_text(encoding="utf-8"))
-            beside = {name: noted["arguments"][name] for name in BESIDE}
+            found = {"compression": "gzip", "names": "plain"} | noted[
+                "arguments"
+            ]  # what an earlier version did not note
+            beside = {name: found[name] for name in BESIDE}
             files = {name: each for name, each in noted["files"].items() if name in BESIDE}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: expected what `deeplift-tf score` notes of a run; {error}") from error
@@ -131,9 +134,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Merged:
         The output cannot be written, or would take the place of an interrupted run's.
     """
     parts = sorted((read_part(path) for path in paths), key=lambda part: part.shard)
-    output = Output(followed(out), parts[0].path.is_dir(), overwrite)
-    output.check()
-    check_replaced(out, parts)
+    output = output_of(out, parts, overwrite)
     check_parts(parts)
     for part in parts:
         if not is_sealed(part.scores):
@@ -159,6 +160,24 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Merged:
                 kept.append(arrays, skipped)
                 skipped = {}
     return merged_from(kept, count, arguments)
+
+
+def output_of(out: Path, parts: Sequence[FinishedPart], overwrite: bool) -> Output:
+    """Return where the parts are put together, by the names that the first one asks for.
+
+    Raises
+    ------
+    InputError
+        If it would take the place of a part.
+    OutputFileError
+        If it cannot be written.
+    """
+    folder = parts[0].path.is_dir()
+    names = str(parts[0].about["arguments"]["names"]) if folder else "plain"
+    output = Output(followed(out), folder, overwrite, names)
+    output.check()
+    check_replaced(out, parts)
+    return output
 
 
 def check_replaced(out: Path, parts: Sequence[FinishedPart]) -> None:

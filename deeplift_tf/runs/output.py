@@ -14,6 +14,7 @@ from deeplift_tf.atomic import replace
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import seal
 from deeplift_tf.runs.journal import Journal, State
+from deeplift_tf.runs.names import check_beside, move_beside
 from deeplift_tf.runs.resumable import ResumableWriter, check_same, scores_kept
 
 SCORES = "scores.h5"  # the file of scores in a folder
@@ -33,11 +34,14 @@ class Output(NamedTuple):
         A folder with a file of scores among others; else the file itself.
     overwrite : bool
         Replace what is there already.
+    names : str
+        Of the files of other tools in a folder; see `runs.names`.
     """
 
     path: Path
     folder: bool = False
     overwrite: bool = False
+    names: str = "plain"
 
     @property
     def partial(self) -> Path:
@@ -72,6 +76,8 @@ class Output(NamedTuple):
             )
         if there and self.folder and not (self.path / SCORES).is_file():
             raise OutputFileError(f"{self.path}: holds files but no {SCORES}, and is not replaced; choose another name")
+        if self.folder and not self.overwrite:
+            check_beside(self.path, self.names)
         if not self.path.parent.is_dir():
             raise OutputFileError(f"{self.path}: its folder does not exist; make it first")
         if not os.access(self.path.parent, os.W_OK):
@@ -179,6 +185,7 @@ class Output(NamedTuple):
                 replace(self.partial, self.path)
         if self.folder:  # with all that is in it
             replace(self.partial, self.path)
+            move_beside(self.path, self.names, metadata.get("arguments", {}))
 
     def _finish_interrupted(self) -> None:
         """Give names to what stands beside the scores of a run that was killed just after they had got theirs."""

@@ -14,7 +14,7 @@ import pytest
 from deeplift_tf import genomics
 from deeplift_tf.errors import InputError, OutputFileError
 from deeplift_tf.genomics import Region
-from deeplift_tf.genomics.bigwig import segments
+from deeplift_tf.genomics.formats.bigwig import segments
 
 
 @pytest.fixture

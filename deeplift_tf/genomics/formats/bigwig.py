@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplift_tf.errors import InputError, OutputFileError
-from deeplift_tf.genomics.formats import check
+from deeplift_tf.genomics.formats.files import check
+from deeplift_tf.genomics.formats.scored import ScoredSequences
 from deeplift_tf.genomics.regions import Region
 from deeplift_tf.io.inputs import RowArray
 from deeplift_tf.optional import require
@@ -25,6 +26,28 @@ QUANTILES = {
     "99.99%": 99.99,
     "Max": 100,
 }
+
+
+def write(folder: Path, scored: ScoredSequences) -> None:
+    """Write TARGET.bw of the scores at the letters for every target, and TARGET.stats.txt of their quantiles."""
+    for target, hypothetical in scored.hypothetical.items():
+        stats = write_bigwig(folder / f"{target}.bw", scored.x, hypothetical, scored.regions, scored.sizes)
+        lines = "".join(f"{name}\t{value:.6g}\n" for name, value in stats.items())
+        (folder / f"{target}.stats.txt").write_text(lines, encoding="utf-8")
+
+
+def check_written(regions: Sequence[Region], sizes: Mapping[str, int]) -> None:
+    """Refuse, before anything is scored, what could not be written.
+
+    Raises
+    ------
+    InputError
+        See `check_places`.
+    MissingExtraError
+        If pyBigWig is not installed.
+    """
+    require("pyBigWig", "genomics")
+    check_places(regions, sizes)
 
 
 class Segment(NamedTuple):
