@@ -16,9 +16,9 @@ from deeplift_tf.methods.gradients import deeplift as deeplift
 from deeplift_tf.methods.gradients import gradient as gradient
 from deeplift_tf.methods.gradients import gradient_times_input as gradient_times_input
 from deeplift_tf.methods.gradients import guided_backprop as guided_backprop
+from deeplift_tf.methods.noise import smoothgrad as smoothgrad
 from deeplift_tf.methods.path import expected_gradients as expected_gradients
 from deeplift_tf.methods.path import integrated_gradients as integrated_gradients
-from deeplift_tf.methods.path import smoothgrad as smoothgrad
 from deeplift_tf.methods.perturbation import in_silico_mutagenesis as in_silico_mutagenesis
 from deeplift_tf.methods.perturbation import occlusion as occlusion
 from deeplift_tf.methods.smoothed import smoothed as smoothed

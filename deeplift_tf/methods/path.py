@@ -1,8 +1,7 @@
-"""Gradients averaged along the path from the reference, or around x: integrated and expected gradients, SmoothGrad."""
+"""Gradients averaged along the path from the reference: integrated and expected gradients."""
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.scoring.batches import Batch
 from deeplift_tf.scoring.completeness import OF_PATHS
 from deeplift_tf.scoring.path_gradients import EXTRA, PathGradients, at_least_one, cut, places_of
-from deeplift_tf.scoring.reference_sampler import ReferenceSampler, generator
+from deeplift_tf.scoring.reference_sampler import generator
 from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:
@@ -112,43 +111,3 @@ def content(x: tuple[np.ndarray, ...], row: int) -> np.ndarray:
     """Return what a row holds in all inputs, one after another."""
     parts = [part[row] for part in x if part.dtype.kind in "fiub"]
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in parts])
-
-
-def smoothgrad(
-    network: Network,
-    x: Any,
-    references: Any = None,
-    target: Any = 0,
-    *,
-    samples: int = 25,
-    noise: float = 0.15,
-    seed: int = 0,
-    multiply_by_inputs: bool = False,
-    **options: Unpack[Options],
-) -> Scores:
-    """SmoothGrad: the mean gradient at x with Gaussian noise added (Smilkov et al. 2017).
-
-    Parameters are those of `gradient`, with references never read, and
-
-    Parameters
-    ----------
-    samples : int
-    noise : float
-        Standard deviation, as a fraction of the largest minus the smallest value of each row.
-    seed : int
-        A row's noise follows from the seed and what it holds, whatever batch it is in.
-    multiply_by_inputs : bool
-        True multiplies by x.
-    """
-    around = ReferenceSampler(
-        functools.partial(noisy, samples=at_least_one("samples", samples), noise=noise, seed=seed)
-    )
-    call = Call(network, x, around, target, options, PathGradients, EXTRA, complete=False, settings=(True,))
-    return call.scores(call.run(lambda part, size: cut(np.zeros((1, 1, 1)), np.ones(1), size)), multiply_by_inputs)
-
-
-def noisy(x: np.ndarray, samples: int, noise: float, seed: int) -> np.ndarray:
-    """Return rows of x with Gaussian noise, shape (N, samples, ...)."""
-    made = [generator(seed, row.astype(np.float64)).standard_normal((samples, *row.shape)) for row in x]
-    scales = [noise * (row.max() - row.min()) for row in x]
-    return np.stack([row + scale * each for row, scale, each in zip(x, scales, made, strict=True)])

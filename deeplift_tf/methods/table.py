@@ -10,7 +10,8 @@ from deeplift_tf.errors import InputError, MethodError
 from deeplift_tf.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, rsi_grad_cam
 from deeplift_tf.methods.deep_shap import deep_shap
 from deeplift_tf.methods.gradients import deconvnet, deeplift, gradient, gradient_times_input, guided_backprop
-from deeplift_tf.methods.path import expected_gradients, integrated_gradients, smoothgrad
+from deeplift_tf.methods.noise import smoothgrad
+from deeplift_tf.methods.path import expected_gradients, integrated_gradients
 from deeplift_tf.methods.perturbation import in_silico_mutagenesis, occlusion
 from deeplift_tf.scoring.scores import Scores
 

@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.errors import InputError
-from deeplift_tf.graph.graph import Graph
 from deeplift_tf.layers.path import gauss_legendre
 from deeplift_tf.rules.tensors import merge_leading, shape_of
-from deeplift_tf.scoring.attribution import Plan, hypothetical
+from deeplift_tf.scoring.attribution import hypothetical
 from deeplift_tf.scoring.sampled import Sampled, add_up, chunks
 
 Nodes = tuple[np.ndarray, np.ndarray]
@@ -46,18 +45,7 @@ QUADRATURES: dict[str, Callable[[int], Nodes]] = {
 
 
 class PathGradients(Sampled):
-    """Weighted means of gradients at x⁰ + αΔx.
-
-    Parameters
-    ----------
-    graph, plan
-    from_zero : bool
-        Whether contributions are those of x rather than of its difference from the reference.
-    """
-
-    def __init__(self, graph: Graph, plan: Plan, from_zero: bool = False) -> None:
-        super().__init__(graph, plan)
-        self.from_zero = from_zero
+    """Weighted means of gradients at x⁰ + αΔx."""
 
     def run(  # type: ignore[override]
         self,
@@ -96,7 +84,7 @@ class PathGradients(Sampled):
         results: dict[str, Any] = {"contributions": [], "multipliers": [], "hypothetical": []}
         contributions = []
         for edge, m, view in zip(self.plan.scored, add_up(means, shape_of(alphas)[0]), views, strict=True):
-            contributions.append(m * (view.x if self.from_zero else view.delta))
+            contributions.append(m * view.delta)
             results["multipliers"].append(tf.reduce_sum(m, 2))
             results["contributions"].append(tf.reduce_sum(contributions[-1], 2))
             if self.plan.hypothetical:

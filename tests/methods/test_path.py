@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import deeplift_tf as dl
 from deeplift_tf import methods
 from deeplift_tf.errors import InputError
+from deeplift_tf.scoring.inputs import as_input_arrays
 from tests.support.keras_models import randomise
 from tests.support.method_models import image_model, smooth_model
 
@@ -141,10 +143,11 @@ def test_random_places_do_not_depend_on_the_batch(smooth: tuple[keras.Model, dl.
 
 
 def test_smoothgrad_is_the_mean_gradient_of_noisy_inputs(smooth: tuple[keras.Model, dl.Network]) -> None:
-    from deeplift_tf.methods.path import noisy
+    from deeplift_tf.methods.noise import noisy_copies
 
     model, network = smooth
-    made = noisy(X, 10, 0.3, seed=2)
+    copies = noisy_copies(as_input_arrays(X, network.graph.inputs), network.graph.inputs, 0.3, seed=2)
+    made = np.stack(list(itertools.islice(copies, 10)), 1)
     spread = (made - X[:, None]).std(axis=(1, 2)) / (X.max(1) - X.min(1))
     np.testing.assert_allclose(spread, 0.3, rtol=0.4)  # 60 draws
     expected = np.mean([numpy_gradient(model, made[:, k], 1) for k in range(10)], axis=0)
@@ -163,4 +166,4 @@ def test_mistakes_are_named(smooth: tuple[keras.Model, dl.Network]) -> None:
     with pytest.raises(InputError, match="both ends, so at least 2"):
         methods.integrated_gradients(network, X, 0.0, steps=1, quadrature="trapezoid")
     with pytest.raises(TypeError, match=r"unexpected arguments \['step'\]"):
-        methods.smoothgrad(network, X, step=3)  # type: ignore[call-arg]
+        methods.expected_gradients(network, X, 0.0, step=3)  # type: ignore[call-arg]
