@@ -16,6 +16,7 @@ from deeplift_tf.evaluate.ranks import per_position
 from deeplift_tf.graph.graph import Graph
 from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.methods.gradients import or_zero
+from deeplift_tf.plots.figure import alone
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.display import Displayed
@@ -55,6 +56,30 @@ class Curve(Displayed):
             ("mean output", f"from {first:.4g} to {last:.4g}"),
             ("areas", ranged(self.areas)),
         ]
+
+    def plot(self, ax: Any = None, *, label: str | None = None) -> tuple[Any, Any]:
+        """Draw the curve of every row, faintly, and their mean with the area below it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Several curves in one axes compare methods.
+        label : str, optional
+            What the legend calls it.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+        ax : matplotlib axes
+        """
+        fig, panel = alone(ax, (4.8, 3.2))
+        (line,) = panel.plot(
+            self.fractions, self.outputs.mean(0), linewidth=2, label=f"{label or 'mean'}, area {self.areas.mean():.3g}"
+        )
+        panel.plot(self.fractions, self.outputs.T, linewidth=0.6, alpha=0.35, color=line.get_color())
+        panel.set(xlabel="fraction of the positions", ylabel="output")
+        panel.legend()
+        return fig, panel
 
 
 class Replaced(Sampled):

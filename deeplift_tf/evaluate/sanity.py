@@ -15,6 +15,7 @@ from deeplift_tf.graph.graph import Node
 from deeplift_tf.graph.rule_assignment import LAYER, MODEL_AROUND, NODE, layer_name, place_of
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
+from deeplift_tf.plots.figure import alone, plain
 from deeplift_tf.scoring.display import DisplayedTable
 from deeplift_tf.scoring.reference_sampler import generator
 
@@ -49,6 +50,27 @@ class SanityCheck(DisplayedTable):
         means = zip(self.layers, mean_over_ordered(self.correlations), mean_over_ordered(self.magnitudes), strict=True)
         lines = [f"{name:<{width}}  {signed:8.3f}  {size:10.3f}" for name, signed, size in means]
         return "\n".join([f"{'randomised':<{width}}  {'signed':>8}  {'magnitudes':>10}", *lines])
+
+    def plot(self, ax: Any = None) -> tuple[Any, Any]:
+        """Draw how similar the scores remain, layer by layer; near zero is good.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+        ax : matplotlib axes
+        """
+        fig, panel = alone(ax, (max(3.6, 1.6 + 0.5 * len(self.layers)), 3.4))
+        for label, values in (("signed", self.correlations), ("magnitudes", self.magnitudes)):
+            panel.plot([1.0, *mean_over_ordered(values)], marker="o", label=label)
+        panel.set_xticks(range(len(self.layers) + 1), ["none", *map(plain, self.layers)], rotation=45, ha="right")
+        panel.axhline(0, color="black", linewidth=0.8)
+        panel.set(xlabel="randomised", ylabel="rank correlation", ylim=(-1.05, 1.05))
+        panel.legend()
+        return fig, panel
 
 
 def sanity_check(
