@@ -99,8 +99,8 @@ def over_noise(
         progress(done * len(batch), count * len(batch))
     made: dict[str, Any] = dict.fromkeys(AVERAGED)
     for name, totals in sums.items():
-        parts = iter([KINDS[kind](*(total / count)) for total in totals])
-        made[name] = mapped(getattr(at_x, name), lambda array, parts=parts: next(parts).astype(array.dtype))
+        parts = [KINDS[kind](*(total / count)) for total in totals]
+        made[name] = in_place_of(getattr(at_x, name), parts)
     return at_x.replace(**made, delta=None, label=f"{kind} of {count} noisy {at_x.label}")
 
 
@@ -109,6 +109,12 @@ def leaves(value: Any) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     mapped(value, found.append)
     return found
+
+
+def in_place_of(value: Any, arrays: Sequence[np.ndarray]) -> Any:
+    """Return other arrays in a structure, in the order of `leaves`, in the dtypes of those that were there."""
+    left = iter(arrays)
+    return mapped(value, lambda array: next(left).astype(array.dtype))
 
 
 def smoothgrad(
@@ -141,5 +147,6 @@ def smoothgrad(
     if not multiply_by_inputs:
         return made
     batch = as_input_arrays(x, network.graph.inputs)
-    values = iter(leaves(scored_values(network, batch, options.get("layers"), options.get("batch_size", 32))))
-    return made.replace(contributions=mapped(made.multipliers, lambda m: m * next(values)))
+    values = leaves(scored_values(network, batch, options.get("layers"), options.get("batch_size", 32)))
+    products = [m * value for m, value in zip(leaves(made.multipliers), values, strict=True)]
+    return made.replace(contributions=in_place_of(made.multipliers, products))
