@@ -10,7 +10,10 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "deeplift_tf"
-FIRST = ("mathematics", "methods", "dna", "scale", "serving", "coming_from", "coverage", "properties", "architecture")
+FIRST = (
+    *("mathematics", "methods", "dna", "scale", "serving", "coming_from", "coming_from_genomics"),
+    *("coverage", "properties", "architecture"),
+)
 WHOLE = {
     "README": "index",
     "benchmarks/README": "benchmarks/README",
