@@ -18,9 +18,9 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 ORDER = [
     {"atomic", "hdf5", "printable"},
     {"errors"},
-    {"argspec", "deprecation", "keras_backend", "optional", "pickling", "rules", "sequences"},
-    {"images", "layers", "plots"},
-    {"graph"},
+    {"argspec", "deprecation", "keras_backend", "optional", "pickling", "rules"},
+    {"images", "layers", "sequences"},
+    {"graph", "plots"},
     {"scoring"},
     {"references", "serving"},
     {"io", "methods", "network"},

@@ -1,4 +1,4 @@
-"""Commands that refuse repeated options: otherwise the last value would win silently."""
+"""Commands that refuse repeated options, where the last value would win silently, and take deprecated spellings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import Any
 
 import click
 
+RENAMED = {"--xla": "--jit-compile"}
+"""Deprecated spellings of options, which the help does not show."""
+
 LISTS = ("layers", "targets", "formats", "chromosomes")
 """Options whose one value lists several, separated by commas."""
 
 
 class Command(click.Command):
     """A command that refuses an option of a single value that is given twice, under whichever of its names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, deprecated spellings as the options that they mean now."""
+        for name in RENAMED.keys() & set(args):
+            click.echo(f"warning: {name} is now {RENAMED[name]}; the old form goes in version 2.0", err=True)
+        return super().parse_args(ctx, [RENAMED.get(each, each) for each in args])
 
     def make_parser(self, ctx: click.Context) -> Any:
         """Return the parser of the arguments, which counts the options."""

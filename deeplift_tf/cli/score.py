@@ -124,7 +124,9 @@ class Summary(NamedTuple):
 )
 @target_options
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--xla", is_flag=True, help="Compile the arithmetic of activations: faster, after a second or more.")
+@click.option(
+    "--jit-compile", is_flag=True, help="Compile the arithmetic of activations by XLA: faster, after seconds."
+)
 @click.option("--hypothetical", is_flag=True, help="Write hypothetical contributions too.")
 @click.option(
     "--letters-axis",
@@ -333,8 +335,8 @@ def check_arguments(given: Mapping[str, Any], out: Path) -> None:
         raise click.UsageError("regions (-r) and a genome (-g) go together, and so do --variants and a genome")
     if given["variants"] is not None:
         check_variants(given)
-    if given["xla"] and given["method"] != "deeplift":
-        raise click.UsageError(f"--xla is for the method deeplift; received --method {given['method']}")
+    if given["jit_compile"] and given["method"] != "deeplift":
+        raise click.UsageError(f"--jit-compile is for the method deeplift; received --method {given['method']}")
     if given["fold_spread"]:
         check_spread(given)
     unknown = [name for name in given["formats"] if name not in FORMATS]

@@ -18,7 +18,7 @@ SECTIONS = {
         *("chromosomes", "exclude", "first", "sample", "soft_masked_as_n", "alphabet"),
     ),
     "DNA: strands and files": ("reverse_complement", "stranded", "formats", "compression", "names", "chrom_sizes"),
-    "Run and resume": ("batch_size", "xla", "on_error", "resume", "strict"),
+    "Run and resume": ("batch_size", "jit_compile", "on_error", "resume", "strict"),
     "Many machines": ("shard", "engine", "workers", "address", "gpus_per_worker", "cpus_per_worker"),
     "Output": ("out", "overwrite", "as_json", "top"),
     OPTIONS: ("debug", "help"),

@@ -12,8 +12,9 @@ import numpy as np
 
 from deeplift_tf.errors import ReferencesError
 from deeplift_tf.references.euler import follows, last_edges, log_orders, transitions, walks
-from deeplift_tf.scoring.reference_sampler import ReferenceSampler, checked, generator
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler, checked
 from deeplift_tf.sequences.letters import from_the_end, require_letters
+from deeplift_tf.sequences.shuffles import random_numbers
 
 logger = logging.getLogger("deeplift_tf")
 
@@ -112,8 +113,7 @@ def _shuffle(x: np.ndarray, count: int, seed: int, letters_axis: int = -1) -> np
 
 def shuffled(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Return sequences with their positions in random orders, shape (N, R, length, letters)."""
-    codes = letter_codes(x)
-    orders = [np.argsort(generator(seed, row).random((count, x.shape[1])), 1, kind="stable") for row in codes]
+    orders = np.argsort(random_numbers(letter_codes(x), count, x.shape[1], seed), -1, kind="stable")
     return np.stack([row[order] for row, order in zip(x, orders, strict=True)])
 
 
@@ -178,10 +178,10 @@ def dinucleotide_orders(codes: np.ndarray, letters: int, count: int, seed: int) 
     pairs, final = transitions(codes, letters), codes[:, -1]
     for single in np.flatnonzero(log_orders(pairs, final) < math.log(1.5)):
         report_single_order(codes[single].tobytes(), letters)
-    generators = [generator(seed, each) for each in codes]
-    choices = np.stack([random.random((count, letters)) for random in generators])
-    edges = follows(pairs, last_edges(pairs, final, choices), generators)
-    return walks(codes[:, 0], pairs, edges)
+    edges = codes.shape[1] - 1
+    numbers = random_numbers(codes, count, edges + letters, seed)
+    last = last_edges(pairs, final, numbers[..., edges:])
+    return walks(codes[:, 0], pairs, follows(codes, last, numbers[..., :edges]))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -34,7 +34,7 @@ class Request(NamedTuple):
     model : ModelSource
     targets : tuple of targets
         By index or name; with several, each array is called after its target as well.
-    output, layers, xla, batch_size, pre_activation, mean_normalised, hypothetical
+    output, layers, jit_compile, batch_size, pre_activation, mean_normalised, hypothetical
         See `Score.__call__` and `Network.compile`.
     method : str
         See `deeplift_tf.methods.from_spec.scoring_function`.
@@ -61,7 +61,7 @@ class Request(NamedTuple):
     output: str | None = None
     method: str = "deeplift"
     layers: tuple[str, ...] = ()
-    xla: bool = False
+    jit_compile: bool = False
     batch_size: int = 32
     pre_activation: bool = False
     mean_normalised: bool = False
@@ -106,9 +106,9 @@ class Scorer:
 
         network = request.model.convert() if network is None else network
         score: Callable[..., Scores] = (
-            FoldScores(network, request.xla)
+            FoldScores(network, request.jit_compile)
             if request.fold_spread
-            else scoring_function(network, request.method, request.layers, request.xla)
+            else scoring_function(network, request.method, request.layers, request.jit_compile)
         )
         self._input = sequence_input(network, request.alphabet, request.letters_axis)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score

@@ -4,6 +4,6 @@
 operations, for use in an exported function and, with the same results, in Python.
 """
 
+from deeplift_tf.sequences.shuffles import dinucleotide_shuffle as dinucleotide_shuffle
+from deeplift_tf.sequences.shuffles import shuffle as shuffle
 from deeplift_tf.serving.export import export as export
-from deeplift_tf.serving.shuffles import dinucleotide_shuffle as dinucleotide_shuffle
-from deeplift_tf.serving.shuffles import shuffle as shuffle

@@ -15,7 +15,7 @@ from deeplift_tf.rules.tensors import shape_of
 from deeplift_tf.scoring.inputs import arrange, require_values, whole_default
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler
 from deeplift_tf.sequences.letters import CLOSE
-from deeplift_tf.serving.shuffles import dinucleotide_shuffle, shuffle
+from deeplift_tf.sequences.shuffles import dinucleotide_shuffle, shuffle
 
 Make = Callable[[tf.Tensor], tf.Tensor]
 

@@ -18,7 +18,10 @@ from tests.cli.test_score import refused
         (["--output", "tail"], "tail"),
         (["--layers", "tail"], "tail"),
         (["--rule", "tail=gradient"], "tail"),
-        (["--xla", "--method", "occlusion"], "--xla is for the method deeplift; received --method occlusion"),
+        (
+            ["--jit-compile", "--method", "occlusion"],
+            "--jit-compile is for the method deeplift; received --method occlusion",
+        ),
         (["--references", "median"], "references: expected 'zeros', a finite number or a file"),
         (["--dataset", "y"], "no array is named 'y'; found 'x'"),
         (["--method", "lime"], "expected one of deeplift[:RULE][,multiply_by_inputs=MULTIPLY_BY_INPUTS], rescale"),

@@ -64,9 +64,18 @@ def test_the_file_equals_one_call_of_the_library(files: Path, tmp_path: Path) ->
 
 
 def test_arithmetic_compiled_by_xla_gives_the_same(files: Path, tmp_path: Path) -> None:
-    plain, compiled = (score(files, tmp_path / name, *xla) for name, xla in (("p.h5", []), ("x.h5", ["--xla"])))
+    plain, compiled = (score(files, tmp_path / name, *xla) for name, xla in (("p.h5", []), ("x.h5", ["--jit-compile"])))
     for name in ("contributions", "outputs", "reference_outputs"):
         close(compiled[name], plain[name])
+
+
+def test_the_old_word_for_compiling_still_works_and_warns(files: Path, tmp_path: Path) -> None:
+    old = run("score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "old.h5", "--xla")
+    assert old.exit_code == 0
+    assert "warning: --xla is now --jit-compile; the old form goes in version 2.0" in old.stderr
+    with h5py.File(tmp_path / "old.h5") as file:
+        assert json.loads(file.attrs["arguments"])["jit_compile"] is True
+    assert "--xla" not in run("score", "--help").output
 
 
 def test_two_inputs_make_groups(files: Path, tmp_path: Path) -> None:

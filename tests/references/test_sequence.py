@@ -142,3 +142,14 @@ def test_base_frequencies() -> None:
         dl.references.gc_content()(x[..., :3])
     with pytest.raises(ReferencesError, match="from 0 to 1"):
         dl.references.gc_content(1.5)
+
+
+@pytest.mark.parametrize("letters", [4, 20])
+@pytest.mark.parametrize("name", ["shuffle", "dinucleotide_shuffle"])
+@pytest.mark.parametrize("seed", [0, 2**63 + 5])
+def test_what_is_exported_makes_the_same_sequences(name: str, letters: int, seed: int) -> None:
+    """In NumPy and in TensorFlow operations; N, runs and repeats included."""
+    codes = random_codes(12, 50, seed=9, letters=letters + 1)
+    x = np.concatenate([np.eye(letters), np.zeros((1, letters))]).astype(np.float32)[codes]
+    found = getattr(dl.references, name)(7, seed=seed)(x)
+    np.testing.assert_array_equal(getattr(dl.serving, name)(x, 7, seed), found)

@@ -1,13 +1,16 @@
-"""Shuffles of one-hot sequences in TensorFlow operations, seeded by the seed and the content of each row.
+"""Shuffles of one-hot sequences in TensorFlow operations, and the random numbers that every shuffle is made of.
 
-The distributions are those of `references.shuffle` and `references.dinucleotide_shuffle`; the random numbers are
-others, because those are drawn by NumPy. The same row gets the same references in any batch and at any place in it.
+`references.shuffle` and `references.dinucleotide_shuffle` make the same sequences of the same numbers in NumPy, which
+is faster where no graph is needed. The numbers follow from the seed and the content of a row: the same row gets the
+same references in any batch, at any place in it, and from an exported function.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.rules.tensors import shape_of
@@ -30,7 +33,7 @@ def shuffle(x: Any, count: int = 20, seed: int = 0) -> tf.Tensor:
     tf.Tensor, shape (N, R, length, C)
     """
     x = tf.convert_to_tensor(x)
-    draws = _draws(_letter_codes(x), count, shape_of(x)[1], seed)
+    draws = _draws(_letter_codes(x), count, shape_of(x)[1], seed % 2**63)
     return _in_order(x, tf.argsort(draws, stable=True))
 
 
@@ -56,9 +59,36 @@ def dinucleotide_shuffle(x: Any, count: int = 20, seed: int = 0) -> tf.Tensor:
     with tf.control_dependencies([_assert_one_hot(x)]):
         codes = _letter_codes(x)
     letters, edges = x.shape[2] + 1, shape_of(x)[1] - 1
-    draws = _draws(codes, count, edges + letters, seed)
+    draws = _draws(codes, count, edges + letters, seed % 2**63)
     last = _last_edges(codes, letters, draws[..., edges:])
     return _in_order(x, _walks(codes, last, draws[..., :edges]))
+
+
+def random_numbers(codes: np.ndarray, count: int, length: int, seed: int) -> np.ndarray:
+    """Return the numbers from 0 to 1 that shuffles of sequences are made of.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (N, positions)
+        Letters 0, 1, ...; the numbers of a row follow from them and the seed.
+    count : int
+        R.
+    length : int
+    seed : int
+
+    Returns
+    -------
+    np.ndarray, shape (N, R, length), float64
+    """
+    with tf.device("CPU"):
+        return _compiled_draws()(codes.astype(np.int32), count, length, seed % 2**63).numpy()
+
+
+@functools.cache
+def _compiled_draws() -> Any:
+    size = tf.TensorSpec([], tf.int32)
+    signature = [tf.TensorSpec([None, None], tf.int32), size, size, tf.TensorSpec([], tf.int64)]
+    return tf.function(_draws, input_signature=signature, autograph=False)
 
 
 def _letter_codes(x: tf.Tensor) -> tf.Tensor:
@@ -74,12 +104,11 @@ def _assert_one_hot(x: tf.Tensor) -> Any:
     return tf.debugging.Assert(fine, ["dinucleotide_shuffle: expected one-hot sequences, or all letters alike for N"])
 
 
-def _draws(codes: tf.Tensor, count: int, length: Any, seed: int) -> tf.Tensor:
+def _draws(codes: tf.Tensor, count: Any, length: Any, seed: Any) -> tf.Tensor:
     """Return random numbers from 0 to 1 for each row, shape (N, count, length), that depend on its content alone."""
     coefficients = _uniform([shape_of(codes)[1]], [seed, HASH], tf.int64)
     hashes = tf.reduce_sum(tf.cast(codes + 1, tf.int64) * coefficients, -1)  # modulo 2⁶⁴
-    known = length if isinstance(length, int) else None
-    signature = tf.TensorSpec([count, known], tf.float64)
+    signature = tf.TensorSpec([size if isinstance(size, int) else None for size in (count, length)], tf.float64)
     return tf.map_fn(lambda h: _uniform([count, length], [h, seed], tf.float64), hashes, fn_output_signature=signature)
 
 
