@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.perturbations import PERTURBATIONS, Perturbation
 from deeplift_tf.methods.call import Options
@@ -17,7 +18,6 @@ from deeplift_tf.plots.figure import alone, titled
 from deeplift_tf.references import normalize_references
 from deeplift_tf.scoring.display import Displayed
 from deeplift_tf.scoring.inputs import InputArrays, as_input_arrays
-from deeplift_tf.scoring.path_gradients import at_least_one
 from deeplift_tf.scoring.reference_sampler import generator
 from deeplift_tf.scoring.scores import Scores, ranged
 

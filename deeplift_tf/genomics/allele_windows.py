@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import StoredRows
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.effects import EFFECTS
 from deeplift_tf.genomics.fasta import Fasta, open_fasta
@@ -32,7 +33,7 @@ logger = logging.getLogger("deeplift_tf")
 
 
 @dataclass(frozen=True)
-class VariantRows:
+class VariantRows(StoredRows):
     """One-hot windows of the alternative alleles of variants; `reference` are those of the reference alleles.
 
     Attributes

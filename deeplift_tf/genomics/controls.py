@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import RowArray, StoredRows
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.bigwig_reader import BigWig
 from deeplift_tf.genomics.regions import Region
-from deeplift_tf.io.inputs import RowArray, Rows, open_arrays, select
+from deeplift_tf.io.inputs import Rows, open_arrays, select
 
 BIGWIG = (".bw", ".bigwig")
 Shapes = Mapping[str, tuple[int | None, ...]]
@@ -118,7 +119,7 @@ def of_tracks(files: Sequence[BigWig], regions: Sequence[Region], shapes: Shapes
 
 
 @dataclass(frozen=True)
-class ZeroRows:
+class ZeroRows(StoredRows):
     """Rows of zeros."""
 
     shape: tuple[int, ...]
@@ -128,12 +129,12 @@ class ZeroRows:
         """Return consecutive rows."""
         return np.zeros((len(range(*rows.indices(self.shape[0]))), *self.shape[1:]), self.dtype)
 
-    def check(self, rows: slice) -> None:
+    def check(self, rows: slice, where: str, largest: float) -> None:
         """There is nothing to be found."""
 
 
 @dataclass(frozen=True)
-class TrackRows:
+class TrackRows(StoredRows):
     """Windows of bigWigs around the summits of regions, shape (N, length, tracks); zeros where nothing is known."""
 
     files: Sequence[BigWig]
@@ -162,12 +163,12 @@ class TrackRows:
             values[start - first : end - first] = np.nan_to_num(found)
         return values
 
-    def check(self, rows: slice) -> None:
+    def check(self, rows: slice, where: str, largest: float) -> None:
         """A bigWig holds numbers alone, and looking through it would mean to read it twice."""
 
 
 @dataclass(frozen=True)
-class CountRows:
+class CountRows(StoredRows):
     """log(1 + the sum of a profile) for each track, shape (N, tracks), or for all together, shape (N, 1)."""
 
     profile: TrackRows
@@ -187,5 +188,5 @@ class CountRows:
             raise InputError("`control`: counts are logarithms of sums, and a track has a sum below zero")
         return np.log1p(sums).astype(self.dtype)
 
-    def check(self, rows: slice) -> None:
+    def check(self, rows: slice, where: str, largest: float) -> None:
         """Nothing to be looked for before it is read."""

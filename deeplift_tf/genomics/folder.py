@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deeplift_tf.arrays.rows import RowArray
 from deeplift_tf.genomics.formats.scored import ScoredSequences
 from deeplift_tf.genomics.formats.table import format_named
 from deeplift_tf.genomics.regions import write_regions, write_windows
-from deeplift_tf.io.inputs import RowArray
 
 if TYPE_CHECKING:
     from deeplift_tf.genomics.rows import SequenceRows

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import RowArray, StoredRows
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.fasta import Fasta, open_fasta
 from deeplift_tf.genomics.regions import Region, names_differ, read_regions, within
 from deeplift_tf.genomics.selection import Selection
 from deeplift_tf.genomics.sequences import of_channels, say_unknown
-from deeplift_tf.io.inputs import RowArray
 from deeplift_tf.references.sequence import pairs_kept
 from deeplift_tf.sequences.alphabet import Alphabet
 
@@ -23,7 +23,7 @@ logger = logging.getLogger("deeplift_tf")
 
 
 @dataclass
-class SequenceRows:
+class SequenceRows(StoredRows):
     """One-hot sequences of a file.
 
     Attributes

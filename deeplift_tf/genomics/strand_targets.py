@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.rows import slices
 from deeplift_tf.errors import TargetError
 from deeplift_tf.genomics.orientation import Orientation
 from deeplift_tf.graph import propagation
 from deeplift_tf.network import Network
-from deeplift_tf.scoring.batches import as_tensor, spans
+from deeplift_tf.scoring.batches import as_tensor
 from deeplift_tf.scoring.inputs import as_input_arrays
 from deeplift_tf.scoring.target_layer import TargetValue, resolve_target
 
@@ -181,8 +182,8 @@ class StrandTargets:
         inputs = self.network.graph.inputs
         batch, forward = as_input_arrays(x, inputs), self._forward(value)
         parts = []
-        for start, stop in spans(len(batch), batch_size):
-            rows = [as_tensor(a[start:stop], each.dtype) for a, each in zip(batch.arrays, inputs, strict=True)]
+        for part in slices(len(batch), batch_size):
+            rows = [as_tensor(a[part], each.dtype) for a, each in zip(batch.arrays, inputs, strict=True)]
             parts.append(forward(*rows).numpy())
         return np.concatenate(parts)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import StoredRows
 from deeplift_tf.errors import InputError
 from deeplift_tf.optional import require
 
@@ -77,7 +78,7 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
 
 
 @dataclass(frozen=True)
-class ImageRows:
+class ImageRows(StoredRows):
     """Pictures of files as rows.
 
     Attributes
@@ -125,7 +126,7 @@ class ImageRows:
     def _preprocessed(self, found: np.ndarray) -> np.ndarray:
         return found if self.preprocess is None else np.asarray(self.preprocess(found), np.float32)
 
-    def check(self, rows: slice) -> None:
+    def check(self, rows: slice, where: str, largest: float) -> None:
         """Open every file without reading the picture in it.
 
         Raises

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deeplift_tf.argspec import File, arguments_in, meant, name_in, spellable, usage
+from deeplift_tf.arrays.rows import RowArray
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import image_rows, is_images
-from deeplift_tf.io.inputs import RowArray, Rows, open_arrays, select
+from deeplift_tf.io.inputs import Rows, open_arrays, select
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network

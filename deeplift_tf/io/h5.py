@@ -9,8 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from deeplift_tf.arrays.heaps import check_heaps
+from deeplift_tf.arrays.rows import StoredRows
 from deeplift_tf.errors import InputError
-from deeplift_tf.hdf5.heaps import check_heaps
 
 MAX_PIECE_BYTES = 1 << 31
 """Bytes of one row, or of one chunk, of an array: those are read at once."""
@@ -24,7 +25,7 @@ SEARCHED_BYTES = 1 << 31
 DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # HDF5 has one for every part of a file
 
 
-class H5Rows:
+class H5Rows(StoredRows):
     """An array of which only the rows asked for are in memory.
 
     Parameters

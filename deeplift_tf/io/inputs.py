@@ -7,33 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import h5py
 import numpy as np
 
-from deeplift_tf.errors import DeepLiftError, InputError
+from deeplift_tf.arrays.checks import not_finite, require_real
+from deeplift_tf.arrays.rows import RowArray, stored
+from deeplift_tf.errors import InputError
 from deeplift_tf.io.h5 import arrays_in
 from deeplift_tf.io.npy import DAMAGED, NpyRows
 
 HDF5 = (".h5", ".hdf5")
-SLICE_BYTES = 16 * 2**20  # of one array, when a whole file is looked through
 ALL = slice(None)
-
-
-class RowArray(Protocol):
-    """An array in a file: its shape and dtype are known, its rows are read when asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """All dimensions; the first counts rows."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype as stored."""
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        """Return consecutive rows."""
 
 
 @contextmanager
@@ -213,8 +198,7 @@ class Rows:
         parts: dict[str, np.ndarray] = {}
         bad: dict[int, str] = {}
         for name, array in self.arrays.items():
-            readable = getattr(array, "readable", None)
-            parts[name], unread = (np.asarray(array[rows]), {}) if readable is None else readable(rows)
+            parts[name], unread = stored(array).readable(rows)
             found = not_finite(parts[name], self.largest(name))
             bad |= {row: f"input {name!r} {what}" for row, what in found.items()} | unread
         if bad:
@@ -227,8 +211,7 @@ class Rows:
         """Return the names of rows as an array "names", and the lines of their regions, where an array has some."""
         found: dict[str, np.ndarray] = {}
         for array in self.arrays.values():
-            for key, of in (("names", "names"), ("regions", "lines")):
-                made = getattr(array, of)(rows) if hasattr(array, of) else None
+            for key, made in (("names", stored(array).names(rows)), ("regions", stored(array).lines(rows))):
                 if made is not None:
                     found.setdefault(key, made)
         return found
@@ -253,7 +236,7 @@ class Rows:
         """
         self.check_shapes(expected)
         for name, array in self.arrays.items():
-            check_real(array, f"{self.path}: input {name!r}", InputError)
+            require_real(array.dtype, f"{self.path}: input {name!r}", InputError)
         counts = {name: array.shape[0] for name, array in self.arrays.items()}
         if len(set(counts.values())) > 1:
             raise InputError(f"{self.path}: expected as many rows for every input; received {counts}")
@@ -269,11 +252,7 @@ class Rows:
             Names the first.
         """
         for name, array in self.arrays.items():
-            check = getattr(array, "check", None)
-            if check is not None:
-                check(rows)
-            else:
-                check_finite(array, f"{self.path}: input {name!r}", InputError, rows, self.largest(name))
+            stored(array).check(rows, f"{self.path}: input {name!r}", self.largest(name))
 
 
 def one_or_all(values: Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
@@ -291,49 +270,3 @@ def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     return len(received) == len(expected) and all(
         want in (None, got) for got, want in zip(received, expected, strict=True)
     )
-
-
-def check_real(array: RowArray, where: str, error: type[DeepLiftError]) -> None:
-    """Raise an error of the given class if an array contains anything but real numbers."""
-    if array.dtype.kind not in "biuf":
-        raise error(f"{where}: expected real numbers; received dtype {array.dtype}")
-
-
-def check_finite(
-    array: RowArray, where: str, error: type[DeepLiftError], rows: slice = ALL, largest: float = np.inf
-) -> None:
-    """Look through an array, slice by slice, for values that are not finite numbers, or of a magnitude above another.
-
-    Raises
-    ------
-    DeepLiftError
-        Of the class `error`; names the first such value by its row.
-    """
-    check_real(array, where, error)
-    if array.dtype.kind != "f":
-        return
-    row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:]))
-    step = max(1, SLICE_BYTES // max(row_bytes, 1))
-    first, stop, _ = rows.indices(array.shape[0])
-    for start in range(first, stop, step):
-        part = np.asarray(array[slice(start, min(start + step, stop))])
-        for row, what in not_finite(part, largest).items():
-            raise error(f"{where}: row {start + row} (counted from 0) {what}")
-
-
-def not_finite(part: np.ndarray, largest: float = np.inf) -> dict[int, str]:
-    """Return the rows with a value that is not finite or too large, and a description of each."""
-    if part.dtype.kind != "f":
-        return {}
-    good = np.isfinite(part)
-    if largest < np.finfo(part.dtype).max:
-        good &= np.abs(part) <= largest
-    rows = np.flatnonzero(~good.all(axis=tuple(range(1, part.ndim))))
-    return {int(row): f"holds {_first(part[row], good[row], largest)}" for row in rows}
-
-
-def _first(row: np.ndarray, good: np.ndarray, largest: float) -> str:
-    """Return the first bad value of a row, and its position."""
-    position = tuple(int(index) for index in np.argwhere(~good)[0])
-    beyond = f", and the model takes no more than {largest:.2g}" if np.isfinite(row[position]) else ""
-    return f"{row[position]}{f' at position {position}' if position else ''}{beyond}"

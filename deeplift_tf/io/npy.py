@@ -6,11 +6,12 @@ import math
 import tokenize
 import zipfile
 import zlib
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
+from deeplift_tf.arrays.rows import StoredRows
 from deeplift_tf.errors import InputError
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -21,7 +22,7 @@ DAMAGED = (
 )
 
 
-class NpyRows:
+class NpyRows(StoredRows):
     """An array of which only the rows asked for are in memory.
 
     A compressed stream can only be read forward; going back costs reading it again from its start. A memory map would
@@ -42,6 +43,9 @@ class NpyRows:
         The stream holds no array of numbers, or not all of it; its rows are not stored one after another; or (when
         rows are read) it is damaged.
     """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
     def __init__(self, stream: IO[bytes], size: int, where: str) -> None:
         self._stream, self._where = stream, where

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import require_real
+from deeplift_tf.arrays.rows import RowArray, check_finite
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import is_images
 from deeplift_tf.io.deferred_references import DeferredReferences, Opened, as_they_are, named_references, refusal
-from deeplift_tf.io.inputs import RowArray, Rows, check_finite, check_real, one_or_all, open_arrays, select
+from deeplift_tf.io.inputs import Rows, one_or_all, open_arrays, select
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -159,7 +161,7 @@ def match_references(given: float | ReferenceSampler | Mapping[str, RowArray], p
         raise ReferencesError(f"references: {error}") from error
     for name, array in arrays.items():
         _check_shape(where(path, name), array.shape, rows.arrays[name].shape)
-        check_real(array, where(path, name), ReferencesError)
+        require_real(array.dtype, where(path, name), ReferencesError)
     per_row = {name for name, array in arrays.items() if _is_per_row(array.shape, rows.arrays[name].shape)}
     shared = {name: np.asarray(array[:]) for name, array in arrays.items() if name not in per_row}
     shared = {name: a[0] if a.ndim == len(rows.arrays[name].shape) else a for name, a in shared.items()}

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import RowArray, StoredRows
 from deeplift_tf.errors import InputError
 from deeplift_tf.images import ImageRows, image_rows, is_images
 from deeplift_tf.io.h5 import text_attributes
-from deeplift_tf.io.inputs import RowArray, open_arrays
+from deeplift_tf.io.inputs import open_arrays
 from deeplift_tf.sequences.alphabet import Alphabet
 from deeplift_tf.sequences.letters import letters_last
 
@@ -93,7 +94,7 @@ def take(array: RowArray, indices: Sequence[int]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Cut(StoredRows):
     """Some rows of an array, as an array of their own."""
 
     array: RowArray

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Graph, LayerUse, Node
@@ -17,7 +18,6 @@ from deeplift_tf.methods.gradients import guided_backprop
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.display import shapes_of
-from deeplift_tf.scoring.path_gradients import at_least_one
 from deeplift_tf.scoring.sampled import Ends, Sampled, chunks, spread_out
 from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import resolve_target

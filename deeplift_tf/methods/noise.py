@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph.graph import Input
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import gradient
 from deeplift_tf.methods.values import held, scored_values
 from deeplift_tf.scoring.inputs import InputArrays, as_input_arrays
-from deeplift_tf.scoring.path_gradients import at_least_one
 from deeplift_tf.scoring.progress import as_progress
 from deeplift_tf.scoring.reference_sampler import generator
 from deeplift_tf.scoring.scores import Scores, mapped

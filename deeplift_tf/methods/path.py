@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.scoring.batches import Batch
 from deeplift_tf.scoring.completeness import OF_PATHS
-from deeplift_tf.scoring.path_gradients import EXTRA, PathGradients, at_least_one, cut, places_of
+from deeplift_tf.scoring.path_gradients import EXTRA, PathGradients, cut, places_of
 from deeplift_tf.scoring.reference_sampler import generator
 from deeplift_tf.scoring.scores import Scores
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.methods.noise import KINDS, over_noise
 from deeplift_tf.methods.table import Method, method_named, name_of
-from deeplift_tf.scoring.path_gradients import at_least_one
 from deeplift_tf.scoring.scores import Scores
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.rows import slices
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.methods.call import cached, value_function
-from deeplift_tf.scoring.batches import as_tensor, spans
+from deeplift_tf.scoring.batches import as_tensor
 from deeplift_tf.scoring.inputs import InputArrays
 from deeplift_tf.scoring.score import Score
 from deeplift_tf.scoring.target_layer import resolve_target
@@ -25,9 +26,9 @@ def values_at(network: Network, x: InputArrays, edge: Edge, batch_size: int = 32
     graph = network.graph
     function = cached(graph, ("value", edge), lambda: value_function(graph, edge))
     made = []
-    for start, stop in spans(len(x), batch_size):
+    for part in slices(len(x), batch_size):
         rows = zip(x.arrays, graph.inputs, strict=True)
-        made.append(function(*(as_tensor(array[start:stop], value.dtype) for array, value in rows)).numpy())
+        made.append(function(*(as_tensor(array[part], value.dtype) for array, value in rows)).numpy())
     return np.concatenate(made)
 
 

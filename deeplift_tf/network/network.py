@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.rows import slices
 from deeplift_tf.deprecation import renamed_keyword
 from deeplift_tf.errors import DeepLiftError, LayerNameError
 from deeplift_tf.graph import propagation
@@ -19,7 +20,7 @@ from deeplift_tf.graph.rule_assignment import RuleChoice, with_rules
 from deeplift_tf.graph.time_distributed import TimeDistributed
 from deeplift_tf.pickling import Portable
 from deeplift_tf.printable import printable
-from deeplift_tf.scoring.batches import as_tensor, spans
+from deeplift_tf.scoring.batches import as_tensor
 from deeplift_tf.scoring.capacity import COPIES_FORWARD, computing, require_room
 from deeplift_tf.scoring.display import Displayed
 from deeplift_tf.scoring.fixed_at_input import dtypes_of
@@ -235,10 +236,8 @@ class Network(Displayed, Portable):
         batch = as_input_arrays(x, self.graph.inputs)
         require_room(self.graph, batch.row_shapes, min(len(batch), batch_size), COPIES_FORWARD)
         parts = []
-        for start, stop in spans(len(batch), batch_size):
-            rows = [
-                as_tensor(a[start:stop], value.dtype) for a, value in zip(batch.arrays, self.graph.inputs, strict=True)
-            ]
+        for part in slices(len(batch), batch_size):
+            rows = [as_tensor(a[part], value.dtype) for a, value in zip(batch.arrays, self.graph.inputs, strict=True)]
             with computing("prediction"):
                 parts.append([y.numpy() for y in self.forward_function(*rows)])
         whole = [np.concatenate(each) for each in zip(*parts, strict=True)]

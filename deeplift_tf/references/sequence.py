@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import at_least_one
+from deeplift_tf.arrays.rows import slices
 from deeplift_tf.errors import ReferencesError
 from deeplift_tf.references.euler import follows, last_edges, log_orders, transitions, walks
-from deeplift_tf.scoring.reference_sampler import ReferenceSampler, checked
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler
 from deeplift_tf.sequences.letters import from_the_end, require_letters
 from deeplift_tf.sequences.shuffles import random_numbers
 
@@ -79,7 +81,12 @@ def shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1) -> Reference
         The axis of x that holds the letters.
     """
     return ReferenceSampler(
-        functools.partial(_shuffle, count=checked("shuffle", count), seed=seed, **letters_on(letters_axis))
+        functools.partial(
+            _shuffle,
+            count=at_least_one("count of shuffle", count, ReferencesError),
+            seed=seed,
+            **letters_on(letters_axis),
+        )
     )
 
 
@@ -133,7 +140,7 @@ def dinucleotide_shuffle(count: int = 20, seed: int = 0, letters_axis: int = -1)
     letters_axis : int
         The axis of x that holds the letters.
     """
-    count = checked("dinucleotide_shuffle", count)
+    count = at_least_one("count of dinucleotide_shuffle", count, ReferencesError)
     return ReferenceSampler(
         functools.partial(_dinucleotide_shuffle, count=count, seed=seed, **letters_on(letters_axis))
     )
@@ -148,9 +155,8 @@ def pairs_kept(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     codes, letters = letter_codes(x), x.shape[2] + 1
     made = np.empty((len(x), count, *x.shape[1:]), x.dtype)
     step = max(1, TOGETHER // (count * max(1, x.shape[1])))
-    for start in range(0, len(x), step):
-        part = codes[start : start + step]
-        for row, shuffled in enumerate(dinucleotide_orders(part, letters, count, seed), start):
+    for part in slices(len(x), step):
+        for row, shuffled in enumerate(dinucleotide_orders(codes[part], letters, count, seed), part.start):
             looks = np.zeros((letters, x.shape[2]), x.dtype)  # of every letter in this sequence
             looks[codes[row]] = x[row]
             looks.take(shuffled, axis=0, out=made[row], mode="clip")

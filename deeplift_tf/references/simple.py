@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import at_least_one
+from deeplift_tf.arrays.rows import rows_together, slices
 from deeplift_tf.errors import ReferencesError
-from deeplift_tf.scoring.reference_sampler import ReferenceSampler, checked, generator
+from deeplift_tf.scoring.reference_sampler import ReferenceSampler, generator
 
 CHUNK = 16 * 2**20  # bytes of an array that are read together
 
@@ -89,8 +90,7 @@ def channel_mean(
 def batches(data: Any) -> Iterator[np.ndarray]:
     """Return a data set in batches: an array in slices, anything else as it comes."""
     if hasattr(data, "shape"):
-        rows = max(1, CHUNK // max(1, math.prod(data.shape[1:]) * data.dtype.itemsize))
-        return (np.asarray(data[start : start + rows]) for start in range(0, data.shape[0], rows))
+        return (np.asarray(data[rows]) for rows in slices(data.shape[0], rows_together(data, size=CHUNK)))
     return (np.asarray(batch) for batch in data)
 
 
@@ -106,7 +106,12 @@ def another_example(examples: np.ndarray, count: int = 1, seed: int = 0) -> Refe
     seed : int
     """
     return ReferenceSampler(
-        functools.partial(_another_example, examples=examples, count=checked("another_example", count), seed=seed)
+        functools.partial(
+            _another_example,
+            examples=examples,
+            count=at_least_one("count of another_example", count, ReferencesError),
+            seed=seed,
+        )
     )
 
 

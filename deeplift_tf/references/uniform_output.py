@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import DeepLiftWarning, ReferencesError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge, Graph, Input
 from deeplift_tf.graph.passes import differentiable
 from deeplift_tf.scoring.inputs import as_input_arrays
 from deeplift_tf.scoring.progress import Progress, as_progress
-from deeplift_tf.scoring.reference_sampler import checked, generator
+from deeplift_tf.scoring.reference_sampler import generator
 from deeplift_tf.scoring.target_layer import log_probabilities, resolve_target, value_before_activation
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def uniform_output(
     before = classes(network.graph, edge, at)
     wanted = wanted_of(distribution, int(before.shape[-1]), value.dtype)
     search = Search(differentiable(network.graph), edge, LOSSES[loss], wanted, share, at)
-    checked("uniform_output: steps", steps)
+    at_least_one("steps of uniform_output", steps, ReferencesError)
     begun = search.begun(np.asarray(x), NOISE * learning_rate, seed)
     found = search.run(begun, steps, learning_rate, as_progress(progress, "searching"))
     after = classes(network.graph, edge, found)

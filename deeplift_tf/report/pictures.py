@@ -13,11 +13,11 @@ import numpy as np
 from deeplift_tf import plots
 from deeplift_tf.io.scores_file import ScoresFile, take
 from deeplift_tf.plots.figure import panels, pyplot
+from deeplift_tf.plots.stretch import busiest
 from deeplift_tf.report.figures import features_of, kind_of
 from deeplift_tf.report.sentences import sentence
 
 SCALES = {"red and blue": "RdBu_r", "purple and orange": "PuOr_r", "brown and green": "BrBG_r"}
-LONGEST = 120  # positions of a sequence that are drawn: those around its largest scores
 
 
 def as_data(fig: Any) -> str:
@@ -85,12 +85,7 @@ def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
 
 def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str) -> str:
     """Return the logo of a sequence, or of the part of it with the largest scores."""
-    heights = np.abs(contributions.sum(-1))
-    start = 0
-    if len(heights) > LONGEST:
-        sums = np.convolve(heights, np.ones(LONGEST), "valid")
-        start = int(sums.argmax())
-    end = min(start + LONGEST, len(heights))
+    start, end = busiest(contributions)
     fig, ax = panels(
         1, 1, (max(4.0, 0.1 * (end - start)), 1.6)
     )  # as wide as a page: what is scaled down cannot be read

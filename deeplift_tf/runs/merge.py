@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
-import numpy as np
 
+from deeplift_tf.arrays.rows import rows_together, slices
 from deeplift_tf.errors import InputError
-from deeplift_tf.io.inputs import SLICE_BYTES, open_arrays
+from deeplift_tf.io.inputs import open_arrays
 from deeplift_tf.io.scores_file import metadata_of
 from deeplift_tf.io.scores_h5 import is_sealed
 from deeplift_tf.runs.config import RunConfig
@@ -265,10 +265,7 @@ def timeless(known: Mapping[str, Any]) -> dict[str, Any]:
 def pieces(part: FinishedPart) -> Iterator[Arrays]:
     """Read the arrays of a part, some rows at a time."""
     with open_arrays(part.scores) as arrays:
-        row_bytes = sum(array.dtype.itemsize * int(np.prod(array.shape[1:])) for array in arrays.values())
-        step = max(1, SLICE_BYTES // max(row_bytes, 1))
-        for start in range(0, len(part.rows), step):
-            rows = slice(start, min(start + step, len(part.rows)))
+        for rows in slices(len(part.rows), rows_together(*arrays.values())):
             yield {name: array[rows] for name, array in arrays.items()}
 
 

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import not_finite
 from deeplift_tf.errors import InputError
-from deeplift_tf.io.inputs import not_finite
 from deeplift_tf.runs.engines.local import Engine
 from deeplift_tf.runs.prefetch import prefetch, write_behind
 from deeplift_tf.runs.request import Arrays

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.checks import at_least_one
+from deeplift_tf.arrays.rows import slices
 from deeplift_tf.errors import InputError
 from deeplift_tf.graph.graph import Edge, Input
 from deeplift_tf.scoring.inputs import InputArrays
@@ -139,19 +141,18 @@ class ScoreRequest(NamedTuple):
             Rows of x -> the value that is explained; called once for the rows of a batch if a user's function chooses
             weights.
         """
-        if size < 1:
-            raise InputError(f"batch_size: expected at least 1; received {size}")
+        at_least_one("batch_size", size, InputError)
         rows, count, done = len(self.x), self.references.count, 0
         progress(0, rows * count)
-        for start, stop in spans(rows, max(1, size // count)):
-            made = self.references.take(start, stop)
-            x = tuple(array[start:stop] for array in self.x.arrays)
-            weights = self.weights if self.weights.shape[1] == 1 else self.weights[:, start:stop]
+        for part in slices(rows, max(1, size // count)):
+            made = self.references.take(part.start, part.stop)
+            x = tuple(array[part] for array in self.x.arrays)
+            weights = self.weights if self.weights.shape[1] == 1 else self.weights[:, part]
             weights = self.chosen(weights, outputs(x)) if any(self.choosers) else weights
-            for first, last in spans(count, max(1, size // (stop - start))):
-                given = tuple(array if array.shape[1] == 1 else array[:, first:last] for array in made)
-                yield Batch(slice(start, stop), slice(first, last), x, given, weights)
-                done += (stop - start) * (last - first)
+            for some in slices(count, max(1, size // len(x[0]))):
+                given = tuple(array if array.shape[1] == 1 else array[:, some] for array in made)
+                yield Batch(part, some, x, given, weights)
+                done += len(x[0]) * (some.stop - some.start)
                 progress(done, rows * count)
 
     def chosen(self, weights: np.ndarray, values: tf.Tensor) -> np.ndarray:
@@ -171,11 +172,6 @@ def repeat_last(array: np.ndarray, rows: int, times: int, axis: int) -> np.ndarr
         return array
     last = array.take([-1], axis)
     return np.concatenate([array, *[last] * times], axis)
-
-
-def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
-    """Cut 0..total into spans of a length."""
-    return ((start, min(start + step, total)) for start in range(0, total, step))
 
 
 def as_tensor(array: Any, dtype: tf.DType) -> tf.Tensor:

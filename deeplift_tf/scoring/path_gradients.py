@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.layers.path import gauss_legendre
 from deeplift_tf.rules.tensors import merge_leading, shape_of
@@ -113,16 +114,3 @@ def places_of(steps: int, quadrature: str) -> Nodes:
     if quadrature not in QUADRATURES:
         raise InputError(f"quadrature: expected one of {', '.join(QUADRATURES)}; received {quadrature!r}")
     return QUADRATURES[quadrature](at_least_one("steps", steps))
-
-
-def at_least_one(name: str, number: int) -> int:
-    """Check a number of steps or samples.
-
-    Raises
-    ------
-    InputError
-        If it is less than one.
-    """
-    if number < 1:
-        raise InputError(f"{name}: expected at least 1; received {number}")
-    return number

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from deeplift_tf.errors import ReferencesError
-
 
 @dataclasses.dataclass(frozen=True)
 class ReferenceSampler:
@@ -45,19 +43,6 @@ class ReferenceSampler:
     def __str__(self) -> str:
         numbers = {name: value for name, value in self.make.keywords.items() if not hasattr(value, "shape")}
         return f"{self.make.func.__name__.strip('_')}({', '.join(f'{n}={v}' for n, v in numbers.items())})"
-
-
-def checked(name: str, count: int) -> int:
-    """Return a count of references.
-
-    Raises
-    ------
-    ReferencesError
-        If it is less than one.
-    """
-    if count < 1:
-        raise ReferencesError(f"{name}: expected a count of at least 1; received {count}")
-    return count
 
 
 def generator(seed: int, content: np.ndarray) -> np.random.Generator:

@@ -118,11 +118,11 @@ def test_uniform_output(folder: Path, network: dl.Network, stack: ExitStack) -> 
         ("blurred:-1", "expected a radius of at least 0"),
         ("mean", "expected mean:FILE; received 'mean': data is missing"),
         ("mean:nowhere.npy", "references: nowhere.npy: no such file"),
-        ("another-example:rows.npy,0", "expected a count of at least 1; received 0"),
+        ("another-example:rows.npy,0", "count of another_example: expected at least 1; received 0"),
         ("background-sample:rows.npy,31", "expected a count from 1 to 30, the rows; received 31"),
         ("mean:small.npy", "small.npy: input 'image': expected shape (None, 6, 5, 3); received (2, 5)"),
         ("uniform-output:loss=hinge", "expected a loss among max_deviation"),
-        ("uniform-output:steps=0", "steps: expected a count of at least 1; received 0"),
+        ("uniform-output:steps=0", "steps of uniform_output: expected at least 1; received 0"),
     ],
 )
 def test_what_does_not_fit(given: str, message: str, folder: Path, network: dl.Network, stack: ExitStack) -> None:

@@ -194,7 +194,7 @@ def test_numbers_of_rows_differ() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_rows_that_are_not_finite_are_named(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
-    monkeypatch.setattr("deeplift_tf.io.inputs.SLICE_BYTES", 3 * X[0].nbytes)  # the row is in a later slice
+    monkeypatch.setattr("deeplift_tf.arrays.rows.SLICE_BYTES", 3 * X[0].nbytes)  # the row is in a later slice
     x = X.copy()
     x[17, 3, 0] = x[20] = value
     with pytest.raises(InputError, match=rf"row 17 \(counted from 0\) holds {value} at position \(3, 0\)"):

@@ -109,7 +109,7 @@ def test_what_is_no_sequence_is_refused() -> None:
         dl.references.dinucleotide_shuffle()(x)
     with pytest.raises(ReferencesError, match=r"shape \(N, length, letters\); received \(2, 10\)"):
         dl.references.shuffle()(x[..., 0])
-    with pytest.raises(ReferencesError, match="count of at least 1; received 0"):
+    with pytest.raises(ReferencesError, match="count of dinucleotide_shuffle: expected at least 1; received 0"):
         dl.references.dinucleotide_shuffle(0)
 
 

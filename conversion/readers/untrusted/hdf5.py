@@ -10,10 +10,10 @@ from typing import Any
 
 import h5py
 
+from deeplift_tf.arrays.heaps import check_heaps
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES, too_much
 from deeplift_tf.errors import ModelFileError
-from deeplift_tf.hdf5.heaps import check_heaps
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import RowArray
 from deeplift_tf.errors import InputError, OutputFileError
 from deeplift_tf.genomics.formats.files import check
 from deeplift_tf.genomics.formats.scored import ScoredSequences
 from deeplift_tf.genomics.regions import Region
-from deeplift_tf.io.inputs import RowArray
 from deeplift_tf.optional import require
 
 QUANTILES = {

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import RowArray
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.formats.files import Maker, write_h5
 from deeplift_tf.genomics.formats.scored import ScoredSequences
 from deeplift_tf.genomics.regions import Region
-from deeplift_tf.io.inputs import RowArray
 
 
 def write(folder: Path, scored: ScoredSequences) -> None:

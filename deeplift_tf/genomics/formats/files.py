@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 from numpy.lib import format as npy
 
+from deeplift_tf.arrays.rows import RowArray, slices
 from deeplift_tf.errors import InputError
-from deeplift_tf.io.inputs import RowArray
 from deeplift_tf.io.scores_h5 import make_room
 from deeplift_tf.optional import require
 
@@ -34,7 +34,7 @@ def write_npz(path: Path, array: RowArray, dtype: np.dtype[Any]) -> None:
         archive.open("arr_0.npy", "w", force_zip64=True) as out,
     ):
         npy.write_array_header_1_0(out, header)
-        for part in slices(rows):
+        for part in slices(rows, ROWS):
             out.write(np.ascontiguousarray(np.asarray(array[part]).astype(dtype).swapaxes(1, 2)).tobytes())
 
 
@@ -57,7 +57,7 @@ def write_h5(
     size += sum(array.nbytes for array in arrays.values())
     with h5py.File(path, "w") as file:
         make_room(path, size + size // 8)  # where nothing can be compressed
-        for part in slices(rows):
+        for part in slices(rows, ROWS):
             one_hot, scores = np.asarray(x[part]), np.asarray(hypothetical[part])
             for name, (dtype, make) in datasets.items():
                 made = make(one_hot, scores).astype(dtype)
@@ -91,8 +91,3 @@ def check(x: RowArray, hypothetical: RowArray) -> None:
             "expected sequences and hypothetical contributions of one shape (N, length, 4); received "
             f"{tuple(x.shape)} and {tuple(hypothetical.shape)}"
         )
-
-
-def slices(rows: int) -> Iterator[slice]:
-    """Cut rows into parts."""
-    return (slice(start, min(start + ROWS, rows)) for start in range(0, rows, ROWS))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from deeplift_tf.arrays.rows import RowArray
 from deeplift_tf.genomics.formats.files import check, write_npz
 from deeplift_tf.genomics.formats.scored import ScoredSequences
-from deeplift_tf.io.inputs import RowArray
 
 
 def write(folder: Path, scored: ScoredSequences) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from deeplift_tf.arrays.rows import RowArray
 from deeplift_tf.genomics.regions import Region
-from deeplift_tf.io.inputs import RowArray
 
 
 class ScoredSequences(NamedTuple):

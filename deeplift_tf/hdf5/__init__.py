@@ -1,1 +1,0 @@
-"""HDF5 files from untrusted sources: checks before the HDF5 library reads them."""
