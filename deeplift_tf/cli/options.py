@@ -57,6 +57,12 @@ def models_option(help: str, required: bool = True) -> Callable[[Command], Comma
     return click.option("-m", "--model", multiple=True, required=required, type=kind, callback=parse_models, help=help)
 
 
+def class_names_option(command: Command) -> Command:
+    """Add the option that names classes."""
+    help = "Names of the classes, from that of class 0 on: a file, one a line, or A,B,..."
+    return click.option("--class-names", metavar="NAMES", help=help)(command)
+
+
 def opened(model: ModelSource) -> Network:
     """Read a model into a network, with TensorFlow started quietly."""
     import_tensorflow()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from deeplift_tf.atomic import whole_file
 from deeplift_tf.cli.once import Command
+from deeplift_tf.cli.options import class_names_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
@@ -96,6 +98,7 @@ def map_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Text: what the tokens stand for, one word a line; OUT may be .html too.",
 )
+@class_names_option
 @map_options
 @click.option("--overwrite", is_flag=True, help="Replace a picture that is there already.")
 @click.option("--debug", is_flag=True, help="On an error, show where it came from.")
@@ -112,6 +115,7 @@ def plot(
     annotate: tuple[Path, ...],
     highlight: tuple[str, ...],
     words: Path | None,
+    class_names: str | None,
     overwrite: bool,
     debug: bool,
     **others: Any,
@@ -123,7 +127,7 @@ def plot(
     given become text.
     """
     from deeplift_tf.plots.figure import pyplot
-    from deeplift_tf.report import Drawing, kind_of, read_annotations, read_words, text_page
+    from deeplift_tf.report import Drawing, kind_of, read_annotations, read_class_names, read_words, text_page
 
     known = [] if words is None else read_words(words)
     if kind == "text" and words is None:
@@ -133,7 +137,9 @@ def plot(
     annotations = [read_annotations(path) for path in annotate]
     with ExitStack() as stack:
         wanted = scored_in(scores) if name is None else name.split(",")
-        files = [stack.enter_context(open_scores(scores, each or None, input)) for each in wanted]
+        names = read_class_names(class_names)
+        opened = (stack.enter_context(open_scores(scores, each or None, input)) for each in wanted)
+        files = [replace(file, class_names=names) for file in opened]
         count = files[0].count
         chosen = rows_there(rows, count)
         if not chosen:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from deeplift_tf.atomic import whole_file
-from deeplift_tf.cli.options import models_option, opened, own_code_option
+from deeplift_tf.cli.options import class_names_option, models_option, opened, own_code_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.errors import OutputFileError
@@ -28,6 +29,7 @@ from deeplift_tf.runs.model import ModelSource
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Text: what the tokens stand for, one word a line.",
 )
+@class_names_option
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Examples to show.")
 @click.option("--unsafe", is_flag=True, help="Run code that the model file brings: only for files you trust.")
 @own_code_option()
@@ -40,6 +42,7 @@ def report(
     input: Path | None,
     name: str | None,
     words: Path | None,
+    class_names: str | None,
     top: int,
     unsafe: bool,
     custom_objects: tuple[str, ...],
@@ -47,7 +50,7 @@ def report(
     debug: bool,
 ) -> None:
     """Write a page about SCORES, an .h5 file: examples, deltas, the model's layers, the run's arguments."""
-    from deeplift_tf.report import read_words, write_report
+    from deeplift_tf.report import read_class_names, read_words, write_report
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise OutputFileError(f"{out}: expected a page ending in .html")
@@ -57,6 +60,7 @@ def report(
         raise OutputFileError(f"{out}: its folder does not exist; make it first")
     with open_scores(scores, name, input) as file, whole_file(out) as partial:
         known = [] if words is None else read_words(words)
+        file = replace(file, class_names=read_class_names(class_names))
         write_report(partial, file, layers_of(file, model, unsafe, custom_objects), top, known)
     say(str(out))
 

@@ -42,6 +42,8 @@ class ScoresFile:
         Arguments and versions of the run.
     names_of_rows : sequence of str, optional
         Of sequences and pictures.
+    class_names : sequence of str
+        Of the classes that the target "predicted", or its index, means; empty: their numbers.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class ScoresFile:
     arrays: Mapping[str, RowArray]
     metadata: dict[str, Any]
     names_of_rows: Sequence[str] | None = None
+    class_names: Sequence[str] = ()
 
     @property
     def count(self) -> int:
@@ -81,6 +84,26 @@ class ScoresFile:
     def row_name(self, row: int) -> str:
         """Return what a row is called: by its sequence, its picture, or its number."""
         return f"row {row}" if self.names_of_rows is None else self.names_of_rows[row]
+
+    def class_name(self, row: int) -> str | None:
+        """Return the class whose output is explained in a row, where each row has its own or classes have names.
+
+        Raises
+        ------
+        InputError
+            If there are names, but none for the class.
+        """
+        kept, target = self.rows("classes", [row]), self.metadata.get("arguments", {}).get("target")
+        one_for_all = type(target) is int and self.class_names and not self.name.startswith("target")
+        found = int(kept[0]) if kept is not None else target if one_for_all else -1
+        if found < 0:
+            return None
+        if self.class_names and found >= len(self.class_names):
+            raise InputError(
+                f"class names: expected one for every class; there are {len(self.class_names)}, and row {row} is of "
+                f"class {found} (counted from 0)"
+            )
+        return self.class_names[found] if self.class_names else f"class {found}"
 
     def rows(self, name: str, indices: Sequence[int]) -> np.ndarray | None:
         """Return rows of another array of the same scores, or None if there is no such array."""
@@ -283,7 +306,7 @@ def check_arrays(arrays: Mapping[str, RowArray], key: str, path: Path) -> None:
     for name, array in arrays.items():
         part = name.partition("/")[0]
         numbers = part in ("names", "regions") or array.dtype.kind in "biuf"
-        single = part not in ("names", "outputs", "reference_outputs", "delta") or len(array.shape) == 1
+        single = part not in ("names", "outputs", "reference_outputs", "delta", "classes") or len(array.shape) == 1
         if array.shape[0] != count or not numbers or not single:
             raise InputError(
                 f"{path}: expected scores of {count} rows; found an array {name!r} of shape {array.shape} and type "

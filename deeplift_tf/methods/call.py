@@ -170,7 +170,12 @@ class Call:
             found["delta"] if sums else None,
             parts.get("hypothetical"),
             *self.asked,
+            classes=self.classes(found),
         )
+
+    def classes(self, found: dict[str, Any]) -> np.ndarray | None:
+        """Return the class of each row, where the target names one for each; see `Scores`."""
+        return self.question.classes_with(found.get("classes"))
 
 
 def value_function(graph: Graph, edge: Edge) -> Any:

@@ -367,7 +367,9 @@ def as_map(call: Call, found: dict[str, Any], upsample: bool, label: str) -> Sco
     if upsample and spatial and fitting:
         for axis, size in enumerate(fitting[0], start=heat.ndim - 1 - spatial):
             heat = np.moveaxis(np.tensordot(heat, linear_matrix(heat.shape[axis], size), (axis, 1)), -1, axis)
-    return Scores(heat, weights, found["outputs"], None, None, None, *call.asked, label=label)
+    return Scores(
+        heat, weights, found["outputs"], None, None, None, *call.asked, label=label, classes=call.classes(found)
+    )
 
 
 def linear_matrix(source: int, size: int) -> np.ndarray:

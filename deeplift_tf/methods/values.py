@@ -47,8 +47,11 @@ def weights_at(network: Network, x: InputArrays, target: Any, options: Mapping[s
 
 
 def held(network: Network, x: InputArrays, target: Any, options: Mapping[str, Any]) -> Any:
-    """Return a target that means the same for changed rows: a name or a function becomes the weights that x gives."""
-    return weights_at(network, x, target, options) if isinstance(target, str) or callable(target) else target
+    """Return a target that means the same for changed rows: "predicted" the classes, a function the weights, at x."""
+    if not (isinstance(target, str) or callable(target)):
+        return target
+    weights = weights_at(network, x, target, options)
+    return weights.argmax(-1) if isinstance(target, str) else weights
 
 
 def target_values(network: Network, x: InputArrays, weights: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:

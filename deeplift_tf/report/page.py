@@ -137,16 +137,19 @@ def examples(
         f"Contributions of {file.row_name(row)}" + ("" if figure[2] is None else f", which sum to {figure[2]:.3g}")
         for row, figure in zip(rows, figures, strict=True)
     ]
-    named = file.names_of_rows is not None
+    named, classes = file.names_of_rows is not None, [file.class_name(row) for row in rows]
+    classed = any(each is not None for each in classes)
     lines = []
-    for row, figure, content in zip(rows, figures, contents_of(file, rows, said, words), strict=True):
-        cells = [str(row), *([file.row_name(row)] if named else [])]
+    for row, class_name, figure, content in zip(
+        rows, classes, figures, contents_of(file, rows, said, words), strict=True
+    ):
+        cells = [str(row), *([file.row_name(row)] if named else []), *([class_name or ""] if classed else [])]
         cells += ["" if each is None else f"{each:.4g}" for each in figure[:3]]
         cells.append("" if figure[3] is None else f"{figure[3]:.1e}")
         difference = "" if figure[2] is None else f' data-difference="{figure[2]!r}"'
         written = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
         lines.append(f"<tr{difference}>{written}<td>{content}</td></tr>")
-    names = [COLUMNS[0], *(["name"] if named else []), *COLUMNS[1:]]
+    names = [COLUMNS[0], *(["name"] if named else []), *(["class"] if classed else []), *COLUMNS[1:]]
     titles = "".join(f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>' for name in names)
     titles += '<th scope="col">contributions</th>'
     return (

@@ -15,12 +15,13 @@ from deeplift_tf.printable import printable
 
 
 def titles(file: ScoresFile, rows: Sequence[int], between: str = ": ") -> list[str]:
-    """Return a title for each row: its name, and its difference in output."""
+    """Return a title for each row: its name, its class where each row has its own, and its difference in output."""
     outputs, references = file.rows("outputs", rows), file.rows("reference_outputs", rows)
+    names = [", ".join(filter(None, [file.row_name(row), file.class_name(row)])) for row in rows]
     if outputs is None or references is None:
-        return [file.row_name(row) for row in rows]
+        return names
     differences = np.asarray(outputs) - np.asarray(references)
-    return [f"{file.row_name(row)}{between}Δt = {float(t):+.3g}" for row, t in zip(rows, differences, strict=True)]
+    return [f"{name}{between}Δt = {float(t):+.3g}" for name, t in zip(names, differences, strict=True)]
 
 
 def text_page(file: ScoresFile, rows: Sequence[int], words: Sequence[str]) -> str:
@@ -60,3 +61,11 @@ def read_words(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected words, one a line; {error}") from error
+
+
+def read_class_names(given: str | None) -> list[str]:
+    """Return the names of classes, in the order of their numbers: those of a file, one a line, or between commas."""
+    if given is None:
+        return []
+    path = Path(given)
+    return read_words(path) if path.is_file() else [name.strip() for name in given.split(",")]

@@ -22,7 +22,7 @@ from deeplift_tf.runs.merge import (
     timeless,
     write_files,
 )
-from deeplift_tf.runs.request import SPREAD, Arrays
+from deeplift_tf.runs.request import CLASSES, SPREAD, Arrays
 
 MODEL = ("model", "weights")
 """Arguments in which the runs may differ."""
@@ -147,7 +147,9 @@ def mean_of(arrays: Sequence[Arrays], parts: Sequence[FinishedPart], spread: boo
                 f"{parts[0].path}: holds a spread over models, of which no mean is taken; score without it"
             )
         values = [each[name] for each in arrays]
-        if array.dtype.kind != "f":
+        if kind == CLASSES:  # -1 where models predict different ones
+            found[name] = np.where(np.ptp(values, axis=0) == 0, array, -1).astype(array.dtype)
+        elif array.dtype.kind != "f":
             for part, own in zip(parts, values, strict=True):
                 if not np.array_equal(own, array):
                     raise InputError(f"{part.path}: its array {name!r} is not that of {parts[0].path}")

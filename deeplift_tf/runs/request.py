@@ -26,6 +26,10 @@ SPREAD = "spread"
 """Of contributions over the members of an ensemble: the array of their standard deviations."""
 
 
+CLASSES = "classes"
+"""The class of each row that the target "predicted" means, shape (N,); -1 for rows without one."""
+
+
 class Request(NamedTuple):
     """What is asked of a model about every row; can be pickled, so that other processes answer the same.
 
@@ -146,13 +150,15 @@ class Scorer:
             arrays["reference_sequences"] = reference[self._input] if isinstance(reference, Mapping) else reference
             references = with_letters(reference, self._input, as_floats)
             arrays |= self._of_alleles(x, references, common)
-        for label, scores in self._each(x, references):
-            label = label if len(self.tasks) > 1 else ""
+        for target, scores in self._each(x, references):
+            label = target if len(self.tasks) > 1 else ""
             if self._request.fold_spread:
                 arrays |= named(SPREAD, label, over_folds(np.std, scores.contributions))
                 scores = scores.replace(contributions=over_folds(np.mean, scores.contributions))
             for part in self._request.parts:
                 arrays |= named(part, label, getattr(scores, part))
+            if target == "predicted":
+                arrays |= named(CLASSES, label, scores.classes)
             if self._request.sequences and scores.hypothetical is not None:
                 arrays |= named(PROJECTED, label, (scores.hypothetical * arrays["sequences"]).sum(-1))
         return arrays
@@ -186,7 +192,7 @@ class Scorer:
                 x, references=references, targets=[each.target for each in alike], output=output, **others
             )
             for index, each in enumerate(alike):
-                yield each.label, scores.map(lambda array, index=index: array[index])  # type: ignore[misc]
+                yield each.label, scores.of_target(index)
 
 
 def as_floats(letters: np.ndarray) -> np.ndarray:

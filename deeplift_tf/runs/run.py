@@ -11,7 +11,7 @@ from deeplift_tf.arrays.checks import not_finite
 from deeplift_tf.errors import InputError
 from deeplift_tf.runs.engines.local import Engine
 from deeplift_tf.runs.prefetch import prefetch, write_behind
-from deeplift_tf.runs.request import Arrays
+from deeplift_tf.runs.request import CLASSES, Arrays
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.source import RowBatch, Source, batches
 
@@ -76,6 +76,7 @@ def without(arrays: Arrays, rows: Collection[int]) -> Arrays:
     if not rows:
         return arrays
     marked = {name: np.array(array) for name, array in arrays.items()}
-    for array in marked.values():
-        array[list(rows)] = np.nan if array.dtype.kind == "f" else 0
+    for name, array in marked.items():
+        no_class = -1 if name.partition("/")[0] == CLASSES else 0
+        array[list(rows)] = np.nan if array.dtype.kind == "f" else no_class
     return marked

@@ -15,7 +15,7 @@ from deeplift_tf.graph.passes.xla import with_kernels
 from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing, collapse
 from deeplift_tf.rules.tensors import shape_of
 from deeplift_tf.scoring.fixed_at_input import described, dtypes_in, fixed_at_input, of_x, with_given_of_x
-from deeplift_tf.scoring.targets import Selector, selected
+from deeplift_tf.scoring.targets import Selector, predicted_classes, selected
 from deeplift_tf.sequences.letters import from_the_end
 
 
@@ -299,7 +299,17 @@ class Attribution:
     def _completeness(
         self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Return the target values, and the error of the contributions' sum."""
+        """Return the target values, the error of the contributions' sum, and the classes that were predicted."""
+        found = self._target_values(weights, output, contributions)
+        if any(self.plan.selectors):
+            several = weights if self.plan.several_targets else weights[None]
+            classes = predicted_classes(self.plan.selectors, several)
+            found["classes"] = classes if self.plan.several_targets else classes[0]
+        return found
+
+    def _target_values(
+        self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         weights, lead = self._with_references(weights), 1 + self.plan.several_references + self.plan.several_targets
         outputs = sum_over(weights * output.x, lead)
         if self.plan.several_references:

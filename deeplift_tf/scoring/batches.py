@@ -99,6 +99,8 @@ class ScoreRequest(NamedTuple):
     weights : np.ndarray, shape (K, 1 or N, ...)
     several_targets : bool
         Whether the results have an axis of K targets.
+    classes : np.ndarray, shape (K, N), or None
+        The class of each row, as far as the targets name them; see `classes_of`.
     """
 
     x: InputArrays
@@ -108,6 +110,14 @@ class ScoreRequest(NamedTuple):
     choosers: tuple[Selector | None, ...]
     weights: np.ndarray
     several_targets: bool
+    classes: np.ndarray | None = None
+
+    def classes_with(self, predicted: np.ndarray | None) -> np.ndarray | None:
+        """Return the class of each row, shape (K, N) or (N,), with those that were predicted in their places."""
+        if self.classes is None:
+            return None
+        made = self.classes if predicted is None else np.maximum(self.classes, predicted.reshape(self.classes.shape))
+        return made if self.several_targets else made[0]
 
     def shares_references(self, size: int) -> bool:
         """Whether all batches of a size have the same references, all of them in each."""

@@ -29,7 +29,7 @@ from deeplift_tf.scoring.progress import Progress, as_progress
 from deeplift_tf.scoring.references import defaults_used, normalize_references
 from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.scoring.target_layer import TargetValue, resolve_target
-from deeplift_tf.scoring.targets import as_target, predicted, repeated, stacked
+from deeplift_tf.scoring.targets import as_target, classes_of, predicted, repeated, stacked
 from deeplift_tf.sequences.letters import refuse_other_axis
 
 if TYPE_CHECKING:
@@ -216,7 +216,9 @@ class Score(Displayed, Portable):
         self.warn_of_held(self.compiled.notes(plan))
         explained = described(target if targets is None else targets)
         compared = described(references) or "zeros" if reference else ""
-        scores = self._scores(plan, question.x, totals).replace(target=explained, references=compared)
+        classes = question.classes_with(totals.sums.get("classes"))
+        scores = self._scores(plan, question.x, totals)
+        scores = scores.replace(target=explained, references=compared, classes=classes)
         self.warn_of_errors(scores, totals.means_of("contributions"))
         return scores
 
@@ -286,13 +288,14 @@ class Score(Displayed, Portable):
         each = [as_target(t, shape, len(batch)) for t in ([target] if targets is None else targets)]
         if twice := repeated(each):
             warn("targets: those at places {} and {} (counted from 0) are the same".format(*twice))
+        classes = classes_of([target] if targets is None else targets, shape, len(batch))
         inside = tuple(value.selector(t) if t is predicted else None for t in each)
         selectors = inside if any(inside) else ()  # one trace for any number of targets that are given as weights
         choosers = tuple(None if isinstance(t, np.ndarray) or t is predicted else t for t in each)
         weights = stacked(each, shape)
         if value.moves:
             weights = in_value(value, weights, self._shape(value.edge, batch))
-        return ScoreRequest(batch, pairs, value, selectors, choosers, weights, targets is not None)
+        return ScoreRequest(batch, pairs, value, selectors, choosers, weights, targets is not None, classes)
 
     def _shape(self, edge: Edge, x: InputArrays) -> tuple[int, ...]:
         """Return the shape of one row of a value; if the model leaves an axis open, the first row of x decides."""
@@ -417,7 +420,7 @@ class Totals:
             total = np.zeros(shape, part.dtype)
         view = total[:, rows] if self.axis else total[rows]
         part = part[:, : rows.stop - rows.start] if self.axis else part[: rows.stop - rows.start]
-        if name == "outputs":
+        if name in ("outputs", "classes"):
             view[...] = part
         elif name == "delta":
             view[...] = np.where((np.abs(part) <= np.abs(view)) | np.isnan(view), view, part)  # NaN is the largest
@@ -431,7 +434,7 @@ class Totals:
 
     def means(self) -> dict[str, Any]:
         """Return the means over references; outputs are not averaged, and delta is the worst one."""
-        for name in self.sums.keys() - {"outputs", "delta"}:
+        for name in self.sums.keys() - {"outputs", "delta", "classes"}:
             value = self.sums[name]
             for array in value if isinstance(value, list) else [value]:
                 array /= self.references

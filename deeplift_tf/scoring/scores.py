@@ -38,6 +38,9 @@ class Scores(Displayed):
         Short descriptions of the arguments.
     label : str
         What `contributions` holds, where it is something else: "Grad-CAM of conv2d", a map.
+    classes : np.ndarray, shape (N,), int32, or None
+        The class of each row, where it is not the same for all: of the target "predicted", or of one index for each
+        row. With several targets -1 stands for those that name no class.
     """
 
     contributions: Any
@@ -49,6 +52,7 @@ class Scores(Displayed):
     target: str = ""
     references: str = ""
     label: str = "contributions"
+    classes: np.ndarray | None = None
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays by name."""
@@ -84,7 +88,15 @@ class Scores(Displayed):
             return getattr(self, ARRAYS[rows])
         chosen: Any = rows if isinstance(rows, slice) else np.asarray(rows)
         several_targets = np.ndim(self.outputs) == 2
-        return self.map(lambda array: array[:, chosen] if several_targets else array[chosen])
+        return self._taken(lambda array: array[:, chosen] if several_targets else array[chosen])
+
+    def of_target(self, index: int) -> Scores:
+        """Return the scores of one of several targets."""
+        return self._taken(lambda array: array[index])
+
+    def _taken(self, function: Callable[[np.ndarray], Any]) -> Scores:
+        """Return the scores with a part taken of every array, classes among them."""
+        return self.map(function).replace(classes=mapped(self.classes, function))
 
     def __iter__(self) -> Iterator[Any]:
         warn_of_tuple("__iter__()", "arrays().values()")
@@ -105,6 +117,7 @@ class Scores(Displayed):
             *([] if self.reference_outputs is None else [("reference outputs", ranged(self.reference_outputs))]),
             ("largest |delta|", largest),
             *([("target", self.target)] if self.target else []),
+            *([] if self.classes is None else [("classes", ranged(self.classes))]),
             *([("references", self.references)] if self.references else []),
         ]
 

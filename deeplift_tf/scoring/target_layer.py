@@ -77,6 +77,10 @@ class Rearranged:
         """Return weights of the value, shape (N, ...)."""
         return self.value.weights(self.select(self.value.as_output(values)), shape_of(values)[1:])
 
+    def as_output(self, values: tf.Tensor) -> tf.Tensor:
+        """Return the value, or weights of it, arranged as the output is."""
+        return self.value.as_output(values)
+
 
 class Final(NamedTuple):
     """The softmax or sigmoid that an output ends in, and the layers behind it, which only move units.

@@ -91,6 +91,54 @@ def predicted(outputs: tf.Tensor) -> tf.Tensor:
     return tf.one_hot(tf.argmax(outputs, -1), tf.shape(outputs)[-1], dtype=outputs.dtype)
 
 
+def classes_of(targets: Sequence[Any], shape: tuple[int, ...], rows: int) -> np.ndarray | None:
+    """Return the class of each row that integers name, one for each row, shape (K, N); -1 where a target names none.
+
+    Parameters
+    ----------
+    targets : sequence
+        As for `as_target`, which has accepted them.
+    shape : tuple of int
+        Of the output, the axis of rows left out.
+    rows : int
+        N.
+
+    Returns
+    -------
+    np.ndarray, shape (K, N), int32, or None
+        None if no target has a class for each row; "predicted" counts as one, and its classes are still -1.
+    """
+    found, known = np.full((len(targets), rows), -1, np.int32), False
+    for index, target in enumerate(targets):
+        if callable(target):
+            continue
+        if isinstance(target, str):
+            known = True
+        elif not isinstance(target, tuple) and np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu":
+            found[index], known = np.asarray(target) % (shape or (1,))[0], True
+    return found if known else None
+
+
+def predicted_classes(selectors: Sequence[Selector | None], weights: tf.Tensor) -> tf.Tensor:
+    """Return the class that each selector has picked, shape (K, N), int32; -1 for targets that are known weights.
+
+    Parameters
+    ----------
+    selectors : sequence of callable or None
+        Those that the name "predicted" stands for.
+    weights : tf.Tensor, shape (K, N, ...)
+    """
+    rows = tf.shape(weights)[1]
+    return tf.stack(
+        [
+            tf.fill([rows], -1)
+            if select is None
+            else tf.argmax(getattr(select, "as_output", tf.identity)(weights[index]), -1, tf.int32)
+            for index, select in enumerate(selectors)
+        ]
+    )
+
+
 def stacked(targets: Sequence[Target], shape: tuple[int, ...]) -> np.ndarray:
     """Return the weights of several targets, shape (K, 1 or N, ...); zeros stand in for selectors."""
     empty = np.zeros((1, *shape), np.float32)

@@ -521,3 +521,27 @@ def test_pre_activation_in_an_export_counts_positions_of_the_output(x: np.ndarra
         path = score.export(tmp_path / str(number), references=0.5, target=target, pre_activation=True)
         found = tf.saved_model.load(str(path)).signatures["score"](x=tf.constant(x, tf.float32))
         assert_close_to_largest(found["contributions"].numpy(), expected.contributions, 1e-5)
+
+
+@pytest.mark.parametrize("pre_activation", [False, True])
+@pytest.mark.parametrize("shift", [False, True])
+def test_the_class_of_each_row_is_kept(pre_activation: bool, shift: bool) -> None:
+    """Of "predicted" and of one index for each row; a reshaped softmax counts in the order of the output."""
+    x = keras.Input((6,))
+    y = layers.Dense(3, activation="softmax")(layers.Dense(5, activation="relu")(x))
+    y = layers.Permute((2, 1))(layers.Reshape((1, 3))(y)) if shift else y
+    y = layers.Reshape((3,))(y) if shift else y
+    network = dl.convert(randomise(keras.Model(x, y), seed=2), dtype="float64")
+    rows = _rng().normal(size=(9, 6)) * 3
+    expected = network.predict(rows).argmax(1)
+    assert len(set(expected)) > 1
+    for method in (network.compile(), network.compile(jit_compile=True)):
+        found = method(rows, 0.0, "predicted", batch_size=4, pre_activation=pre_activation)
+        np.testing.assert_array_equal(found.classes, expected)
+    several = network.compile()(rows, 0.0, targets=[1, "predicted", np.full(9, -1)], pre_activation=pre_activation)
+    np.testing.assert_array_equal(several.classes, [np.full(9, -1), expected, np.full(9, 2)])
+    np.testing.assert_array_equal(several[2:5].of_target(1).classes, expected[2:5])
+    assert "classes" in repr(several) and network.compile()(rows, 0.0, 1).classes is None
+    for name in ("integrated_gradients", "gradient", "occlusion", "smoothgrad"):
+        scores = dl.methods.METHODS[name](network, rows, 0.0, "predicted", pre_activation=pre_activation)
+        np.testing.assert_array_equal(scores.classes, expected)
