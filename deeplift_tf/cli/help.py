@@ -11,8 +11,12 @@ REFERENCES = (
     "blurred:3, another-example:FILE, background-sample:FILE,20, uniform-frequencies, gc-content, shuffle:20, "
     "dinucleotide-shuffle:20, or uniform-output:start=0,steps=1000."
 )
+EXPORTED_METHODS = (
+    "One that is a TensorFlow function: deeplift, rescale, reveal-cancel, gradient, gradient-times-input, "
+    "guided-backprop, deconvnet or integrated-gradients:50."
+)
 EXPORTED_REFERENCES = (
-    "Baked in: a number; a file: .npy, .npz or .h5; or a name: zeros, gc-content, uniform-frequencies, shuffle:20, "
-    "dinucleotide-shuffle:20, mean:FILE, background-sample:FILE,20, uniform-output, ... By default they come with each "
-    "request."
+    "Baked in: a number; a file: .npy, .npz or .h5; or a name: zeros, blurred:3, gc-content, uniform-frequencies, "
+    "shuffle:20, dinucleotide-shuffle:20, another-example:FILE, mean:FILE, background-sample:FILE,20, "
+    "uniform-output, ... By default they come with each request."
 )

@@ -10,6 +10,7 @@ import click
 
 from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.options import model_options, opened, parse_models, saved_model
+from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.saying import say
 from deeplift_tf.printable import printable
 
@@ -28,9 +29,15 @@ COLUMNS = ("name", "class", "kind", "rule", "output shape", "")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @model_options
 def inspect(model: tuple[Path, ...], check: bool, length: int | None, as_json: bool, **others: Any) -> None:
-    """List the layers of MODEL, or of the mean of several: class, kind, rule, output shape, exact or approximate."""
+    """List the layers of MODEL, or of the mean of several: class, kind, rule, output shape, exact or approximate.
+
+    Of a folder that `deeplift-tf export` has written, print what it computes and what it was made from.
+    """
     if length is not None and not check:
         raise click.UsageError("--length is for --check")
+    if not check and others["signature"] is None and (found := exported(model)) is not None:
+        say(json.dumps({"exported": found}, indent=2) if as_json else about(found))
+        return
     network = opened(saved_model(model, others))
     layers = [row._asdict() for row in network.table()]
     if not as_json:
@@ -40,6 +47,39 @@ def inspect(model: tuple[Path, ...], check: bool, length: int | None, as_json: b
         say(json.dumps({"layers": layers} | ({"check": report} if report else {}), indent=2))
     elif report:
         print_report(report)
+
+
+def exported(model: tuple[Path, ...]) -> dict[str, Any] | None:
+    """Return what the folder of an exported function says about itself; None for anything else."""
+    if len(model) > 1 or not model[0].is_dir():
+        return None
+    import_tensorflow()
+    from deeplift_tf.serving.provenance import provenance
+
+    return provenance(model[0])
+
+
+def about(found: dict[str, Any]) -> str:
+    """Return the facts about an exported function as lines to read."""
+    lines = ["a scoring function, as `deeplift-tf export` writes it"]
+    for name, value in found.items():
+        if value in (None, [], {}, False):
+            continue
+        lines += [f"{name}:", *inside(value)] if isinstance(value, (dict, list)) else [f"{name}: {value}"]
+    return "\n".join(lines)
+
+
+def inside(value: Any) -> list[str]:
+    """Return a line for each entry of a list or an object."""
+    entries = [f"{key}: {shown(each)}" for key, each in value.items()] if isinstance(value, dict) else map(shown, value)
+    return [f"  {each}" for each in entries]
+
+
+def shown(value: Any) -> str:
+    """Return a value in one line."""
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def checked(network: Network, length: int | None) -> dict[str, Any]:

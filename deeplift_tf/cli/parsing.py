@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from deeplift_tf.runs.identity import contents
+from deeplift_tf.platform.digests import contents
 from deeplift_tf.runs.source import Shard
 from deeplift_tf.runs.targets import HEADS, Target
 

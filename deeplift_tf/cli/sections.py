@@ -20,7 +20,7 @@ SECTIONS = {
     "DNA: strands and files": ("reverse_complement", "stranded", "formats", "compression", "names", "chrom_sizes"),
     "Run and resume": ("batch_size", "jit_compile", "on_error", "resume", "strict"),
     "Many machines": ("shard", "engine", "workers", "address", "gpus_per_worker", "cpus_per_worker"),
-    "Output": ("out", "overwrite", "as_json", "top"),
+    "Output": ("out", "overwrite", "as_json", "top", "warmup"),
     OPTIONS: ("debug", "help"),
 }
 """Sections in the order of the help, and the parameters of each, whichever command has them."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deeplift_tf.platform.digests import contents, digest, digest_of
 from deeplift_tf.runs import own_code
 
 if TYPE_CHECKING:
@@ -66,32 +67,7 @@ def identity(path: Path) -> dict[str, Any]:
     size = sum(each.stat().st_size for each in files)
     if size > HASHED:
         return {"bytes": size, "modified": max(each.stat().st_mtime_ns for each in files)}
-    return {"bytes": size, "sha256": _digest(path, files).hexdigest()}
-
-
-def contents(path: Path) -> list[Path]:
-    """Return the files that a path leads to; none where there are none.
-
-    Those of a folder, of a SavedModel by its saved_model.pb, of a TensorFlow checkpoint by its prefix, and the shards
-    that a .weights.json lists.
-    """
-    path = path.parent if path.name == "saved_model.pb" else path
-    if path.is_dir():
-        return sorted(each for each in path.rglob("*") if each.is_file())
-    if path.name.endswith(".weights.json") and path.is_file():
-        return [path, *shards(path)]
-    of_checkpoint = [path.with_name(f"{path.name}.index"), *path.parent.glob(f"{path.name}.data-*")]
-    return [path] if path.exists() else sorted(each for each in of_checkpoint if each.is_file())
-
-
-def shards(listing: Path) -> list[Path]:
-    """Return the files that the list of a model's weights in shards names; none where it is no such list."""
-    try:
-        places = json.loads(listing.read_bytes())["weight_map"].values()
-        names = {name for each in places for name in (each if isinstance(each, list) else [each])}
-        return sorted(path for path in (listing.with_name(name) for name in names) if path.is_file())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return []
+    return {"bytes": size, "sha256": digest(path, files)}
 
 
 def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -158,21 +134,6 @@ def of_model(model: ModelSource) -> dict[str, Any]:
         **versions,
         "numpy": np.__version__,
     }
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of all files that a path leads to."""
-    return _digest(path, contents(path)).hexdigest()
-
-
-def _digest(path: Path, files: Sequence[Path]) -> Any:
-    digest = hashlib.sha256()
-    for each in files:
-        digest.update(str(each.relative_to(path) if path in (each, *each.parents) else each.name).encode() + b"\0")
-        with each.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return digest
 
 
 def essential(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from deeplift_tf.deprecation import keywords_of
 from deeplift_tf.errors import InputError, TargetError, warn
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Edge
+from deeplift_tf.graph.rule_assignment import RuleChoice
 from deeplift_tf.pickling import Portable
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.batches import ScoreRequest, as_tensor
@@ -97,6 +98,13 @@ class Score(Displayed, Portable):
         self.compiled = Programs(network.graph, network.dtype)
         self.said: set[str] = set()
         self._open_shapes: dict[Any, tuple[int, ...]] = {}
+
+    def with_rule(self, rule: RuleChoice) -> Score:
+        """Return the same scoring function of the network under another rule; see `Network.with_rule`."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, network=self.network.with_rule(rule), _open_shapes={})
+        other.compiled = Programs(other.network.graph, other.network.dtype)
+        return other
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return the lines of its display."""

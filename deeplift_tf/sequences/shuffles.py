@@ -33,7 +33,7 @@ def shuffle(x: Any, count: int = 20, seed: int = 0) -> tf.Tensor:
     tf.Tensor, shape (N, R, length, C)
     """
     x = tf.convert_to_tensor(x)
-    draws = _draws(_letter_codes(x), count, shape_of(x)[1], seed % 2**63)
+    draws = row_draws(_letter_codes(x), count, shape_of(x)[1], seed % 2**63)
     return _in_order(x, tf.argsort(draws, stable=True))
 
 
@@ -59,7 +59,7 @@ def dinucleotide_shuffle(x: Any, count: int = 20, seed: int = 0) -> tf.Tensor:
     with tf.control_dependencies([_assert_one_hot(x)]):
         codes = _letter_codes(x)
     letters, edges = x.shape[2] + 1, shape_of(x)[1] - 1
-    draws = _draws(codes, count, edges + letters, seed % 2**63)
+    draws = row_draws(codes, count, edges + letters, seed % 2**63)
     last = _last_edges(codes, letters, draws[..., edges:])
     return _in_order(x, _walks(codes, last, draws[..., :edges]))
 
@@ -88,7 +88,7 @@ def random_numbers(codes: np.ndarray, count: int, length: int, seed: int) -> np.
 def _compiled_draws() -> Any:
     size = tf.TensorSpec([], tf.int32)
     signature = [tf.TensorSpec([None, None], tf.int32), size, size, tf.TensorSpec([], tf.int64)]
-    return tf.function(_draws, input_signature=signature, autograph=False)
+    return tf.function(row_draws, input_signature=signature, autograph=False)
 
 
 def _letter_codes(x: tf.Tensor) -> tf.Tensor:
@@ -104,7 +104,7 @@ def _assert_one_hot(x: tf.Tensor) -> Any:
     return tf.debugging.Assert(fine, ["dinucleotide_shuffle: expected one-hot sequences, or all letters alike for N"])
 
 
-def _draws(codes: tf.Tensor, count: Any, length: Any, seed: Any) -> tf.Tensor:
+def row_draws(codes: tf.Tensor, count: Any, length: Any, seed: Any) -> tf.Tensor:
     """Return random numbers from 0 to 1 for each row, shape (N, count, length), that depend on its content alone."""
     coefficients = _uniform([shape_of(codes)[1]], [seed, HASH], tf.int64)
     hashes = tf.reduce_sum(tf.cast(codes + 1, tf.int64) * coefficients, -1)  # modulo 2⁶⁴

@@ -14,8 +14,7 @@ from deeplift_tf.graph.graph import Input
 from deeplift_tf.rules.tensors import shape_of
 from deeplift_tf.scoring.inputs import arrange, require_values, whole_default
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler
-from deeplift_tf.sequences.letters import CLOSE
-from deeplift_tf.sequences.shuffles import dinucleotide_shuffle, shuffle
+from deeplift_tf.serving.in_graph import IN_GRAPH, filled
 
 Make = Callable[[tf.Tensor], tf.Tensor]
 
@@ -96,7 +95,7 @@ def _constant(part: Any, value: Input) -> Make:
         raise ReferencesError(str(error)) from error
     array = array.astype(value.dtype.as_numpy_dtype)
     if array.ndim == 0:
-        return functools.partial(_filled, number=array)
+        return functools.partial(filled, number=array)
     lead = array.ndim - len(shape)
     if lead not in (0, 1, 2) or not shape.is_compatible_with(array.shape[lead:]) or (lead == 2 and len(array) != 1):
         raise ReferencesError(
@@ -116,45 +115,7 @@ def _constant_text(array: np.ndarray, value: Input, where: str) -> Make:
     if text.ndim not in (0, value.shape.rank - 1):
         raise ReferencesError(f"{where}: expected one text, or shape {value.shape[1:]}; received {array.shape}")
     pairs = tf.constant(text, tf.string)[None, None] if text.ndim else None
-    return lambda x: _filled(x, tf.constant(text, tf.string)) if pairs is None else pairs
-
-
-def _filled(x: tf.Tensor, number: Any) -> tf.Tensor:
-    if x.dtype == tf.string and not tf.is_tensor(number):
-        number = ""
-    return tf.fill([1, 1, *shape_of(x)[1:]], tf.cast(number, x.dtype) if x.dtype != tf.string else number)
-
-
-def _checked(x: tf.Tensor, what: str) -> tf.Tensor:
-    """Return x, which fails when it is run if it is not one-hot on its last axis."""
-    sums = tf.reduce_sum(x, -1)
-    fine = tf.reduce_all((tf.abs(sums - 1) <= CLOSE) | (sums == 0)) & tf.reduce_all(x >= 0)
-    with tf.control_dependencies([tf.debugging.Assert(fine, [f"{what}: expected one-hot letters on the last axis"])]):
-        return tf.identity(x)
-
-
-def _uniform_frequencies(x: tf.Tensor) -> tf.Tensor:
-    return _filled(_checked(x, "uniform_frequencies"), 1 / x.shape[-1])
-
-
-def _gc_content(x: tf.Tensor, gc: float | None) -> tf.Tensor:
-    if x.shape[-1] != 4:
-        raise ReferencesError(f"gc_content: expected 4 letters, A, C, G, T, on the last axis; received {x.shape}")
-    x = _checked(x, "gc_content")
-    counts = tf.reduce_sum(x, list(range(1, x.shape.rank - 1)), keepdims=True)  # (N, 1, ..., 4)
-    own = tf.reduce_sum(counts[..., 1:3], -1, keepdims=True) / tf.maximum(tf.reduce_sum(counts, -1, keepdims=True), 1)
-    half = (own if gc is None else tf.fill(tf.shape(own), tf.constant(gc, x.dtype))) / 2
-    return tf.broadcast_to(tf.concat([0.5 - half, half, half, 0.5 - half], -1), tf.shape(x))
-
-
-IN_GRAPH: dict[str, Callable[..., tf.Tensor]] = {
-    "zeros": functools.partial(_filled, number=0),
-    "constant": lambda x, value: _filled(x, value),
-    "uniform_frequencies": _uniform_frequencies,
-    "gc_content": _gc_content,
-    "shuffle": lambda x, count, seed: shuffle(_checked(x, "shuffle"), count, seed),
-    "dinucleotide_shuffle": dinucleotide_shuffle,
-}
+    return lambda x: filled(x, tf.constant(text, tf.string)) if pairs is None else pairs
 
 
 def _in_graph(maker: ReferenceSampler) -> Make:

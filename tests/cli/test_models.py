@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from deeplift_tf.io.scores_file import open_scores
-from deeplift_tf.runs.identity import contents, identity
+from deeplift_tf.platform.digests import contents
+from deeplift_tf.runs.identity import identity
 from tests.support.command_line import run
 from tests.support.installed import exported
 from tests.support.keras_models import randomise

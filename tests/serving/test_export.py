@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import deeplift_tf as dl
 from deeplift_tf import serving
 from deeplift_tf.errors import DeepLiftWarning, InputError, OutputFileError, ReferencesError, TargetError
 from deeplift_tf.scoring.score import Score
+from deeplift_tf.serving.in_graph import IN_GRAPH
 from tests.support import served_models as models
 from tests.support.command_line import run
 from tests.support.served import answer_of, close
@@ -46,6 +48,13 @@ X = models.one_hot(5, 12, seed=7)
 BACKGROUND = models.one_hot(3, 12, seed=8)
 
 
+def backwards(x: np.ndarray) -> np.ndarray:
+    return x[:, ::-1]
+
+
+OWN = dl.references.ReferenceSampler(functools.partial(backwards))
+
+
 @pytest.mark.parametrize(
     ("baked", "in_python"),
     [
@@ -56,8 +65,10 @@ BACKGROUND = models.one_hot(3, 12, seed=8)
         (dl.references.dinucleotide_shuffle(4, seed=3), dl.references.dinucleotide_shuffle(4, seed=3)),
         (dl.references.shuffle(4, seed=3), dl.references.shuffle(4, seed=3)),
         (lambda x: tf.reverse(x, [1]), lambda x: x[:, ::-1]),
+        (dl.references.blurred(1.5), dl.references.blurred(1.5)),
+        (dl.references.uniform_frequencies(), dl.references.uniform_frequencies()),
     ],
-    ids=["constant", "R", "1R", "gc", "dinucleotide", "shuffle", "callable"],
+    ids=["constant", "R", "1R", "gc", "dinucleotide", "shuffle", "callable", "blurred", "uniform"],
 )
 def test_references_baked_in(score: Score, tmp_path: Path, baked: Any, in_python: Any) -> None:
     path = score.export(tmp_path / "1", baked, hypothetical=True)
@@ -66,6 +77,40 @@ def test_references_baked_in(score: Score, tmp_path: Path, baked: Any, in_python
     assert set(found) == set(expected)
     for name, value in expected.items():
         close(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(("axes", "radius"), [(None, 2.0), ((2,), 0.7), ((1, 2), 0.0), (None, 9.0)])
+@pytest.mark.parametrize("known", [True, False])
+def test_blurred_images(axes: tuple[int, ...] | None, radius: float, known: bool) -> None:
+    """Also of images of any size, and where the Gaussian reaches beyond the mirrored image."""
+    x = np.random.default_rng(0).normal(size=(2, 7, 5, 3)).astype("f4")
+    make = IN_GRAPH["blurred"]
+    shape = x.shape if known else [None, None, None, 3]
+    function = tf.function(
+        lambda x: make(x, radius=radius, axes=axes), input_signature=[tf.TensorSpec(shape)], autograph=False
+    )
+    expected = dl.references.blurred(radius, axes)(x)
+    close(function(tf.constant(x)), expected)
+
+
+def test_other_examples_are_drawn_from_the_row() -> None:
+    examples = np.random.default_rng(0).normal(size=(6, 3, 2)).astype("f4")
+
+    @functools.partial(tf.function, autograph=False)
+    def make(x: tf.Tensor, count: int, seed: int) -> tf.Tensor:
+        return IN_GRAPH["another_example"](x, examples=examples, count=count, seed=seed)
+
+    made = make(tf.constant(examples), count=5, seed=1).numpy()
+    for row in range(6):  # all the others, each once
+        found = [int(np.flatnonzero((examples == other).all((1, 2)))[0]) for other in made[row]]
+        assert sorted(found) == [each for each in range(6) if each != row]
+    np.testing.assert_array_equal(make(tf.constant(examples[4:5]), count=5, seed=1)[0], made[4])
+    many = tf.constant(np.random.default_rng(1).normal(size=(600, 3, 2)).astype("f4"))
+    first = make(many, count=1, seed=3).numpy()
+    counts = [(first == each).all((1, 2)).sum() for each in examples]
+    assert np.abs(np.array(counts) - 100).max() < 4 * np.sqrt(600 / 6 * 5 / 6)  # four standard deviations
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least 6 examples besides the row"):
+        make(tf.constant(examples[:1]), count=6, seed=0)
 
 
 @pytest.mark.parametrize("target", [1, "predicted", np.array([1.0, -1.0, 0.0]), lambda y: tf.nn.softmax(y)])
@@ -149,7 +194,8 @@ def test_a_bad_request_fails(score: Score, tmp_path: Path) -> None:
     [
         ({"references": np.zeros((5, 4))}, ReferencesError, "a background"),
         ({"references": np.full((12, 4), np.nan)}, ReferencesError, "finite"),
-        ({"references": dl.references.blurred()}, ReferencesError, "blurred.* cannot be exported"),
+        ({"references": OWN}, ReferencesError, "backwards.* cannot be exported; of the makers these can"),
+        ({"references": dl.references.another_example(np.zeros((5, 11, 4)))}, ReferencesError, "of shape"),
         ({"references": lambda x: np.asarray(x)}, ReferencesError, "TensorFlow operations"),
         ({"references": lambda x: x[:, :3]}, ReferencesError, "one for each row"),
         ({"target": 3}, TargetError, "0 to 2"),
@@ -208,7 +254,7 @@ def test_the_command(score: Score, tmp_path: Path) -> None:
         close(found[f"contributions_{name}"], value)
     again = run(*common, out)
     assert again.exit_code == 2 and "exists already" in again.output
-    assert run(*common, tmp_path / "2", "--references", "blurred:3").exit_code == 2
+    assert run(*common, tmp_path / "2", "--references", "blurred:-3").exit_code == 2
 
 
 def test_the_requests_in_the_docs(score: Score, tmp_path: Path) -> None:

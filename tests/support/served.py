@@ -55,4 +55,5 @@ def serve(name: str, folder: Path) -> Served:
     else:
         scores = score(case.x, references, target=TARGET)
         given = {f"references_{key}": value for key, value in references.items()}
-    return Served(path, case.x | given | {"target": TARGET}, answer_of(scores), network.predict(case.x))
+    sums = {"per_token": scores.per_token()} if name == "tokens" else {}
+    return Served(path, case.x | given | {"target": TARGET}, answer_of(scores) | sums, network.predict(case.x))
