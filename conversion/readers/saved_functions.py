@@ -11,6 +11,7 @@ import tensorflow as tf
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed
 from deeplift_tf.conversion.readers.saved_variables import SavedVariables
 from deeplift_tf.conversion.readers.untrusted.checkpoint import Checkpoint
+from deeplift_tf.conversion.readers.untrusted.constants import check_tensors
 from deeplift_tf.errors import ModelFileError, UnsupportedLayerError
 
 CALL = "call"  # the name of the node that calls the function
@@ -78,6 +79,8 @@ def traces_of(meta: Any) -> dict[str, Trace]:
 def _trace(name: str, concrete: Any) -> Trace | None:
     from tensorflow.python.saved_model import nested_structure_coder
 
+    for signature in (concrete.canonicalized_input_signature, concrete.output_signature):
+        check_tensors(signature, f"the signature of {name!r}")
     given = nested_structure_coder.decode_proto(concrete.canonicalized_input_signature)
     parts = tf.nest.flatten(given)
     outputs = nested_structure_coder.decode_proto(concrete.output_signature)

@@ -8,95 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from deeplift_tf.conversion.readers.frames import Frame, Source, frames
 from deeplift_tf.conversion.readers.graph_model import VARIABLES, node_of
 from deeplift_tf.conversion.readers.untrusted.checkpoint import Checkpoint
-from deeplift_tf.conversion.readers.untrusted.limits import MAX_CALLS
+from deeplift_tf.conversion.readers.untrusted.constants import array_of
 from deeplift_tf.errors import ModelFileError
 
 SAME = ("Identity", "Cast", "ReadVariableOp")
-Found = tuple[str, str]
-"""("variable", its node) or ("stored", a key of the checkpoint)."""
-
-
-class Frame(NamedTuple):
-    """The nodes of a graph or of a function, with what the arguments of the function stand for."""
-
-    nodes: Mapping[str, Any]
-    arguments: Mapping[str, Found | None]
-
-    def follow(self, tensor: str) -> Found | None:
-        """Return where a tensor comes from; None where that is neither a variable nor the checkpoint."""
-        for _ in range(len(self.nodes) + 1):
-            name = node_of(tensor)
-            if name in self.arguments:
-                return self.arguments[name]
-            node = self.nodes.get(name)
-            if node is None or not (node.input or node.op in VARIABLES):
-                return None
-            if node.op in VARIABLES:
-                return "variable", name
-            if node.op == "RestoreV2":
-                return self.stored(node, tensor)
-            if node.op not in SAME:
-                return None
-            tensor = node.input[0]
-        return None
-
-    def stored(self, node: Any, tensor: str) -> Found | None:
-        """Return the key that an output of RestoreV2 is read from; None for a slice of what is stored."""
-        index = int(tensor.rpartition(":")[2]) if ":" in tensor else 0
-        keys, slices = (self.texts(ref) for ref in node.input[1:3])
-        return None if index >= len(keys) or any(slices[index : index + 1]) else ("stored", keys[index])
-
-    def texts(self, tensor: str) -> list[str]:
-        """Return the texts of a constant."""
-        node = self.nodes[node_of(tensor)]
-        return [text.decode() for text in tf.make_ndarray(node.attr["value"].tensor).ravel()]
+ASSIGNING = ("AssignVariableOp", "Assign")
 
 
 def keys_of(meta: Any) -> dict[str, str]:
     """Return the checkpoint's key of every variable of a meta graph, by the variable's node."""
-    functions = {function.signature.name: function for function in meta.graph_def.library.function}
-    main = Frame({node.name: node for node in meta.graph_def.node}, {})
     restore = node_of(meta.saver_def.restore_op_name)
-    found = dict(_pairs(main, functions, restore, [MAX_CALLS]))
-    return {source: found[copy] for copy, source in _copies(main) if copy in found} | found
+    walked = frames(meta.graph_def, SAME, lambda frame, node: bool(frame.function) or node.name == restore)
+    assigned = [pair for frame in walked for pair in _assigned(frame)]
+    keys = ((variable, _key(value)) for variable, value in assigned)
+    found = {variable: key for variable, key in keys if key is not None}
+    # tf.saved_model.save on a module that holds a Keras model writes every variable of Keras twice: functions read the
+    # one, and the other, whose initial value it is, is what the checkpoint goes into
+    copies = [(variable, value.node.name) for variable, value in assigned if value.node.op in VARIABLES]
+    return {source: found[copy] for copy, source in copies if copy in found} | found
 
 
-def _copies(frame: Frame) -> Iterator[tuple[str, str]]:
-    """Return each variable that starts as another, and that one.
-
-    tf.saved_model.save on a module that holds a Keras model writes every variable of Keras twice: functions read the
-    one, and the other, whose initial value it is, is what the checkpoint goes into.
-    """
+def _assigned(frame: Frame) -> Iterator[tuple[str, Source]]:
+    """Yield the variables that are assigned to in a frame, and what is."""
     for node in frame.nodes.values():
-        if node.op in ("AssignVariableOp", "Assign") and len(node.input) > 1:
-            ends = [frame.follow(ref) for ref in node.input[:2]]
-            if all(end is not None and end[0] == "variable" for end in ends):
-                yield ends[0][1], ends[1][1]  # type: ignore[index]
+        if node.op in ASSIGNING and len(node.input) > 1:
+            variable, value = map(frame.source, node.input[:2])
+            if variable is not None and variable.node.op in VARIABLES and value is not None:
+                yield variable.node.name, value
 
 
-def _pairs(frame: Frame, functions: Mapping[str, Any], only: str | None, left: list[int]) -> Iterator[tuple[str, str]]:
-    for node in frame.nodes.values():
-        if node.op in ("AssignVariableOp", "Assign") and len(node.input) > 1:
-            ends = [frame.follow(ref) for ref in node.input[:2]]
-            if ends[0] and ends[1] and [end[0] for end in ends if end] == ["variable", "stored"]:
-                yield ends[0][1], ends[1][1]
-        called = functions.get(node.attr["f"].func.name) if "f" in node.attr else None
-        if called is None or (only is not None and node.name != only):
-            continue
-        left[0] -= 1
-        if left[0] < 0:
-            raise ModelFileError(f"expected functions that call at most {MAX_CALLS} others; found more")
-        given = [frame.follow(ref) for ref in node.input if not ref.startswith("^")]
-        names = [argument.name for argument in called.signature.input_arg]
-        inner = Frame({each.name: each for each in called.node_def}, dict(zip(names, given, strict=False)))
-        yield from _pairs(inner, functions, None, left)
+def _key(source: Source) -> str | None:
+    """Return the key of the checkpoint that a tensor is read from; None for anything else, a slice of an array too."""
+    if source.node.op != "RestoreV2":
+        return None
+    keys, slices = (_texts(source.frame.source(ref)) for ref in source.node.input[1:3])
+    is_whole = source.output < len(keys) and not any(slices[source.output : source.output + 1])
+    return keys[source.output] if is_whole else None
+
+
+def _texts(source: Source | None) -> list[str]:
+    """Return the texts of a constant; none where a tensor is no constant."""
+    is_constant = source is not None and source.node.op == "Const"
+    return [text.decode() for text in array_of(source.node).ravel()] if is_constant else []  # type: ignore[union-attr]
 
 
 class SavedVariables(Mapping[str, np.ndarray]):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePath
 from typing import Any
 
 import h5py
 
-from deeplift_tf.conversion.readers.architecture import check_extent
+from deeplift_tf.conversion.readers.architecture import check_extent, load_json
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.hdf5 import open_hdf5
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES, MAX_MEMBERS
@@ -26,8 +25,7 @@ def shard_files(listing: Path) -> list[Path]:
     size = listing.stat().st_size
     if size > MAX_CONFIG_BYTES:
         raise ModelFileError(f"{listing}: expected a list of at most {MAX_CONFIG_BYTES} bytes; found {size}")
-    with reading(listing, "a list in JSON"):
-        found = json.loads(listing.read_bytes())
+    found = load_json(listing.read_bytes(), listing, "a list in JSON")
     check_extent(found, listing)
     places = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(places, dict):

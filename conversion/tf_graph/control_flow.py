@@ -29,7 +29,7 @@ def constant(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -
     tensor = node.attr["value"].tensor
     spec = tf.TensorSpec(tf.TensorShape(tensor.tensor_shape), tensor.dtype)
     if (spec.shape.num_elements() or 0) > tensor.ByteSize():  # one number stands for all
-        flat.scratch.take(node.name, [spec])
+        flat.scratch.take(node.name, spec.shape.num_elements())
         return [flat.scratch.constant(node.name, tf.make_ndarray(tensor))]
     return [flat.scratch.stored(node.name, tf.make_ndarray(tensor))]
 

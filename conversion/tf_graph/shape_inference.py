@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_FOLDED_FACTOR, MAX_STRIDE, MAX_TRIED, SPARE_FOLDED
+from deeplift_tf.conversion.tf_graph.folded_sizes import elements_of
 from deeplift_tf.conversion.tf_graph.import_op import run
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.symbolic_shapes import Partial, computed
@@ -76,6 +77,7 @@ class ShadowGraph:
 
     def place(self, name: str, spec: tf.TensorSpec) -> Value:
         """Add an input of the model."""
+        check_row(name, row_elements(spec.shape) if spec.shape.rank else 1, UnsupportedLayerError)
         with self.graph.as_default():
             tensor = tf.compat.v1.placeholder(spec.dtype, spec.shape)
         value = Value(Operation(name, "Placeholder", None, (), (spec,), Depends.INPUTS))
@@ -136,7 +138,9 @@ class ShadowGraph:
         if known is not None and None not in known.ravel().tolist():
             return [self.constant(name, known.astype(tensors[0].dtype.as_numpy_dtype))]
         if depends == Depends.NOTHING:
-            self.take(name, specs)
+            is_plain = all(spec.shape.is_fully_defined() and spec.dtype != tf.string for spec in specs)
+            given = [] if is_plain else list(map(self.whole, inputs))
+            self.take(name, elements_of(name, node, given, specs))
         for spec in specs:
             check_row(name, row_elements(spec.shape) if spec.shape.rank else 1, UnsupportedLayerError)
         operation = Operation(name, node.op, node, tuple(inputs), specs, depends)
@@ -209,7 +213,7 @@ class ShadowGraph:
         """Return a value as a constant, so that sizes it holds tell the shape of what is made of it."""
         return self.constant(value.operation.name, self.array(value))
 
-    def take(self, name: str, specs: Sequence[tf.TensorSpec]) -> None:
+    def take(self, name: str, size: int) -> None:
         """Count a constant, before it is computed, among all that are: a file of a few bytes could fill the memory.
 
         Raises
@@ -217,7 +221,6 @@ class ShadowGraph:
         ModelFileError
             If they have more elements than any real model's.
         """
-        size = sum(spec.shape.num_elements() or 0 for spec in specs)
         self.left -= size
         if self.left < 0:
             raise ModelFileError(
@@ -233,6 +236,10 @@ class ShadowGraph:
         """Return a value that depends on no input."""
         self.fold([value])
         return self.arrays[value]
+
+    def whole(self, value: Value) -> np.ndarray:
+        """Return a value that depends on no input as an array, where TensorFlow gives a text as bytes too."""
+        return np.asarray(self.array(value), object if value.spec.dtype == tf.string else None)
 
     def probed(self, values: Sequence[Value]) -> list[list[np.ndarray]]:
         """Compute values that depend on sizes alone, once for each probe; nothing where they cannot be computed."""

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from deeplift_tf.arrays.heaps import check_heaps
+from deeplift_tf.arrays.links import LinksError, arrays_by_path
 from deeplift_tf.arrays.rows import StoredRows
 from deeplift_tf.errors import InputError
 
@@ -61,20 +62,13 @@ def arrays_in(file: h5py.File, path: Path) -> dict[str, H5Rows]:
     InputError
         The file is damaged.
     """
-    links: list[tuple[str, Any]] = []
     try:
-        file.visititems_links(lambda name, link: links.append((name, link)))  # nothing may be raised inside
-        for name, link in links:
-            if not isinstance(link, h5py.HardLink):
-                raise InputError(f"{path}: expected arrays inside the file; found a {type(link).__name__} at {name!r}")
-        found = {name: file[name] for name, _ in links}
-        return {
-            name: checked_rows(item, f"{path}: array {name!r}")
-            for name, item in found.items()
-            if isinstance(item, h5py.Dataset)
-        }
+        found = arrays_by_path(file)
+        return {name: checked_rows(array, f"{path}: array {name!r}") for name, array in found.items()}
     except InputError:
         raise
+    except LinksError as error:
+        raise InputError(f"{path}: {error}") from error
     except DAMAGED as error:
         raise InputError(f"{path}: expected an HDF5 file that is whole; {error}") from error
 

@@ -12,10 +12,11 @@ import h5py
 import numpy as np
 
 from deeplift_tf.arrays.checks import not_finite, require_real
+from deeplift_tf.arrays.heaps import check_heaps
 from deeplift_tf.arrays.rows import RowArray, stored
 from deeplift_tf.errors import InputError
-from deeplift_tf.io.h5 import arrays_in
-from deeplift_tf.io.npy import DAMAGED, NpyRows
+from deeplift_tf.io.h5 import SEARCHED_BYTES, arrays_in
+from deeplift_tf.io.npy import DAMAGED, IN_PIECES, NpyRows
 
 HDF5 = (".h5", ".hdf5")
 ALL = slice(None)
@@ -70,17 +71,21 @@ def _member(path: Path, name: str, stack: ExitStack) -> NpyRows:
     where = f"{path}: array {name.removesuffix('.npy')!r}"
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
-        stream, size = stack.enter_context(archive.open(name)), archive.getinfo(name).file_size
+        member, stream = archive.getinfo(name), stack.enter_context(archive.open(name))
     except DAMAGED as error:
         raise InputError(f"{where}: damaged; {error}") from error
-    return NpyRows(stream, size, where)
+    if member.compress_type not in IN_PIECES:
+        raise InputError(f"{where}: packed otherwise than numpy does; save it again with numpy.savez_compressed")
+    return NpyRows(stream, member.file_size, where)
 
 
 @contextmanager
 def _open_h5(path: Path) -> Iterator[Mapping[str, RowArray]]:
     try:
+        if path.stat().st_size <= SEARCHED_BYTES:
+            check_heaps(path)
         file = h5py.File(path, "r")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected an HDF5 file; {error}") from error
     with file:
         yield arrays_in(file, path)

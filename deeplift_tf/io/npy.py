@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 
 from deeplift_tf.arrays.rows import StoredRows
 from deeplift_tf.errors import InputError
+from deeplift_tf.io.h5 import MAX_PIECE_BYTES
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 DAMAGED = (
@@ -20,6 +21,9 @@ DAMAGED = (
     *(OSError, RuntimeError),  # zipfile raises these for other kinds of archives, for example encrypted ones
     *(tokenize.TokenError, SyntaxError),  # numpy's, if a header is not Python
 )
+IN_PIECES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Ways of packing that Python's zipfile undoes piece by piece. Of bzip2 and LZMA it unpacks at once whatever some bytes
+of the archive stand for, which may be a million times as much."""
 
 
 class NpyRows(StoredRows):
@@ -58,6 +62,9 @@ class NpyRows(StoredRows):
             raise InputError(f"{where}: expected numbers; received Python objects, which are not read")
         if columns_first and len(self.shape) > 1:
             raise InputError(f"{where}: stored in Fortran order; save it again with numpy.ascontiguousarray")
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if row > MAX_PIECE_BYTES:
+            raise InputError(f"{where}: expected rows of at most {MAX_PIECE_BYTES} bytes; found {row}")
         self._start = stream.tell()
         expected = self._start + math.prod(self.shape) * self.dtype.itemsize
         if size < expected:

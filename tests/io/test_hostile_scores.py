@@ -66,13 +66,17 @@ def of_large_chunks(file: h5py.File, secret: Path) -> None:
     file.create_dataset("contributions", (1 << 30, 8), "f8", chunks=(1 << 26, 5), compression="gzip")
 
 
-@pytest.mark.parametrize("make", [external, virtual, linked, soft, wide, of_large_chunks])
+def deep(file: h5py.File, secret: Path) -> None:
+    file.create_dataset("/".join(["group"] * 200), data=ROWS)
+
+
+@pytest.mark.parametrize("make", [external, virtual, linked, soft, wide, of_large_chunks, deep])
 def test_arrays_that_are_not_in_the_file(tmp_path: Path, make: Any) -> None:
     secret, path = tmp_path / "secret.txt", tmp_path / "x.h5"
     secret.write_bytes(b"root:x:0:0:root")
     with h5py.File(path, "w") as file:
         make(file, secret)
-    message = r"x\.h5: .*expected (arrays inside|values inside|rows and chunks of at most)"
+    message = r"x\.h5: .*expected (arrays inside|values inside|rows and chunks of at most|at most 100000 groups)"
     with pytest.raises(InputError, match=message), open_arrays(path):
         pass
     for command in ("plot", "report"):

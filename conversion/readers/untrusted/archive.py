@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES, MAX_MEMBERS, too_much
 from deeplift_tf.errors import ModelFileError
+from deeplift_tf.io.npy import IN_PIECES
 
 
 @contextmanager
@@ -20,8 +21,8 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises
     ------
     ModelFileError
-        If it is not a complete archive, or its members have paths that leave it, are links, are encrypted, come
-        twice, or unpack to far more than the archive holds.
+        If it is not a complete archive, or its members have paths that leave it, are links, are encrypted, are
+        packed otherwise than by deflate, come twice, or unpack to far more than the archive holds.
     """
     with reading(path, "a .keras file, which is a complete zip archive"):
         archive = zipfile.ZipFile(path)
@@ -54,6 +55,8 @@ def _problem(member: zipfile.ZipInfo) -> str | None:
         return "a link"
     if member.flag_bits & 1:
         return "encrypted"
+    if member.compress_type not in IN_PIECES:
+        return "packed otherwise than by deflate"
     return None
 
 
@@ -70,5 +73,5 @@ def read_text(archive: zipfile.ZipFile, name: str, path: Path) -> bytes | None:
     size = archive.getinfo(name).file_size
     if size > MAX_CONFIG_BYTES:
         raise ModelFileError(f"{path}: expected a {name} of at most {MAX_CONFIG_BYTES} bytes; found {size}")
-    with reading(path, f"a {name} that can be unpacked"):
-        return archive.read(name)
+    with reading(path, f"a {name} that can be unpacked"), archive.open(name) as member:
+        return member.read(size)  # whatever the member unpacks to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -31,16 +32,20 @@ class Checkpoint:
     Raises
     ------
     ModelFileError
-        If it declares far more than it stores.
+        If it declares far more than it stores, or a pipe is in the place of a file.
     Exception
         Of TensorFlow, where it is damaged.
     """
 
     def __init__(self, prefix: Path) -> None:
+        files = list(prefix.parent.glob(f"{glob.escape(prefix.name)}.*"))
+        for file in files:
+            if not file.is_file():  # a pipe would never end
+                raise ModelFileError(f"{file}: expected a file of a checkpoint; found something that is no file")
         self.reader = tf.train.load_checkpoint(str(prefix))
         self.shapes: Mapping[str, Sequence[int]] = self.reader.get_variable_to_shape_map()
         types = self.reader.get_variable_to_dtype_map()
-        stored = sum(file.stat().st_size for file in prefix.parent.glob(f"{prefix.name}.*"))
+        stored = sum(file.stat().st_size for file in files)
         declared = sum(prod(shape) * max(types[key].size or 1, 1) for key, shape in self.shapes.items())
         if too_much(declared, stored):
             raise ModelFileError(

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 
 from deeplift_tf.arrays.heaps import check_heaps
+from deeplift_tf.arrays.links import LinksError, arrays_by_path
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES, too_much
 from deeplift_tf.errors import ModelFileError
@@ -31,7 +32,7 @@ def open_hdf5(path: Path, name: object = None) -> Iterator[h5py.File]:
     ------
     ModelFileError
         If it is not an HDF5 file, is truncated, points outside itself (external and soft links, virtual datasets,
-        external storage: CVE-2026-1669) or declares far more than it stores (CVE-2026-0897).
+        external storage: CVE-2026-1669), declares far more than it stores (CVE-2026-0897), or has groups without end.
     """
     name = name or path
     with reading(name, "an HDF5 file that is complete"):
@@ -46,36 +47,33 @@ def open_hdf5(path: Path, name: object = None) -> Iterator[h5py.File]:
 
 
 def _check(file: h5py.File, stored_bytes: int, name: object) -> None:
-    links: list[tuple[Any, Any]] = []
-    file.visititems_links(lambda key, link: links.append((key, link)))  # nothing may be raised inside this call
+    try:
+        arrays = arrays_by_path(file)
+    except LinksError as error:
+        raise ModelFileError(f"{name}: {error}") from error
     declared = 0
-    for key, link in links:
-        if not isinstance(link, h5py.HardLink):
-            raise ModelFileError(f"{name}: expected arrays inside the file; found a {type(link).__name__} at {key!r}")
-        found = file[key]
-        if isinstance(found, h5py.Dataset):
-            declared += _declared_bytes(found, name)
-            if too_much(declared, stored_bytes):
-                raise ModelFileError(
-                    f"{name}: expected arrays that fit a file of {stored_bytes} bytes; found {declared} bytes "
-                    f"declared, up to the array {key!r} of shape {found.shape}"
-                )
+    for key, array in arrays.items():
+        declared += _declared_bytes(array, name)
+        if too_much(declared, stored_bytes):
+            raise ModelFileError(
+                f"{name}: expected arrays that fit a file of {stored_bytes} bytes; found {declared} bytes "
+                f"declared, up to the array {key!r} of shape {array.shape}"
+            )
 
 
 def _declared_bytes(array: h5py.Dataset, name: object) -> int:
     if array.is_virtual or array.external:
         raise ModelFileError(f"{name}: expected arrays inside the file; found {array.name!r} kept in other files")
-    if array.dtype.kind == "O" or array.dtype.names:
+    if array.dtype.kind in "Oc" or array.dtype.names:
         raise ModelFileError(f"{name}: expected arrays of numbers; found {array.name!r} of the type {array.dtype}")
     return prod(array.shape or ()) * array.dtype.itemsize
 
 
 def count_weights(group: h5py.Group) -> int:
     """Give the number of elements in all the arrays below a group."""
-    names: list[str] = []
-    group.visit(names.append)
-    found = [group[name] for name in names]
-    return sum(prod(array.shape or ()) for array in found if isinstance(array, h5py.Dataset))
+    found: list[int] = []
+    group.visititems(lambda _, each: found.append(prod(each.shape or ()) if isinstance(each, h5py.Dataset) else 0))
+    return sum(found)
 
 
 def text_attribute(group: h5py.Group, name: str) -> str | None:

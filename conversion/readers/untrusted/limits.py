@@ -64,8 +64,8 @@ SPARE_WEIGHTS = 1 << 20
 MAX_GRAPH_BYTES = 1 << 31
 """Length of a saved_model.pb: what protobuf itself can read."""
 
-MAX_CALLS = 10_000
-"""Calls of functions by functions in one SavedModel: a few functions that call one another twice could make 2^n."""
+MAX_WALKED = 500_000
+"""Nodes of the functions that restore a SavedModel, those of a function counted in each of its calls."""
 
 MAX_OPERATIONS = 200_000
 """Operations of one graph once functions and loops are laid open."""

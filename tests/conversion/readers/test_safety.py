@@ -17,6 +17,8 @@ import keras
 import numpy as np
 import pytest
 
+from deeplift_tf.arrays import links
+from deeplift_tf.arrays.links import MAX_DEPTH
 from deeplift_tf.conversion.readers import read
 from deeplift_tf.conversion.readers.untrusted import limits
 from deeplift_tf.conversion.readers.untrusted.vocabulary import RUNS_FOREIGN_CODE
@@ -386,9 +388,25 @@ def shape_bomb(group: h5py.Group) -> None:
     group.create_dataset("k", (1 << 40, 4), "f4", chunks=(1024, 4), compression="gzip")
 
 
+def groups_without_end(group: h5py.Group) -> None:
+    for _ in range(MAX_DEPTH):
+        group = group.create_group("k")
+
+
+def fifty_groups(group: h5py.Group) -> None:
+    for number in range(50):
+        group.create_group(f"k{number}")
+
+
+def complex_numbers(group: h5py.Group) -> None:
+    group.create_dataset("k", (4, 4), "c8")
+
+
 @pytest.mark.parametrize(
     ("change", "part"),
     [
+        (groups_without_end, "at most 100 deep"),
+        (complex_numbers, "expected arrays of numbers"),
         (external_link, "found a ExternalLink"),
         (soft_link, "found a SoftLink"),
         (external_storage, "kept in other files"),
@@ -407,6 +425,13 @@ def test_hdf5_that_reaches_outside(change: Callable[[h5py.Group], None], part: s
         new.write(path, "model.weights.h5")
     with pytest.raises(ModelFileError, match=part):
         read(tmp_path / "outside.keras")
+
+
+def test_hdf5_of_more_groups_than_any_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "MAX_LINKS", 50)
+    path = h5_changed(tmp_path, fifty_groups)
+    with pytest.raises(ModelFileError, match="at most 50 groups and arrays"):
+        read(path)
 
 
 def test_a_group_that_holds_itself(tmp_path: Path) -> None:

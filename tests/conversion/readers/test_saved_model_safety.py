@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 
 import deeplift_tf as dl
+from deeplift_tf.conversion.readers import frames
 from deeplift_tf.conversion.readers.untrusted.saved_model_safety import is_allowed
+from deeplift_tf.conversion.tf_graph import shape_inference
 from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
 from tests.conversion.readers.test_fuzz import DAMAGES, Damage
 from tests.support.graph_models import Classifier
@@ -156,6 +161,140 @@ def test_constants_of_absurd_size(tmp_path: Path) -> None:
     )
     with pytest.raises(ModelFileError, match="elements"):
         dl.convert(folder)
+
+
+def texts_doubled() -> tf.Tensor:
+    text = tf.constant("0")
+    for _ in range(20):
+        text = tf.strings.join([text, text])
+    return tf.cast(tf.strings.length(text), tf.float32)
+
+
+def texts_replaced() -> tf.Tensor:
+    text = tf.constant("a" * 1000)
+    for _ in range(2):
+        text = tf.strings.regex_replace(text, "a", "a" * 1000)
+    return tf.cast(tf.strings.length(text), tf.float32)
+
+
+def texts_joined() -> tf.Tensor:
+    texts = tf.tile(tf.constant(["a" * 1000]), [1 << 12])
+    return tf.cast(tf.strings.length(tf.strings.reduce_join(texts)), tf.float32)
+
+
+PICTURE = tf.io.encode_png(tf.zeros([4, 4, 3], tf.uint8)).numpy()
+PARSED = tf.make_tensor_proto(1.0, shape=[1 << 20]).SerializeToString()
+UNKNOWN = {
+    "tensors that are parsed": lambda: tf.reduce_max(tf.io.parse_tensor(PARSED, tf.float32)),
+    "pictures": lambda: tf.cast(tf.reduce_max(tf.io.decode_png(PICTURE)), tf.float32),
+    "ranges": lambda: tf.cast(tf.raw_ops.RaggedRange(starts=[0], limits=[1 << 20], deltas=[1])[1][-1], tf.float32),
+    "texts doubled": texts_doubled,
+    "texts replaced": texts_replaced,
+    "texts joined": texts_joined,
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_constants_of_a_size_that_only_running_tells(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shape_inference, "SPARE_FOLDED", 1 << 16)
+    folder = saved(module_with(lambda x: x + UNKNOWN[name]()), tmp_path / "served")
+    with pytest.raises(ModelFileError, match=r"expected (a constant whose size is known|constants of about the size)"):
+        dl.convert(folder)
+
+
+def test_constants_whose_size_their_inputs_bound(tmp_path: Path) -> None:
+    def run(x: Any) -> Any:
+        places = tf.cast(tf.where(tf.constant([True, False, True, True]))[:, 0], tf.float32)
+        words = tf.strings.split(tf.strings.join([tf.constant("1 2"), tf.constant(" 3")]))
+        return x * (tf.reduce_sum(places) + tf.reduce_sum(tf.strings.to_number(words)))
+
+    network = dl.convert(saved(module_with(run), tmp_path / "served"))
+    np.testing.assert_allclose(network.predict(np.ones((1, 4), "float32")), np.full((1, 4), 11.0), rtol=1e-6)
+
+
+def changed(folder: Path, change: Callable[[Any], None]) -> Path:
+    """Change the first graph of a SavedModel."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    file = folder / "saved_model.pb"
+    model = SavedModel.FromString(file.read_bytes())
+    change(model.meta_graphs[0])
+    file.write_bytes(model.SerializeToString())
+    return folder
+
+
+def enlarge(tensor: Any, size: int) -> None:
+    """Let the first value of a constant stand for many."""
+    new = tf.make_tensor_proto(tf.make_ndarray(tensor).ravel()[0], tensor.dtype)
+    tensor.CopyFrom(new)
+    tensor.tensor_shape.dim.add(size=size)
+
+
+@pytest.mark.parametrize("kind", ["names of the checkpoint", "keys of a table", "settings of a function"])
+def test_values_that_one_value_stands_for(kind: str, tmp_path: Path) -> None:
+    """Python would lay them all out: 2^36 of them in a few bytes."""
+    words = tf.lookup.KeyValueTensorInitializer(tf.constant(["a", "b"]), tf.constant([5, 6], tf.int64))
+    module = module_with(None, table=tf.lookup.StaticHashTable(words, 0))
+
+    def change(meta: Any) -> None:
+        functions = meta.object_graph_def.concrete_functions.values()
+        for function in functions if kind == "settings of a function" else ():
+            given = function.canonicalized_input_signature.tuple_value.values[0].tuple_value.values.add()
+            given.numpy_value.CopyFrom(tf.make_tensor_proto(1.0))
+            enlarge(given.numpy_value, 1 << 36)
+        nodes = [*meta.graph_def.node, *(n for each in meta.graph_def.library.function for n in each.node_def)]
+        constants = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
+        for tensor in constants if kind != "settings of a function" else ():
+            is_key = tensor.dtype == tf.string.as_datatype_enum and b"a" in tensor.SerializeToString()[-8:]
+            if tensor.dtype == tf.string.as_datatype_enum and is_key == (kind == "keys of a table"):
+                enlarge(tensor, 1 << 36)
+
+    folder = changed(saved(module, tmp_path / "served"), change)
+    with pytest.raises(ModelFileError, match="one value stands for many"):
+        dl.convert(folder)
+
+
+def test_functions_that_restore_and_call_one_another_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What restores is walked, not run: 2^40 calls are counted."""
+    monkeypatch.setattr(frames, "MAX_WALKED", 5_000)
+
+    def change(meta: Any) -> None:
+        library = meta.graph_def.library
+        restoring = next(n for n in meta.graph_def.node if n.name == meta.saver_def.restore_op_name.split(":")[0])
+        last = restoring.attr["f"].func.name
+        for level in range(40):
+            function = library.function.add()
+            function.signature.name = f"level_{level}"
+            for name in ("first", "second"):
+                node = function.node_def.add(name=name, op="StatefulPartitionedCall")
+                node.attr["f"].func.name = last
+            last = function.signature.name
+        restoring.attr["f"].func.name = last
+
+    folder = changed(saved(module_with(None), tmp_path / "served"), change)
+    with pytest.raises(ModelFileError, match="nodes in all their calls"):
+        dl.convert(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.parametrize("name", ["variables/variables.index", "variables/variables.data-00000-of-00001"])
+def test_pipes_are_not_waited_for(name: str, tmp_path: Path) -> None:
+    folder = saved(module_with(None), tmp_path / "served")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(ModelFileError, match=r"no file|no such file"):
+        dl.convert(folder)
+
+
+def test_an_input_of_absurd_size(tmp_path: Path) -> None:
+    module = Classifier()
+    module.run = tf.function(
+        lambda x: tf.reduce_sum(x, 1, keepdims=True), [tf.TensorSpec([None, 1 << 34], tf.float32)], autograph=False
+    )
+    with pytest.raises(UnsupportedLayerError, match="numbers for one row"):
+        dl.convert(saved(module, tmp_path / "served"))
 
 
 @pytest.fixture(scope="module")

@@ -265,3 +265,6 @@ def test_shards_that_are_refused(shards: tuple[keras.Model, Path], tmp_path: Pat
     listing.write_text("[" * 100_000)
     with pytest.raises(ModelFileError):
         read((model, listing))
+    listing.write_text(f'{{"weight_map": [{"{}," * 600_000}0]}}')
+    with pytest.raises(ModelFileError, match="at most 500000 objects"):
+        read((model, listing))
