@@ -29,6 +29,7 @@ from deeplift_tf.genomics.formats.table import DEFAULTS, FORMATS
 from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
 from deeplift_tf.runs.config import FIELDS, RunConfig, is_fasta
+from deeplift_tf.runs.early import check_early
 from deeplift_tf.runs.engines import engine_of
 from deeplift_tf.runs.formats import Formats
 from deeplift_tf.runs.identity import HOW, files_in, identities
@@ -271,6 +272,9 @@ def score(
     input, output = input_of(config), Output(followed(out), config.is_sequences, overwrite, config.names)
     output.check()
     input.check()
+    if config.is_sequences and not given["custom_objects"]:  # which may register formats
+        Formats.of(config).look()
+    check_early(request, config, references)
     if not Path(references).exists():
         import_tensorflow()  # quietly, before a name is looked up
     start = time.monotonic()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from deeplift_tf.genomics.targets import names_head, size_of
+from deeplift_tf.genomics.heads import names_head, size_of
 
 EFFECTS = ("logfc", "jsd")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplift_tf.errors import InputError
+from deeplift_tf.genomics.regions import read_sizes
 from deeplift_tf.optional import require
 
 TWO_BIT = bytes.fromhex("1a412743")
@@ -121,6 +122,13 @@ def indexed(path: Path, folder: Path, compressed: bool) -> bool:
     """Whether the index of a file lies in a folder, and is not older than the file."""
     there = [Path(name) for name in index_names(path, folder).values()][: 1 + compressed]
     return all(each.is_file() and each.stat().st_mtime >= path.stat().st_mtime for each in there)
+
+
+def sizes_known(path: Path) -> dict[str, int]:
+    """Return the length of every sequence of a file that has an index beside it; nothing of one that has none."""
+    if not indexed(path, path.parent, path.suffix.lower() in (".gz", ".bgz")):
+        return {}
+    return read_sizes(Path(index_names(path, path.parent)["indexname"]))
 
 
 def make_index(pyfaidx: Any, path: Path, folder: Path) -> None:

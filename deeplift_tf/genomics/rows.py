@@ -13,6 +13,7 @@ import numpy as np
 from deeplift_tf.arrays.rows import RowArray, StoredRows
 from deeplift_tf.errors import InputError
 from deeplift_tf.genomics.fasta import Fasta, open_fasta
+from deeplift_tf.genomics.places import none_inside
 from deeplift_tf.genomics.regions import Region, names_differ, read_regions, within
 from deeplift_tf.genomics.selection import Selection
 from deeplift_tf.genomics.sequences import of_channels, say_unknown
@@ -169,9 +170,7 @@ def region_rows(
                 *(len(dropped), len(windows), first.chrom, first.start, first.end, cause),
             )
         if not kept:
-            raise InputError(
-                f"{regions}: no region of length {length} lies inside of the chromosomes of {genome}{cause}"
-            )
+            raise none_inside(regions, length, genome, cause)
         if selection is not None:
             kept = selection.of_kept(kept)
         yield SequenceRows(fasta, kept, dropped, masked, letters, null)

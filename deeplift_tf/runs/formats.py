@@ -12,6 +12,7 @@ from deeplift_tf.errors import DeepLiftError, OutputFileError
 from deeplift_tf.genomics.formats.files import compressed_by
 from deeplift_tf.genomics.formats.table import format_named
 from deeplift_tf.genomics.regions import read_sizes
+from deeplift_tf.optional import require
 from deeplift_tf.runs.config import RunConfig
 from deeplift_tf.runs.output import SCORES
 from deeplift_tf.sequences.alphabet import Alphabet
@@ -57,6 +58,22 @@ class Formats(NamedTuple):
         ]
         return cls(names, config.chrom_sizes, config.compression)
 
+    def look(self) -> None:
+        """Refuse what could not be written, before anything else is looked at.
+
+        Raises
+        ------
+        InputError
+            If the lengths of chromosomes cannot be read.
+        MissingExtraError
+            If what writes bigWigs, or compresses by Blosc, is not installed.
+        """
+        compressed_by(self.compression)
+        for module in (module for name in self.names for module in format_named(name).needs):
+            require(module, "genomics")
+        if self.chrom_sizes is not None:
+            read_sizes(self.chrom_sizes)
+
     def check(self, sequences: SequenceRows | VariantRows) -> None:
         """Refuse what could not be written once all is scored.
 
@@ -67,7 +84,7 @@ class Formats(NamedTuple):
         MissingExtraError
             If what writes bigWigs, or compresses by Blosc, is not installed.
         """
-        compressed_by(self.compression)
+        self.look()
         for check in (format_named(name).check for name in self.names):
             if check is not None:
                 check(sequences.regions, self.sizes(sequences))

@@ -147,6 +147,7 @@ class Sequences(NamedTuple):
     def _look(self) -> None:
         """Read what is short, regions and variants, so that a mistake in it is said before a model is read."""
         from deeplift_tf.genomics.fasta import check_genome
+        from deeplift_tf.genomics.places import check_places
         from deeplift_tf.genomics.regions import read_regions
         from deeplift_tf.genomics.variants import read_variants
 
@@ -154,9 +155,12 @@ class Sequences(NamedTuple):
         if self.genome is None:
             return
         selection, what = self._selection(), "variants" if self.variants else "regions"
-        found = read_variants(self.path)[0] if self.variants else read_regions(self.path, self.length or 1)
+        regions = [] if self.variants else read_regions(self.path, self.length or 1)
+        found = read_variants(self.path)[0] if self.variants else regions
         if selection is not None:
             selection._replace(exclude=None).on_genome(found, str(self.path), what)  # windows have no length yet
+        if regions:
+            check_places(self.path, regions, self.genome)
 
     def _selection(self) -> Selection | None:
         """Return which of the regions, or variants, are scored; None for all."""

@@ -38,7 +38,8 @@ def task(target: Target, output: str | None, shapes: Mapping[str, tuple[int | No
     """
     if target not in HEADS:
         return Task(label_of(target), target, output)
-    from deeplift_tf.genomics.targets import counts, head_of, meaning_of, profile
+    from deeplift_tf.genomics.heads import head_of, meaning_of
+    from deeplift_tf.genomics.targets import counts, profile
 
     name, weights = str(target), {"counts": counts, "profile": profile}[str(target)]
     found = output or head_of(name, shapes)

@@ -20,6 +20,7 @@ from deeplift_tf.layers.merging import Members
 from deeplift_tf.layers.reshaping import ExpandAxis, Identity, Permute, Reshape
 from deeplift_tf.layers.softmax import LogSoftmax, LogSumExp, Softmax
 from deeplift_tf.rules.tensors import shape_of, vjp
+from deeplift_tf.scoring.positions import several_outputs
 from deeplift_tf.scoring.targets import Selector
 
 LINEAR_KINDS = {"Linear", "Routing"}
@@ -145,7 +146,7 @@ def _output(graph: Graph, name: str | None) -> Edge:
         except LayerNameError as error:
             raise LayerNameError(f"output: {error}; the outputs are {', '.join(graph.outputs)}") from error
     if len(graph.outputs) > 1:
-        raise TargetError(f"the model has several outputs, {', '.join(graph.outputs)}; name one: output=...")
+        raise several_outputs(list(graph.outputs))
     return next(iter(graph.outputs.values()))
 
 

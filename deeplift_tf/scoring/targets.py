@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.errors import DeepLiftError, TargetError
+from deeplift_tf.scoring.positions import checked_position
 
 Selector = Callable[[tf.Tensor], tf.Tensor]
 Target = np.ndarray | Selector
@@ -58,23 +59,9 @@ def as_target(target: Any, shape: tuple[int, ...], rows: int) -> Target:
     )
 
 
-def indices_of(size: int) -> str:
-    """Return the indices of an axis in words."""
-    return f"0 to {size - 1}" if size > 1 else "0"
-
-
 def _one_hot(position: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
-    position = () if not shape and position == (0,) else position
-    if len(position) != len(shape):
-        raise TargetError(
-            f"target: the output has shape {shape}, so a position is {len(shape)} integers; received {position}. "
-            "For a sum over positions give an array of weights"
-        )
-    if not all(-size <= index < size for index, size in zip(position, shape, strict=True)):
-        ranges = ", ".join(map(indices_of, shape))
-        raise TargetError(f"target: expected a position in {ranges} of the output's shape {shape}; received {position}")
     weights = np.zeros(shape, np.float32)
-    weights[position] = 1
+    weights[checked_position(position, shape)] = 1
     return weights
 
 

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from deeplift_tf.errors import TargetError
 from deeplift_tf.graph.graph import Graph
+from deeplift_tf.scoring.positions import indices_of
 from deeplift_tf.scoring.target_layer import TargetValue
-from deeplift_tf.scoring.targets import Selector, as_target, indices_of
+from deeplift_tf.scoring.targets import Selector, as_target
 
 
 class ServedTarget(NamedTuple):

@@ -42,6 +42,18 @@ def test_tensorflow_starts_quietly() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
+def test_the_wait_for_tensorflow_says_a_word_on_a_terminal() -> None:
+    code = "from deeplift_tf.cli.quiet import import_tensorflow\nimport_tensorflow()"
+    screen, terminal = os.openpty()
+    kept = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], env=kept, stderr=terminal, check=False)
+    os.close(terminal)
+    said = os.read(screen, 10_000).decode()
+    os.close(screen)
+    assert (done.returncode, said.strip()) == (0, "note: starting TensorFlow, which takes some seconds")
+
+
 def test_messages_held_back_are_shown_when_the_start_fails() -> None:
     code = (
         "import os\nfrom deeplift_tf.cli.quiet import _held_back\n"

@@ -9,8 +9,8 @@ import tensorflow as tf
 import deeplift_tf as dl
 from deeplift_tf import genomics
 from deeplift_tf.errors import TargetError
+from deeplift_tf.genomics.heads import head_of
 from deeplift_tf.genomics.strands import reverse_complement
-from deeplift_tf.genomics.targets import head_of
 from deeplift_tf.runs.targets import task
 from tests.genomics.conftest import LENGTH
 from tests.support.command_line import run

@@ -36,20 +36,6 @@ def write(folder: Path, scored: ScoredSequences) -> None:
         (folder / f"{target}.stats.txt").write_text(lines, encoding="utf-8")
 
 
-def check_written(regions: Sequence[Region], sizes: Mapping[str, int]) -> None:
-    """Refuse, before anything is scored, what could not be written.
-
-    Raises
-    ------
-    InputError
-        See `check_places`.
-    MissingExtraError
-        If pyBigWig is not installed.
-    """
-    require("pyBigWig", "genomics")
-    check_places(regions, sizes)
-
-
 class Segment(NamedTuple):
     """The part of a region whose scores are written: row of the region, and positions on its chromosome."""
 

@@ -25,6 +25,8 @@ class Format(NamedTuple):
         Of regions of a genome alone, not of a FASTA file.
     any_letters : bool
         Of any alphabet, not of A, C, G, T in this order alone.
+    needs : tuple of str
+        Modules of the extra ``genomics``.
     check : callable, optional
         Takes the regions and the lengths of chromosomes; raises before anything is scored if they cannot be written.
     """
@@ -32,6 +34,7 @@ class Format(NamedTuple):
     write: Write
     of_regions: bool = False
     any_letters: bool = False
+    needs: tuple[str, ...] = ()
     check: Callable[[Sequence[Region], Mapping[str, int]], None] | None = None
 
 
@@ -39,7 +42,7 @@ FORMATS: dict[str, Format] = {
     "modisco": Format(modisco.write),
     "chrombpnet": Format(chrombpnet.write),
     "bpnet": Format(bpnet.write),
-    "bigwig": Format(bigwig.write, of_regions=True, any_letters=True, check=bigwig.check_written),
+    "bigwig": Format(bigwig.write, of_regions=True, any_letters=True, needs=("pyBigWig",), check=bigwig.check_places),
 }
 
 DEFAULTS = tuple(FORMATS)
