@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deeplift_tf.platform.names import rename
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -22,7 +24,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = aside(path)
     try:
         yield partial
-        partial.replace(path)
+        rename(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -48,7 +50,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield partial
         if path.exists():  # an empty folder would be replaced in silence
             raise FileExistsError(f"{path}: exists already")
-        partial.rename(path)
+        rename(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -63,8 +65,8 @@ def replace(new: Path, path: Path) -> None:
     old = new.with_name(new.name + ".replaced")
     if path.is_dir():
         remove(old)
-        path.rename(old)
-    new.replace(path)
+        rename(path, old)
+    rename(new, path)
     remove(old)
 
 

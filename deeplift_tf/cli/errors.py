@@ -17,6 +17,7 @@ import click
 from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.sections import SECTIONS
 from deeplift_tf.errors import DeepLiftError, ModelFileError, UnsafeModelError, UnsupportedLayerError
+from deeplift_tf.platform.signals import handled
 from deeplift_tf.printable import printable
 
 ARGUMENT = re.compile("`(?P<name>[a-z_]+)(=(?P<value>[^`]*))?`")
@@ -28,26 +29,25 @@ MISTAKE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
+    """The process was asked to end, by SIGTERM, or by its terminal that closes."""
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Have SIGTERM end what runs inside as Ctrl-C does, so that what is half done is put in order.
+    """Have what asks a process to end, as SIGTERM does, end what runs inside as Ctrl-C would.
 
-    An interruption that C code has made another exception of is raised all the same.
+    What is half done is put in order An interruption that C code has made another exception of is raised all the same.
     """
     came: list[KeyboardInterrupt] = []
 
     def end(number: int, _: object) -> None:
-        came.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        came.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated())
         raise came[-1]
 
     if threading.current_thread() is not threading.main_thread():
         yield  # signals come to the main thread alone
         return
-    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, end) for number in numbers}
+    before = {number: signal.signal(number, end) for number in handled()}
     try:
         yield
     except Exception as error:

@@ -152,7 +152,7 @@ def plot(
         require_one(files, kind, scores)
         if out.suffix.lower() == ".html":
             with whole_file(out) as partial:
-                partial.write_text(text_page(files[0], chosen, known), encoding="utf-8")
+                partial.write_text(text_page(files[0], chosen, known), encoding="utf-8", newline="\n")
         else:
             maps = {each: others[each] for each in OF_MAPS}
             fig = Drawing(kind, maps, spans, hypothetical, known, part, annotations).figure(files, chosen)

@@ -133,7 +133,7 @@ def write_table(path: Path, variants: Sequence[Variant], scores: Mapping[str, An
         one, two = scores[f"reference_outputs{end}"][:], scores[f"outputs{end}"][:]
         columns |= {f"{label}.ref": one, f"{label}.alt": two, f"{label}.difference": two - one}
     columns |= {name: scores[f"effects/{name}"][:] for name in EFFECTS if f"effects/{name}" in scores}
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("\t".join([*HEAD, *columns]) + "\n")
         for row, variant in enumerate(variants):
             values = (f"{column[row]:.7g}" for column in columns.values())

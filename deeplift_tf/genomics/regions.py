@@ -231,7 +231,7 @@ def names_differ(regions: Iterable[Placed], sizes: Mapping[str, int], what: str 
 def write_regions(path: Path, regions: Sequence[Region]) -> None:
     """Write regions as the lines that they come from; those that come from none as BED."""
     lines = (region.line or f"{region.chrom}\t{region.start}\t{region.end}" for region in regions)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
 def write_windows(path: Path, regions: Sequence[Region]) -> None:
@@ -245,7 +245,7 @@ def write_windows(path: Path, regions: Sequence[Region]) -> None:
         "\t".join([chrom, str(start), str(end), *columns_kept(line, row), str((end - start) // 2)]) + "\n"
         for row, (chrom, start, end, _, line) in enumerate(regions)
     )
-    path.write_text("".join(lines), encoding="utf-8")
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def columns_kept(line: str, row: int) -> list[str]:

@@ -276,4 +276,4 @@ def write_refused(path: Path, refused: Sequence[Refused]) -> None:
     """Write the variants that are not scored, and why."""
     ordered = sorted(refused, key=lambda one: one.variant.line)
     lines = ("\t".join([*columns_of(each), reason]) + "\n" for each, reason in ordered)
-    path.write_text("\t".join([*HEAD, "reason"]) + "\n" + "".join(lines), encoding="utf-8")
+    path.write_text("\t".join([*HEAD, "reason"]) + "\n" + "".join(lines), encoding="utf-8", newline="\n")

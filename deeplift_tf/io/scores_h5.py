@@ -19,6 +19,7 @@ import numpy as np
 
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.h5 import DAMAGED
+from deeplift_tf.platform.descriptors import opened, sync, write_at
 
 CHECKSUM = "checksum"
 """Attribute of a file of scores: the SHA-256 of all its bytes, with zeros in the place of the digits."""
@@ -232,11 +233,11 @@ class ScoresWriter:
     def flush(self) -> None:
         """Have all that was written reach the disk."""
         if self._file is not None:
-            os.fdatasync(self._file)
+            sync(self._file)
 
     def _open(self) -> None:
         self._places = places_in(self.path)
-        self._file = os.open(self.path, os.O_WRONLY)
+        self._file = opened(self.path)
 
     @property
     def _descriptor(self) -> int:
@@ -256,7 +257,7 @@ class ScoresWriter:
     def _write(self, offset: int, array: np.ndarray) -> None:
         data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)) if array.nbytes else memoryview(b"")
         while data:  # the system may take less than all at once
-            count = os.pwrite(self._descriptor, data, offset)
+            count = write_at(self._descriptor, data, offset)
             data, offset = data[count:], offset + count
 
     def __exit__(

@@ -53,7 +53,7 @@ def write_report(
         examples=examples(file, rows, values, words),
         scales="".join(f'<option value="{index}">{html.escape(name)}</option>' for index, name in enumerate(SCALES)),
     )
-    path.write_text(printable(text, keep="\n\t"), encoding="utf-8")
+    path.write_text(printable(text, keep="\n\t"), encoding="utf-8", newline="\n")
 
 
 def everything(file: ScoresFile, name: str) -> np.ndarray | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from importlib import metadata as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deeplift_tf.platform.digests import contents, digest, digest_of
+from deeplift_tf.platform.names import parts_of
 from deeplift_tf.runs import own_code
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def places(path: Path) -> list[Path]:
 
 def pieces(path: Path) -> list[Path]:
     """Return the files and folders in NAME:FIRST,KEY=VALUE or in FIRST,SECOND."""
-    return [Path(piece) for piece in re.split("[:,=]", str(path)) if piece and Path(piece).exists()]
+    return [Path(piece) for piece in parts_of(str(path)) if Path(piece).exists()]
 
 
 def of_model(model: ModelSource) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.platform import names
+from deeplift_tf.platform.descriptors import opened
+from deeplift_tf.platform.locks import lock
 from deeplift_tf.scoring.completeness import Missed
 
 
@@ -61,7 +64,7 @@ class Journal:
         self._end = self._sum = 0  # bytes of whole lines, and their checksum
 
     def __enter__(self) -> Journal:
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._file = opened(self.path, create=True)
         try:
             self._lock()
         except BaseException:
@@ -72,9 +75,20 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.empty and self._in_its_place():
+        unused = self.empty and self._in_its_place()
+        if unused and names.REMOVES_OPEN:
             self.path.unlink()
         os.close(self._file)
+        if unused and not names.REMOVES_OPEN:
+            with suppress(PermissionError):  # another run has opened it meanwhile, and removes it
+                self.path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove it; where an open file cannot be removed, forget what it holds, so that it goes when it is closed."""
+        if names.REMOVES_OPEN:
+            self.path.unlink(missing_ok=True)
+        else:
+            self.forget()
 
     @property
     def empty(self) -> bool:
@@ -84,7 +98,7 @@ class Journal:
     def _lock(self) -> None:
         busy = OutputFileError(f"{self.path}: another run is writing this output; wait for it, or choose another name")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file)
         except BlockingIOError as error:
             raise busy from error
         except OSError:

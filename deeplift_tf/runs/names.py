@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplift_tf.errors import OutputFileError
+from deeplift_tf.platform.names import rename
 
 ARGUMENTS = ".interpret.args.json"
 """What chrombpnet calls the file of the arguments of a run, behind the prefix."""
@@ -64,6 +65,6 @@ def move_beside(folder: Path, scheme: str, arguments: Mapping[str, Any]) -> None
     if not found:
         return
     for path, ending in found.items():
-        path.replace(folder.with_name(folder.name + ending))
+        rename(path, folder.with_name(folder.name + ending))
     text = json.dumps(dict(arguments), indent=2) + "\n"
-    folder.with_name(folder.name + ARGUMENTS).write_text(text, encoding="utf-8")
+    folder.with_name(folder.name + ARGUMENTS).write_text(text, encoding="utf-8", newline="\n")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from deeplift_tf.atomic import replace
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import seal
+from deeplift_tf.platform.names import rename
 from deeplift_tf.runs.journal import Journal, State
 from deeplift_tf.runs.names import check_beside, move_beside
 from deeplift_tf.runs.resumable import ResumableWriter, check_same, scores_kept
@@ -140,7 +141,7 @@ class Output(NamedTuple):
                 else:
                     self._clear(journal)
                 raise
-            journal.path.unlink()
+            journal.remove()
 
     def _goes_on(self, journal: Journal, rows: int, metadata: Mapping[str, Any], resume: bool, keep: bool) -> bool:
         """Whether there is something to go on with; refuse to discard what is not meant to be."""
@@ -158,7 +159,7 @@ class Output(NamedTuple):
 
     def _clear(self, journal: Journal) -> None:
         """Remove what is of no use."""
-        journal.path.unlink(missing_ok=True)
+        journal.remove()
         self._remove()
 
     def _remove(self) -> None:
@@ -196,8 +197,8 @@ class Output(NamedTuple):
                 path = self.path.with_name(self.path.name + ending)
                 new = partial_of(path)
                 if new.exists():
-                    new.replace(path)
-            journal.path.unlink()
+                    rename(new, path)
+            journal.remove()
 
 
 def followed(path: Path) -> Path:
@@ -240,12 +241,12 @@ def texts_written(texts: Mapping[Path, str]) -> Iterator[None]:
     partial = {path: partial_of(path) for path, text in texts.items() if text}
     try:
         for path, new in partial.items():
-            new.write_text(texts[path], encoding="utf-8")
+            new.write_text(texts[path], encoding="utf-8", newline="\n")
         for path in texts:
             path.unlink(missing_ok=True)
         yield
         for path, new in partial.items():
-            new.replace(path)
+            rename(new, path)
     finally:
         for new in partial.values():
             new.unlink(missing_ok=True)

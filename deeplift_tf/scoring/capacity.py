@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import prod
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -16,6 +14,7 @@ from deeplift_tf.errors import DeepLiftError, InputError
 from deeplift_tf.graph import propagation
 from deeplift_tf.graph.graph import Graph
 from deeplift_tf.layers.kinds import Elementwise, Secant
+from deeplift_tf.platform.memory import memory_bytes
 
 MAX_ROW_ELEMENTS = 1 << 28
 """Elements of one value of one example. A layer that makes more has a wrong size in its settings."""
@@ -30,7 +29,6 @@ KEEP = (Elementwise, Secant)
 COPIES_FORWARD = 2
 """As many that a prediction holds: what goes in and what comes out."""
 
-GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux says how much memory a container may take."""
 
 
@@ -177,20 +175,6 @@ def row_values(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> tuple[RowValu
 def row_elements(shape: Sequence[int | None] | tf.TensorShape) -> int:
     """Return the elements of one row of a value; an axis of open size counts once."""
     return prod(1 if size is None else abs(int(size)) for size in list(shape)[1:])
-
-
-def memory_bytes() -> int:
-    """Return how much memory this process may take at most."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
-    for path in GROUP_LIMITS:
-        with suppress(OSError, ValueError):  # no such file, or "max"
-            limits.append(int(Path(path).read_text()))
-    with suppress(ImportError):  # no such module on Windows
-        import resource
-
-        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
-        limits += [] if soft == resource.RLIM_INFINITY else [soft]
-    return min(limits, default=1 << 62)
 
 
 def _is_open(graph: Graph) -> bool:

@@ -33,7 +33,7 @@ def write(folder: Path, scored: ScoredSequences) -> None:
     for target, hypothetical in scored.hypothetical.items():
         stats = write_bigwig(folder / f"{target}.bw", scored.x, hypothetical, scored.regions, scored.sizes)
         lines = "".join(f"{name}\t{value:.6g}\n" for name, value in stats.items())
-        (folder / f"{target}.stats.txt").write_text(lines, encoding="utf-8")
+        (folder / f"{target}.stats.txt").write_text(lines, encoding="utf-8", newline="\n")
 
 
 class Segment(NamedTuple):
