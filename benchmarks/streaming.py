@@ -85,7 +85,7 @@ def measured(folder: Path, count: int, overlap: bool) -> dict[str, float]:
 
         def call() -> None:
             with Output(folder / f"{count}.h5", overwrite=True).open(count, {}) as kept:
-                loop.run(source, in_this_process(scorer), kept, range(count), BATCH, lambda done: None)
+                loop.run(source, in_this_process(scorer), kept, range(count), BATCH, lambda done, total: None)
 
         with ExitStack() as stack:
             for name, serial in {"ahead": one_by_one, "behind": at_once}.items():

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from deeplift_tf.platform.streams import show_all
 
-NEEDED = ("click", "rich")
+NEEDED = ("click",)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.options import model_options, opened, parse_models, saved_model
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.saying import say
-from deeplift_tf.printable import printable
+from deeplift_tf.printable import text_table
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
@@ -98,25 +98,17 @@ def checked(network: Network, length: int | None) -> dict[str, Any]:
 
 
 def print_layers(layers: list[dict[str, Any]]) -> None:
-    """Print a table with one line for each layer; where it is no terminal, as wide as it needs to be."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console = Console(markup=False, emoji=False, highlight=False, width=1000)
-    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    for layer in layers:
-        table.add_row(
-            *(printable(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")),
+    """Print a table with one line for each layer."""
+    rows = [
+        (
+            *(str(layer[key]) for key in ("name", "keras_class", "kind", "rule", "output_shape")),
             "exact" if layer["exact"] else "approximate",
         )
-    console.print(table)
+        for layer in layers
+    ]
+    say(text_table(COLUMNS, rows))
     approximate = sum(not layer["exact"] for layer in layers)
-    console.print(f"layers: {len(layers)}, of which approximate: {approximate}")
+    say(f"layers: {len(layers)}, of which approximate: {approximate}")
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -18,7 +19,6 @@ from deeplift_tf.cli.errors import terminable
 from deeplift_tf.cli.help import METHODS, REFERENCES
 from deeplift_tf.cli.options import model_options, models_option, opened, saved_model, target_options
 from deeplift_tf.cli.parsing import parse_names, parse_shard, parse_target, parse_targets
-from deeplift_tf.cli.progress import progress
 from deeplift_tf.cli.quiet import import_tensorflow
 from deeplift_tf.cli.saying import say, say_missed
 from deeplift_tf.cli.sections import CommandInSections
@@ -41,6 +41,7 @@ from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
 from deeplift_tf.scoring.completeness import promised_by
+from deeplift_tf.scoring.progress import bar, lines
 from deeplift_tf.sequences.alphabet import Alphabet
 
 if TYPE_CHECKING:
@@ -312,9 +313,8 @@ def score(
         metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
         kept: ResumableWriter = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
         resumed = kept.state.rows
-        advance = stack.enter_context(progress(len(part), resumed))
         warnings.filterwarnings("ignore", "contributions miss the difference", DeepLiftWarning)  # of each batch
-        run(source, engine, kept, part, request.batch_size, advance)
+        run(source, engine, kept, part, request.batch_size, bar("scoring") if sys.stderr.isatty() else lines())
     seconds = time.monotonic() - start
     state = kept.state
     missed = state.missed.missed if state.missed.rows and promised_by(request.method) else None

@@ -20,6 +20,7 @@ from deeplift_tf.plots import heatmap
 from deeplift_tf.plots.figure import panels, titled
 from deeplift_tf.plots.heatmap import show
 from deeplift_tf.plots.maps import picture_of
+from deeplift_tf.printable import text_table
 from deeplift_tf.references import normalize_references
 from deeplift_tf.scoring.display import DisplayedTable
 from deeplift_tf.scoring.inputs import InputArrays, as_input_arrays
@@ -59,14 +60,12 @@ class Comparison(DisplayedTable):
     x: np.ndarray | None
 
     def __str__(self) -> str:
-        width = max(map(len, self.scores))
-        numbers = [f"{index + 1:>6}" for index in range(len(self.scores))]
-        lines = [
-            f"{index + 1:>3} {name:<{width}} " + "".join(f"{value:6.2f}" for value in row)
-            for index, (name, row) in enumerate(zip(self.scores, self.agreement, strict=True))
+        rows = [
+            (f"{index:>3} {name}", *(f"{value:.2f}" for value in row))
+            for index, (name, row) in enumerate(zip(self.scores, self.agreement, strict=True), 1)
         ]
-        head = f"    {'rank agreement':<{width}} " + "".join(numbers)
-        return "\n".join([head, *lines, *self.notes])
+        head = ("    rank agreement", *(str(index) for index in range(1, len(rows) + 1)))
+        return "\n".join([text_table(head, rows, numbers=True), *self.notes])
 
     def plot(self, rows: Sequence[int] = (0,)) -> tuple[Any, np.ndarray]:
         """Draw the scores of some rows, one column for each method; every panel has its own scale.

@@ -16,6 +16,7 @@ from deeplift_tf.graph.rule_assignment import LAYER, MODEL_AROUND, NODE, layer_n
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
 from deeplift_tf.plots.figure import alone, plain
+from deeplift_tf.printable import text_table
 from deeplift_tf.scoring.display import DisplayedTable
 from deeplift_tf.scoring.reference_sampler import generator
 
@@ -46,10 +47,9 @@ class SanityCheck(DisplayedTable):
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
-        width = max(map(len, self.layers))
         means = zip(self.layers, mean_over_ordered(self.correlations), mean_over_ordered(self.magnitudes), strict=True)
-        lines = [f"{name:<{width}}  {signed:8.3f}  {size:10.3f}" for name, signed, size in means]
-        return "\n".join([f"{'randomised':<{width}}  {'signed':>8}  {'magnitudes':>10}", *lines])
+        rows = [(name, f"{signed:.3f}", f"{size:.3f}") for name, signed, size in means]
+        return text_table(("randomised", "signed", "magnitudes"), rows, numbers=True)
 
     def plot(self, ax: Any = None) -> tuple[Any, Any]:
         """Draw how similar the scores remain, layer by layer; near zero is good.

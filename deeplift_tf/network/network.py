@@ -19,7 +19,7 @@ from deeplift_tf.graph.graph import Edge, Graph, Node, unknown
 from deeplift_tf.graph.rule_assignment import RuleChoice, with_rules
 from deeplift_tf.graph.time_distributed import TimeDistributed
 from deeplift_tf.pickling import Portable
-from deeplift_tf.printable import printable
+from deeplift_tf.printable import text_table
 from deeplift_tf.scoring.batches import as_tensor
 from deeplift_tf.scoring.capacity import COPIES_FORWARD, computing, require_room
 from deeplift_tf.scoring.display import Displayed
@@ -297,14 +297,7 @@ def render(rows: Sequence[LayerRow]) -> str:
     """Return the table of layers as text in columns."""
     head = ("layer", "Keras class", "kind", "rule", "output shape", "")
     lines = [
-        (
-            *map(printable, (row.name, row.keras_class, row.kind, row.rule, row.output_shape)),
-            "" if row.exact else "approximate",
-        )
+        (row.name, row.keras_class, row.kind, row.rule, str(row.output_shape), "" if row.exact else "approximate")
         for row in rows
     ]
-    widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (head, tuple("-" * width for width in widths), *lines)
-    )
+    return text_table(head, lines)

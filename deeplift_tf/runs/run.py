@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import closing
 
 import numpy as np
@@ -14,6 +14,7 @@ from deeplift_tf.runs.prefetch import prefetch, write_behind
 from deeplift_tf.runs.request import CLASSES, Arrays
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.source import RowBatch, Source, batches
+from deeplift_tf.scoring.progress import Progress
 
 
 def run(
@@ -22,7 +23,7 @@ def run(
     kept: ResumableWriter,
     rows: range,
     batch_size: int,
-    advance: Callable[[int], None],
+    progress: Progress,
 ) -> None:
     """Score rows, from the first one on whose scores are not kept already.
 
@@ -34,10 +35,11 @@ def run(
         Where the scores go.
     rows : range
     batch_size : int
-    advance : callable
-        Is told how many rows are done more.
+    progress : callable
+        Called with (rows done, rows in all).
     """
     left = range(rows.start + kept.state.rows, rows.stop)
+    progress(kept.state.rows, len(rows))
     with (
         write_behind(kept.append, kept.flush) as write,
         closing(prefetch(source.read, batches(left, batch_size))) as read,
@@ -46,7 +48,7 @@ def run(
             skipped = dict(sorted({**overflowed(arrays, batch, source.skip), **batch.skipped}.items()))
             scores = without(arrays, [row - batch.rows.start for row in skipped])
             write({**scores, **batch.beside}, skipped)
-            advance(batch.rows.stop - batch.rows.start)
+            progress(batch.rows.stop - rows.start, len(rows))
 
 
 def overflowed(arrays: Arrays, batch: RowBatch, skip: bool) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar, or a function of the user."""
+"""Progress of a run: a bar, lines, or a function of the user, all of them called with (done, in all)."""
 
 from __future__ import annotations
 
@@ -17,27 +17,52 @@ def as_progress(progress: bool | Progress, doing: str = "scoring") -> Progress:
     Parameters
     ----------
     progress : bool or callable
-        True shows a bar on the terminal with the time that is left; a callable is told itself.
+        True shows a bar on the terminal with the time that is left; a callable is called itself.
     doing : str
         What the bar says.
     """
     if callable(progress):
         return progress
-    return _bar(doing) if progress else _silent
+    return bar(doing) if progress else _silent
 
 
 def _silent(done: int, total: int) -> None:
     pass
 
 
-def _bar(doing: str) -> Progress:
-    """Return a bar of plain text: it needs no thread, and leaves nothing behind when scoring raises."""
-    start = time.monotonic()
+def bar(doing: str) -> Progress:
+    """Return a bar of plain text: it needs no thread, and what is printed next takes its line."""
 
-    def show(done: int, total: int) -> None:
-        left = f", {(time.monotonic() - start) / done * (total - done):.0f} s left" if done else ""
-        bar = "█" * (WIDTH * done // total)
-        sys.stderr.write(f"\r{doing} {bar:░<{WIDTH}} {done}/{total}{left} " + "\n" * (done == total))
+    def show(done: int, total: int, left: str) -> None:
+        filled = "█" * (WIDTH * done // total)
+        sys.stderr.write(f"{doing} {filled:░<{WIDTH}} {done}/{total}{left} " + ("\n" if done == total else "\r"))
         sys.stderr.flush()
 
-    return show
+    return _timed(show)
+
+
+def lines() -> Progress:
+    """Return lines for every tenth, where nobody sees a bar."""
+    tenths = -1
+
+    def show(done: int, total: int, left: str) -> None:
+        nonlocal tenths
+        before, tenths = tenths, 10 * done // total
+        if left and tenths > before:
+            print(f"{done} of {total} rows ({100 * done // total} %){left}", file=sys.stderr, flush=True)
+
+    return _timed(show)
+
+
+def _timed(show: Callable[[int, int, str], None]) -> Progress:
+    """Return a progress that knows how long the rest takes; what its first call says was done before is not timed."""
+    first: tuple[int, float] | None = None
+
+    def progress(done: int, total: int) -> None:
+        nonlocal first
+        first = first or (done, time.monotonic())
+        since, start = first
+        seconds = (time.monotonic() - start) / max(1, done - since) * (total - done)
+        show(done, total, f", {seconds:.0f} s left" if done > since else "")
+
+    return progress

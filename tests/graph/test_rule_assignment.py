@@ -112,6 +112,34 @@ def test_rules_of_a_shared_layer_are_those_of_layers_with_the_same_weights() -> 
         assert np.abs(found - rescale).max() > 1e-4 * np.abs(rescale).max()
 
 
+def _mixed() -> keras.Model:
+    """A sum of a fully connected layer and a convolution feeds one nonlinearity, the former alone another."""
+    x = keras.Input((6, 4), name="x")
+    dense, conv = layers.Dense(5, name="dense")(x), layers.Conv1D(5, 3, padding="same", name="conv")(x)
+    joined = layers.Activation("relu", name="joined")(layers.Add()([dense, conv]))
+    alone = layers.Activation("relu", name="alone")(dense)
+    y = layers.Flatten()(layers.Concatenate()([joined, alone]))
+    return randomise(keras.Model(x, layers.Dense(2, name="y")(y)), seed=4)
+
+
+def test_genomics_default_is_rescale_unless_all_that_feeds_a_nonlinearity_is_fully_connected() -> None:
+    network = dl.convert(_mixed(), rule="genomics_default")
+    rules = {row.name: row.rule for row in network.table()}
+    assert (rules["joined"], rules["alone"]) == ("rescale", "reveal_cancel")
+
+
+def test_genomics_default_scores_as_the_rules_that_it_stands_for() -> None:
+    x, references = np.random.default_rng(12).normal(size=(2, 4, 6, 4))
+    model = _mixed()
+    rules = {"joined": "rescale", "alone": "reveal_cancel"}
+    found, expected, other = (
+        dl.convert(model, rule=rule, dtype="float64").compile()(x, references, target=1).contributions
+        for rule in ("genomics_default", rules, {**rules, "joined": "reveal_cancel"})
+    )
+    assert_close_to_largest(found, expected, 1e-12)
+    assert np.abs(found - other).max() > 1e-3 * np.abs(found).max()
+
+
 # ------------------------------------------------------------------------------------------------ inside of wrappers
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner, Result
 
 from deeplift_tf.cli.commands import commands
+from deeplift_tf.scoring.progress import Progress
 
 
 def run(*arguments: object) -> Result:
@@ -42,18 +43,17 @@ def interruptible() -> Iterator[None]:
 def interrupted(monkeypatch: pytest.MonkeyPatch, *arguments: object, batches: int = 2) -> int:
     """Interrupt a run after some batches were scored; return how many rows it says are kept."""
 
-    @contextmanager
-    def ending(rows: int, before: int = 0) -> Iterator[Callable[[int], None]]:
-        left = iter(range(batches - 1))
+    def ending() -> Progress:
+        left = iter(range(batches))  # the first call says what is done already
 
-        def advance(count: int) -> None:
+        def progress(done: int, total: int) -> None:
             if next(left, None) is None:
                 raise KeyboardInterrupt
 
-        yield advance
+        return progress
 
     with monkeypatch.context() as patch:
-        patch.setattr("deeplift_tf.cli.score.progress", ending)
+        patch.setattr("deeplift_tf.cli.score.lines", ending)
         result = run(*arguments)
     assert result.exit_code == 130, result.stderr
     found = re.search(r"error: interrupted; (\d+) of \d+ rows are kept; the same command goes on", result.stderr)
