@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KINDS = ("auto", "heatmap", "scaled", "logo", "map", "variant", "text", "bars")
 PICTURES = (".png", ".pdf", ".svg")
-OF_MAPS = ("channels", "sign", "percentile", "vmax", "skew", "alpha", "edges")
+OF_MAPS = ("channels", "sign", "percentile", "vmax", "skew", "alpha", "edges", "size")
 
 
 def parse_rows(context: click.Context, option: click.Parameter, given: str) -> Sequence[int]:
@@ -49,6 +49,14 @@ def parse_vmax(context: click.Context, option: click.Parameter, given: str) -> f
         ) from error
 
 
+def parse_size(context: click.Context, option: click.Parameter, given: str | None) -> float | str | None:
+    """Return the width of a panel: a number, or how it is found."""
+    try:
+        return given if given in (None, "pixels") else float(given)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise click.BadParameter(f"expected inches, or 'pixels'; received {given!r}", context, option) from error
+
+
 def map_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of `deeplift_tf.plots.heatmap`."""
     channels = click.Choice(["sum", "magnitude", "largest"])
@@ -65,6 +73,7 @@ def map_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--alpha", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Maps: cover of the image."
         ),
         click.option("--edges", is_flag=True, help="Maps: edges of the image over the colours."),
+        click.option("--size", callback=parse_size, help="Maps: width of a panel in inches, or 'pixels'."),
     ]
     for option in reversed(options):
         command = option(command)

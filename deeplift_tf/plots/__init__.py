@@ -1,6 +1,7 @@
 """Plots of scores. Every function returns (fig, ax) and does not show the figure; all need the extra ``plots``."""
 
 from deeplift_tf.plots.bars import bars as bars
+from deeplift_tf.plots.edges import edges as edges
 from deeplift_tf.plots.heatmap import heatmap as heatmap
 from deeplift_tf.plots.letter_map import letter_map as letter_map
 from deeplift_tf.plots.logo import logo as logo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from deeplift_tf.errors import InputError
 from deeplift_tf.optional import require
 from deeplift_tf.printable import printable
+
+LETTER = 5.6  # points, the mean width of one in a title of medium size
+SHORTEST = 12  # letters of a line
 
 
 def pyplot() -> Any:
@@ -72,9 +76,16 @@ def alone(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
 
 
 def titled(ax: Any, title: str | None) -> None:
-    """Give an axes its title; None leaves it without."""
+    """Give an axes its title, in lines that are not wider than it; None leaves it without."""
     if title is not None:
-        ax.set_title(plain(title, keep="\n"), fontsize="medium")
+        ax.set_title("\n".join(wrapped(plain(title, keep="\n"), ax)), fontsize="medium")
+
+
+def wrapped(text: str, ax: Any) -> list[str]:
+    """Return a title in lines that fit the width of an axes, as it is before its figure is laid out."""
+    points = ax.get_window_extent().width * 72 / ax.figure.dpi
+    most = max(SHORTEST, int(points / LETTER))
+    return [part for line in text.split("\n") for part in textwrap.wrap(line, most) or [""]]
 
 
 def plain(text: object, keep: str = "") -> str:

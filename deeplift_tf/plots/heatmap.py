@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deeplift_tf.errors import InputError
+from deeplift_tf.plots.colourbar import colour_bar, ground_of, shared_bars
+from deeplift_tf.plots.edges import draw_edges, place_of
 from deeplift_tf.plots.figure import given, panels, titled
-from deeplift_tf.plots.maps import chosen, edges_of, lightness, map_of, picture_of, scale_of
+from deeplift_tf.plots.maps import chosen, lightness, map_of, picture_of, scale_of
+from deeplift_tf.plots.sizes import panel_size
 
 
 class Sign(NamedTuple):
@@ -20,6 +23,7 @@ class Sign(NamedTuple):
     high: float
 
 
+DARKEST = 0.4  # grey in the place of black below colours
 MOST_CHANNELS = 4  # of an image: grey, colours, transparency; also the letters of DNA
 
 SIGNS = {
@@ -45,6 +49,7 @@ def heatmap(
     cmap: Any = None,
     titles: str | Sequence[str] | None = None,
     columns: int = 5,
+    size: float | str | None = None,
     colorbar: bool = True,
     ax: Any = None,
 ) -> tuple[Any, Any]:
@@ -61,7 +66,8 @@ def heatmap(
     channels : "sum", "magnitude" or "largest"
         How the channels become one map; see `map_of`.
     sign : "all", "positive", "negative" or "absolute"
-        The part of the scores that is shown.
+        The part of the scores that is shown. Maps without any below zero are shown from zero on, unless `cmap` is
+        given.
     percentile : float
         Full colour is reached at this percentile of the magnitudes; 98 to 99.9 are usual.
     vmax : float, "shared" or "each"
@@ -79,7 +85,11 @@ def heatmap(
         One for each panel.
     columns : int
         Maps in a row.
+    size : float or "pixels", optional
+        The width of a panel, inches, or as many pixels of the figure as the picture has; by default a map by itself is
+        twice as wide as each of several.
     colorbar : bool
+        Bars as high as the maps, one for each row of them, or with ``vmax="each"`` for each map.
     ax : matplotlib axes, or sequence of them, optional
         Where to draw; by default a new figure. With `beside` two for each map, the image's first.
 
@@ -95,7 +105,7 @@ def heatmap(
     MissingExtraError
         If matplotlib is not installed.
     """
-    shown = SIGNS[chosen("sign", sign, list(SIGNS))]
+    chosen("sign", sign, list(SIGNS))
     one, one_image = is_one(scores, images)
     arrays, alone = listed(scores, one), one
     maps = [signed(array if array.ndim == 2 else map_of(array, channels), sign) for array in arrays]
@@ -106,17 +116,22 @@ def heatmap(
     names = [titles] if isinstance(titles, str) else list(titles or [""] * len(maps))
     if len(names) != len(maps):
         raise InputError(f"titles: expected {len(maps)}, one for each map; received {len(names)}")
-    scales = scales_of(maps, vmax, percentile)
+    scales, signs = scales_of(maps, vmax, percentile), signs_of(maps, sign, vmax, cmap)
     each_has = 2 if beside else 1
     count = each_has * len(maps)
-    fig, axes = panels(count, each_has * columns, (2.2, 2.3)) if ax is None else given(ax, count)
-    shaded = axes[each_has - 1 :: each_has]
-    for panel, each, picture, scale in zip(shaded, maps, pictures, scales, strict=True):
-        colours = draw(panel, each, picture, norm_of(shown, scale, skew), cmap or shown.cmap, alpha, edges)
+    wanted = panel_size(maps, names, size, count)
+    fig, axes = panels(count, each_has * columns, wanted) if ax is None else given(ax, count)
+    shaded, below = axes[each_has - 1 :: each_has], [below_colours(picture, alpha) for picture in pictures]
+    for panel, each, picture, under, shown, scale in zip(shaded, maps, pictures, below, signs, scales, strict=True):
+        colours = draw(panel, each, under, norm_of(shown, scale, skew), cmap or shown.cmap, alpha)
+        if picture is not None and edges:
+            draw_edges(panel, picture, each.shape)
         if colorbar and vmax == "each":
-            fig.colorbar(colours, ax=panel, label="contribution", shrink=0.8)
+            colour_bar(panel, colours, ground_of([under]))
     if colorbar and vmax != "each":
-        fig.colorbar(colours, ax=list(axes), label="contribution", shrink=0.8)
+        in_a_row = columns if ax is None else len(shaded)
+        rows = [shaded[start : start + in_a_row] for start in range(0, len(shaded), in_a_row)]
+        shared_bars(rows, colours, ground_of(below))
     for panel, picture, title in zip(axes[::each_has], pictures, names, strict=True):
         if beside:
             show(panel, picture)
@@ -212,6 +227,21 @@ def require_matching(maps: Sequence[np.ndarray], pictures: Sequence[np.ndarray |
             )
 
 
+def signs_of(maps: Sequence[np.ndarray], sign: str, vmax: float | str, cmap: Any) -> list[Sign]:
+    """Return what is shown of the sign in each map: of scores that are never below zero, the part above it."""
+    one_sided = [sign == "all" and cmap is None and each.min() >= 0 < each.max() for each in maps]
+    if vmax != "each":  # on one scale
+        one_sided = [all(one_sided)] * len(maps)
+    return [SIGNS["positive" if each else sign] for each in one_sided]
+
+
+def below_colours(picture: np.ndarray | None, alpha: float) -> np.ndarray | None:
+    """Return what lies below the colours: the picture in shades of grey that let red and blue be seen."""
+    if picture is None or alpha == 1:
+        return None
+    return DARKEST + (1 - DARKEST) * lightness(picture)
+
+
 def scales_of(maps: Sequence[np.ndarray], vmax: float | str, percentile: float) -> list[float]:
     """Return the magnitude of full colour for each map."""
     if vmax == "each":
@@ -247,16 +277,12 @@ def show(panel: Any, picture: Any) -> None:
     panel.set_yticks([])
 
 
-def draw(panel: Any, values: np.ndarray, picture: Any, norm: Any, cmap: Any, alpha: float, edges: bool) -> Any:
-    """Draw one map, its image below and its edges above; return what a colour bar is made for."""
-    height, width = values.shape
-    place = {"extent": (-0.5, width - 0.5, height - 0.5, -0.5), "interpolation": "nearest"}
-    if picture is not None:
-        panel.imshow(lightness(picture), cmap="gray", vmin=0, vmax=1, **place)
-    colours = panel.imshow(values, cmap=cmap, norm=norm, alpha=1 if picture is None else alpha, **place)
-    if picture is not None and edges:
-        strength = edges_of(picture)
-        panel.imshow(np.zeros((*strength.shape, 4)) + np.array([0, 0, 0, 1]) * strength[..., None], **place)
+def draw(panel: Any, values: np.ndarray, under: Any, norm: Any, cmap: Any, alpha: float) -> Any:
+    """Draw one map, over what lies below it; return what a colour bar is made for."""
+    place = place_of(values.shape)
+    if under is not None:
+        panel.imshow(under, cmap="gray", vmin=0, vmax=1, **place)
+    colours = panel.imshow(values, cmap=cmap, norm=norm, alpha=1 if under is None else alpha, **place)
     panel.set_xticks([])
     panel.set_yticks([])
     return colours

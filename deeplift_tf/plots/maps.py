@@ -99,15 +99,24 @@ def lightness(picture: np.ndarray) -> np.ndarray:
     return picture if picture.ndim == 2 else picture @ np.array([0.299, 0.587, 0.114])
 
 
-def edges_of(picture: np.ndarray) -> np.ndarray:
+def edges_of(picture: np.ndarray, threshold: float | None = None) -> np.ndarray:
     """Return how strong the edges of a picture are, 0 to 1, shape (height, width) of the picture or enlarged.
 
     Parameters
     ----------
     picture : np.ndarray, shape (height, width) or (height, width, 3)
+    threshold : float, optional
+        Between 0 and 1. Edges of this part of the strength of the strong ones are drawn, and no fainter ones; without
+        it faint edges are faint. In a picture of few pixels it is the lightness at which the line runs, from that of
+        the darkest pixel to that of the lightest; without it the middle.
     """
+    if threshold is not None and not 0 < threshold < 1:
+        raise InputError(f"threshold: expected a number between 0 and 1; received {threshold}")
     grey = lightness(picture)
-    return outline(grey) if max(grey.shape) < SMALL else sobel(grey)
+    if max(grey.shape) < SMALL:
+        return outline(grey, 0.5 if threshold is None else threshold)
+    strength = sobel(grey)
+    return strength**1.5 if threshold is None else (strength >= threshold).astype(float)
 
 
 def sobel(grey: np.ndarray) -> np.ndarray:
@@ -118,17 +127,17 @@ def sobel(grey: np.ndarray) -> np.ndarray:
     across = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
     down = columns[:-2] + 2 * columns[1:-1] + columns[2:]
     strength = np.hypot(across, down)
-    return np.clip(strength / (np.percentile(strength, 98) or 1.0), 0, 1) ** 1.5
+    return np.clip(strength / (np.percentile(strength, 98) or 1.0), 0, 1)
 
 
-def outline(grey: np.ndarray) -> np.ndarray:
-    """Return the line between the dark and the light half of a picture of few pixels, enlarged."""
+def outline(grey: np.ndarray, threshold: float) -> np.ndarray:
+    """Return the line between the darker and the lighter part of a picture of few pixels, enlarged."""
     factor = -(-OUTLINE_PIXELS // max(grey.shape))
     for axis in (0, 1):
         size = grey.shape[axis]
         at = (np.arange(size * factor) + 0.5) / factor - 0.5
         grey = np.apply_along_axis(lambda line, at=at, size=size: np.interp(at, np.arange(size), line), axis, grey)
-    light = grey > (grey.min() + grey.max()) / 2
+    light = grey > grey.min() + threshold * (grey.max() - grey.min())
     line = np.zeros(grey.shape)
     width = OUTLINE_PIXELS // 64
     for axis in (0, 1):

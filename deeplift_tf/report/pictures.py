@@ -96,4 +96,5 @@ def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str) -> str:
 def heatmap(contributions: np.ndarray, x: np.ndarray | None, vmax: float, cmap: str) -> str:
     """Return the heat map of an image, on the scale of all, beside the image where that is known."""
     images = None if x is None else [x]
-    return as_data(plots.heatmap([contributions], images, alpha=1, vmax=vmax, cmap=cmap, beside=x is not None)[0])
+    style: dict[str, Any] = {"alpha": 1, "vmax": vmax, "cmap": cmap, "size": 2.4}
+    return as_data(plots.heatmap([contributions], images, beside=x is not None, **style)[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,8 +43,16 @@ class ReferenceSampler:
         return self.make(array) if self.any_kind or array.dtype.kind == "f" else array
 
     def __str__(self) -> str:
-        numbers = {name: value for name, value in self.make.keywords.items() if not hasattr(value, "shape")}
-        return f"{self.make.func.__name__.strip('_')}({', '.join(f'{n}={v}' for n, v in numbers.items())})"
+        """Return the call that makes it, without arrays and without arguments that have their default values."""
+        name = self.make.func.__name__.strip("_")
+        maker = getattr(sys.modules[self.make.func.__module__], name, self.make.func)
+        defaults = {each.name: each.default for each in inspect.signature(maker).parameters.values()}
+        said = [
+            f"{key}={value}"
+            for key, value in self.make.keywords.items()
+            if not hasattr(value, "shape") and value != defaults.get(key, inspect.Parameter.empty)
+        ]
+        return f"{name}({', '.join(said)})" if said else name
 
 
 def generator(seed: int, content: np.ndarray) -> np.random.Generator:

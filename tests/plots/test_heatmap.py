@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_channels(channels: str, expected: list[list[float]]) -> None:
 
 
 def test_panels_share_a_scale_unless_told_otherwise() -> None:
-    scores = np.stack([np.full((2, 2, 1), 1.0), np.full((2, 2, 1), 5.0)])
+    scores = np.stack([np.full((2, 2, 1), -1.0), np.full((2, 2, 1), -5.0)])
     _, axes = plots.heatmap(scores)
     assert [ax.images[0].get_clim() for ax in axes] == [(-5, 5), (-5, 5)]
     _, axes = plots.heatmap(scores, vmax="each", titles=["a", "b"])
@@ -119,7 +121,7 @@ def test_the_image_is_below_the_colours_and_its_edges_above() -> None:
     drawn = region(fig, ax).mean(2)
     width = drawn.shape[1]
     left, middle, right = (drawn[:, int(f * width)].mean() for f in (0.2, 0.5, 0.8))
-    assert left < right - 0.3  # black, half covered by white, and white
+    assert left < right - 0.25  # black, made lighter and half covered by white, and white
     assert middle < right - 0.3
 
 
@@ -232,3 +234,91 @@ def test_maps_that_do_not_fit_the_images() -> None:
         plots.heatmap(np.zeros((5, 8, 9)), np.zeros((4, 8, 9, 3)))
     with pytest.raises(InputError, match="scores: expected those of one image"):
         plots.scaled_image(np.zeros((5, 28, 28)), np.zeros((28, 28)))
+
+
+def test_a_map_by_itself_is_large_and_a_size_can_be_chosen() -> None:
+    scores = np.random.default_rng(0).normal(size=(20, 40))
+    fig, ax = plots.heatmap(scores)
+    assert region(fig, ax).shape[1] > 330  # of 440 pixels, which the colour bar shares
+    few, axes = plots.heatmap(np.stack([scores, scores]))
+    assert region(few, axes[0]).shape[1] < 230
+    large, ax = plots.heatmap(scores, size=7.0)
+    assert large.get_figwidth() == 7.0 and region(large, ax).shape[1] > 560
+    own, ax = plots.heatmap(np.zeros((300, 500)), size="pixels", colorbar=False)
+    assert 490 <= region(own, ax).shape[1] + 4 <= 530
+    with pytest.raises(InputError, match="size: expected a width in inches, or 'pixels'; received 'large'"):
+        plots.heatmap(scores, size="large")
+
+
+@pytest.mark.parametrize("shape", [(20, 40), (40, 20)])
+@pytest.mark.parametrize("laid_out", [True, False])
+def test_bars_are_as_high_as_the_maps(shape: tuple[int, int], laid_out: bool) -> None:
+    import matplotlib.pyplot as plt
+
+    own = None if laid_out else plt.subplots()[1]
+    fig, ax = plots.heatmap(np.random.default_rng(0).normal(size=shape), ax=own)
+    fig.canvas.draw()
+    bar = ax.child_axes[0] if laid_out else fig.axes[1]
+    map_, beside = (each.get_window_extent() for each in (ax, bar))
+    np.testing.assert_allclose((beside.y0, beside.y1), (map_.y0, map_.y1), atol=1)
+    assert beside.x0 > map_.x1 and beside.x1 < fig.bbox.x1
+
+
+def test_rows_of_maps_have_a_bar_each() -> None:
+    _, axes = plots.heatmap(np.random.default_rng(0).normal(size=(5, 6, 6, 1)), columns=2)
+    assert [len(ax.child_axes) for ax in axes] == [0, 1, 0, 1, 1]
+    _, axes = plots.heatmap(np.random.default_rng(0).normal(size=(3, 6, 6, 1)), columns=2, vmax="each")
+    assert [len(ax.child_axes) for ax in axes] == [1, 1, 1]
+
+
+def test_maps_that_are_never_negative_start_at_zero() -> None:
+    maps = [np.full((2, 2), 3.0), np.full((2, 2), -1.0)]
+    _, ax = plots.heatmap(maps[0])
+    assert ax.images[0].get_clim() == (0, 3) and ax.images[0].get_cmap().name == "Reds"
+    _, ax = plots.heatmap(maps[0], cmap="PuOr_r")  # of two ends, chosen by the user
+    assert ax.images[0].get_clim() == (-3, 3)
+    _, axes = plots.heatmap(maps)
+    assert [each.images[0].get_clim() for each in axes] == [(-3, 3)] * 2
+    _, axes = plots.heatmap(maps, vmax="each")
+    assert [each.images[0].get_clim() for each in axes] == [(0, 3), (-1, 1)]
+
+
+@pytest.mark.parametrize("lightness", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("alpha", [0.3, 0.5, 1.0])
+def test_colours_of_the_map_are_those_of_the_bar(lightness: float, alpha: float) -> None:
+    scores = np.full((8, 8), 0.5)
+    scores[4:] = -0.5
+    fig, ax = plots.heatmap(scores, np.full((8, 8), lightness), alpha=alpha, vmax=1.0)
+    drawn, bar = region(fig, ax), region(fig, ax.child_axes[0])
+    middle, quarter = bar.shape[1] // 2, len(bar) // 4
+    np.testing.assert_allclose(drawn[5, 5], bar[quarter, middle], atol=0.03)  # some steps of 256 colours
+    np.testing.assert_allclose(drawn[-5, 5], bar[-quarter, middle], atol=0.03)
+
+
+def test_long_titles_wrap() -> None:
+    fig, axes = plots.heatmap(np.ones((3, 4, 4)), titles=["a title of a row, which is wide: Δt = 3\nsecond"] * 3)
+    fig.canvas.draw()
+    assert axes[0].get_title().count("\n") >= 2 and axes[0].get_title().endswith("\nsecond")
+    for left, right in itertools.pairwise(axes):
+        assert left.title.get_window_extent().x1 < right.title.get_window_extent().x0
+
+
+def test_edges_of_two_pictures_on_one_map() -> None:
+    images = [np.zeros((80, 80)), np.zeros((80, 80))]
+    images[0][:40], images[1][:, :40] = 1, 1
+    _, ax = plots.heatmap(np.zeros((80, 80)))
+    fig, same = plots.edges(images, threshold=0.5, colors=["black", "#00ff00"], ax=ax)
+    assert same is ax and len(ax.images) == 3
+    drawn = pixels(fig)
+    assert (drawn.sum(-1) < 0.1).any() and (np.abs(drawn - [0, 1, 0]).max(-1) < 0.05).any()
+    assert set(np.unique(edges_of(picture_of(images[0]), 0.5))) == {0, 1}
+    ramp = np.linspace(0, 1, 20)[None] * np.ones((20, 1))
+    dark, light = (np.argmax(edges_of(ramp, level)[0] > 0) for level in (0.2, 0.8))
+    np.testing.assert_allclose([dark, light], [0.2 * 512, 0.8 * 512], atol=30)
+    for arguments, message in (
+        ({"images": [np.zeros((3, 3)), np.zeros((4, 3))]}, "one or more of one size"),
+        ({"images": images, "colors": "black"}, "expected 2, one for each picture; received 1"),
+        ({"images": images, "threshold": 1.5}, "threshold: expected a number between 0 and 1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            plots.edges(**arguments)  # type: ignore[arg-type]

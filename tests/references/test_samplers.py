@@ -12,8 +12,8 @@ IMAGES = np.random.default_rng(0).normal(size=(5, 12, 9, 3)).astype(np.float32)
 
 
 def test_names_say_the_arguments() -> None:
-    assert str(dl.references.dinucleotide_shuffle(5)) == "dinucleotide_shuffle(count=5, seed=0)"
-    assert str(dl.references.another_example(IMAGES)) == "another_example(count=1, seed=0)"
+    assert str(dl.references.dinucleotide_shuffle(5)) == "dinucleotide_shuffle(count=5)"
+    assert str(dl.references.another_example(IMAGES)) == "another_example"
     assert set(dl.references.REFERENCES) >= {"zeros", "blurred", "dinucleotide_shuffle"}
 
 
