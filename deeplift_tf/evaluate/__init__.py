@@ -1,5 +1,7 @@
 """Evaluation of methods on a model: deletion and insertion curves, infidelity, sensitivity, sanity checks."""
 
+from deeplift_tf.evaluate.along_path import AlongPath as AlongPath
+from deeplift_tf.evaluate.along_path import along_path as along_path
 from deeplift_tf.evaluate.curves import Curve as Curve
 from deeplift_tf.evaluate.curves import deletion as deletion
 from deeplift_tf.evaluate.curves import insertion as insertion

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-BESIDE = (1.04, 0.0, 0.05, 1.0)  # left, bottom, width and height of a bar, in those of its panel
+GAP, WIDTH = 0.09, 0.14  # inches, between a panel and its bar, and of the bar
 LABEL = "contribution"
 
 
@@ -28,7 +28,8 @@ def colour_bar(panel: Any, colours: Any, ground: float, label: str = LABEL) -> A
     """
     fig = panel.figure
     if fig.get_layout_engine() is not None:  # which makes room for it
-        place = panel.inset_axes(BESIDE)
+        inches = panel.get_window_extent().width / fig.dpi
+        place = panel.inset_axes((1 + GAP / inches, 0.0, WIDTH / inches, 1.0))
     else:
         from mpl_toolkits.axes_grid1 import make_axes_locatable
 
