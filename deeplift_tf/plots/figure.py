@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import textwrap
+import re
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,19 @@ def wrapped(text: str, ax: Any) -> list[str]:
     """Return a title in lines that fit the width of an axes, as it is before its figure is laid out."""
     points = ax.get_window_extent().width * 72 / ax.figure.dpi
     most = max(SHORTEST, int(points / LETTER))
-    return [part for line in text.split("\n") for part in textwrap.wrap(line, most) or [""]]
+    return [part for line in text.split("\n") for part in folded(line, most)]
+
+
+def folded(line: str, most: int) -> list[str]:
+    """Return a line in parts of so many letters, cut behind spaces and underscores; a longer word is cut anywhere."""
+    parts = [""]
+    for piece in re.split(r"(?<=[ _])", line):
+        if parts[-1] and len(parts[-1]) + len(piece.rstrip()) > most:
+            parts.append("")
+        parts[-1] += piece
+        while len(parts[-1].rstrip()) > most:
+            parts[-1:] = [parts[-1][:most], parts[-1][most:]]
+    return [part.rstrip() for part in parts]
 
 
 def plain(text: object, keep: str = "") -> str:

@@ -322,3 +322,12 @@ def test_edges_of_two_pictures_on_one_map() -> None:
     ):
         with pytest.raises(InputError, match=message):
             plots.edges(**arguments)  # type: ignore[arg-type]
+
+
+def test_words_with_underscores_are_cut_behind_them() -> None:
+    from deeplift_tf.plots.figure import folded
+
+    assert folded("integrated_gradients", 15) == ["integrated_", "gradients"]
+    assert folded("row 3, class 7", 8) == ["row 3,", "class 7"]
+    assert folded("abcdefghij", 4) == ["abcd", "efgh", "ij"]
+    assert folded("", 4) == [""]
