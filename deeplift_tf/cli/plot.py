@@ -52,7 +52,7 @@ def parse_vmax(context: click.Context, option: click.Parameter, given: str) -> f
 def parse_size(context: click.Context, option: click.Parameter, given: str | None) -> float | str | None:
     """Return the width of a panel: a number, or how it is found."""
     try:
-        return given if given in (None, "pixels") else float(given)  # type: ignore[arg-type]
+        return given if given is None or given == "pixels" else float(given)
     except ValueError as error:
         raise click.BadParameter(f"expected inches, or 'pixels'; received {given!r}", context, option) from error
 

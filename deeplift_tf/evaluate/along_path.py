@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import gradient, or_zero
@@ -16,7 +17,6 @@ from deeplift_tf.plots.path import path
 from deeplift_tf.references import normalize_references
 from deeplift_tf.scoring.display import Displayed
 from deeplift_tf.scoring.inputs import as_input_arrays
-from deeplift_tf.scoring.path_gradients import at_least_one
 from deeplift_tf.scoring.scores import ranged
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ NAMED = 12  # classes whose names fit below the bars
 
 
 def before_after(
-    images: Sequence[np.ndarray],
-    probabilities: Sequence[np.ndarray],
+    images: Sequence[np.ndarray] | np.ndarray,
+    probabilities: Sequence[np.ndarray] | np.ndarray,
     names: Sequence[str] | None = None,
     *,
     titles: Sequence[str] = ("before", "after"),

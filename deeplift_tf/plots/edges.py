@@ -45,7 +45,8 @@ def edges(
     InputError
         If the pictures differ in size, or there are more of them than colours.
     """
-    pictures = [picture_of(each) for each in (images if isinstance(images, list | tuple) else [images])]
+    several: Sequence[np.ndarray] = images if isinstance(images, list | tuple) else [np.asarray(images)]
+    pictures = [picture_of(each) for each in several]
     shades = [colors] if isinstance(colors, str) else list(colors)
     if len({each.shape[:2] for each in pictures}) != 1:
         raise InputError(f"images: expected one or more of one size; received {[each.shape for each in pictures]}")

@@ -130,7 +130,7 @@ def heatmap(
             colour_bar(panel, colours, ground_of([under]))
     if colorbar and vmax != "each":
         in_a_row = columns if ax is None else len(shaded)
-        rows = [shaded[start : start + in_a_row] for start in range(0, len(shaded), in_a_row)]
+        rows = [list(shaded[start : start + in_a_row]) for start in range(0, len(shaded), in_a_row)]
         shared_bars(rows, colours, ground_of(below))
     for panel, picture, title in zip(axes[::each_has], pictures, names, strict=True):
         if beside:

@@ -321,7 +321,7 @@ def test_edges_of_two_pictures_on_one_map() -> None:
         ({"images": images, "threshold": 1.5}, "threshold: expected a number between 0 and 1"),
     ):
         with pytest.raises(InputError, match=message):
-            plots.edges(**arguments)  # type: ignore[arg-type]
+            plots.edges(**arguments)
 
 
 def test_words_with_underscores_are_cut_behind_them() -> None:

@@ -111,4 +111,4 @@ def test_a_time_series_lies_on_its_scores() -> None:
         ({"scores": scores, "x": x, "names": ["heart"]}, "names: expected 2, one for each channel"),
     ):
         with pytest.raises(InputError, match=message):
-            plots.series(**arguments)  # type: ignore[arg-type]
+            plots.series(**arguments)
