@@ -44,16 +44,38 @@ def inner_views(nodes: Sequence[Node], given: Views, rows: Pairing, wanted: Iter
     wanted : iterable of Edge
         Edges whose spread is needed even if no rule reads it.
     """
-    lead = lead_of(rows)
-
-    def run(part: Callable[[Difference], tf.Tensor]) -> propagation.Values:
-        sources = {edge: part(value) for edge, value in given.items()}
-        sizes = shape_of(next(iter(sources.values())))[:lead]
-        values = propagation.forward(nodes, {edge: merge_leading(source, lead) for edge, source in sources.items()})
-        return {edge: tf.reshape(y, [*sizes, *shape_of(y)[1:]]) for edge, y in values.items()}
-
-    x = run(lambda value: value.x)
-    still = all(value.x is value.reference for value in given.values())
-    references = x if still else run(lambda value: value.reference)
-    views = {edge: Difference(x[edge], references[edge]) for edge in x} | given
+    views = views_of(nodes, given, lead_of(rows))
     return propagation.with_spreads(nodes, views, rows, wanted)
+
+
+def views_of(nodes: Sequence[Node], given: Views, lead: int) -> Views:
+    """Return the differences of everything that nodes compute from given ones, without spreads.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+    given : dict of Edge to Difference
+        Of the values that enter. All of x have the same leading axes, and so have all references.
+    lead : int
+        Number of those axes.
+    """
+    x = values_of(nodes, {edge: value.x for edge, value in given.items()}, lead)
+    still = all(value.x is value.reference for value in given.values())
+    references = x if still else values_of(nodes, {edge: value.reference for edge, value in given.items()}, lead)
+    return {edge: Difference(x[edge], references[edge]) for edge in x} | given
+
+
+def values_of(nodes: Sequence[Node], given: propagation.Values, lead: int) -> propagation.Values:
+    """Return the values of everything that nodes compute, whose rows have several axes.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+    given : dict of Edge to tf.Tensor
+        What enters; all with the same leading axes.
+    lead : int
+        Number of those axes.
+    """
+    sizes = shape_of(next(iter(given.values())))[:lead]
+    values = propagation.forward(nodes, {edge: merge_leading(value, lead) for edge, value in given.items()})
+    return {edge: tf.reshape(y, [*sizes, *shape_of(y)[1:]]) for edge, y in values.items()} | given

@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.layers.ties import Groups, Moved, Windows, in_order, sent_back, shared
-from deeplift_tf.rules.multipliers import Difference, Multipliers, collapse
+from deeplift_tf.layers.ties import Groups, Moved, Windows, in_order, sent_back, sent_to_places, shared
+from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing, collapse
 from deeplift_tf.rules.rules import Rule, Slopes
 from deeplift_tf.rules.secants import Function
 from deeplift_tf.rules.secants.function import guard
@@ -117,6 +117,16 @@ class Routing(Affine):
         return [Multipliers(mean, half) for mean, half in zip(means, halves, strict=True)]
 
 
+def as_traced(arithmetic: Callable[..., Any], rule: Rule, function: Any, *values: Any) -> Any:
+    """Run arithmetic operation by operation."""
+    return arithmetic(rule, function, *values)
+
+
+def is_still(step: Step) -> bool:
+    """Whether the inputs are their own references, as under a rule without one."""
+    return all(value.x is value.reference for value in step.inputs)
+
+
 def at_least_still(delta: tf.Tensor) -> tf.Tensor:
     """Return |Δ| with a lower bound in place of zeros, so that 0/0 becomes a slope of one.
 
@@ -136,9 +146,15 @@ class Maximum(Layer):
     starts. The slope Δy/Δx lies in [0, 1], and is one if Δx = 0. The sum over units equals the difference for any
     reference and for overlapping groups. The original DeepLIFT passes the gradient at x instead, whose sum does not
     (measured: relative errors up to 2).
+
+    Attributes
+    ----------
+    run : callable
+        As in `Elementwise`, for windows that do not overlap.
     """
 
     kind = "Routing"
+    run = staticmethod(as_traced)
     larger: ClassVar[bool] = True
     any_dtype: ClassVar[bool] = True  # whether `forward` takes numbers of another dtype than the network's
 
@@ -178,7 +194,7 @@ class Maximum(Layer):
         (output,) = step.outputs
         cotangent = tf.zeros_like(step.rows.merge_pairs(output.delta))
         parts = [
-            jvp_of_transpose(lambda m, index=index: self.transpose(single, m)[index], cotangent, size)
+            jvp_of_transpose(lambda m, index=index: self.traced_transpose(single, m)[index], cotangent, size)
             for index, size in enumerate(sizes)
         ]
         return (tf.add_n(parts),)
@@ -188,22 +204,32 @@ class Maximum(Layer):
 
         Both differences have the same sign. Under a rule without a reference it is the derivative.
         """
+        if self.run is as_traced or step.rows != Pairing() or is_still(step) or self.separate_windows() is None:
+            return self.traced_transpose(step, multipliers)
+        return self.run(through_windows, step.rule, self, step.inputs, step.outputs, multipliers)
+
+    def traced_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return the same, operation by operation."""
+        if is_still(step):
+            return vjp(self.forward, [step.rows.repeat(value.x) for value in self.units(step)], multipliers)
+        return self.shares(step, multipliers, sent_back)
+
+    def shares(self, step: Step, multipliers: tf.Tensor, send: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
+        """Return Aᵀm; `send` finds the credited units of windows."""
         rows, units, (output,) = step.rows, self.units(step), step.outputs
-        if all(value.x is value.reference for value in units):
-            return vjp(self.forward, [rows.repeat(value.x) for value in units], multipliers)
         credit = rows.merge_targets(rows.target(multipliers) * at_least_still(output.delta))
         return [
             rows.merge_targets(rows.target(part) / at_least_still(value.delta))
-            for part, value in zip(self.credited(step, credit), units, strict=True)
+            for part, value in zip(self.credited(step, credit, send), units, strict=True)
         ]
 
-    def credited(self, step: Step, credit: tf.Tensor) -> list[tf.Tensor]:
+    def credited(self, step: Step, credit: tf.Tensor, send: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
         """Return the credit of each group at its credited unit."""
         rows, keys, windows, groups = step.rows, self.keys(step), self.separate_windows(), self.groups()
         moved = Moved(rows.merge_pairs(step.outputs[0].delta), self.value_of_key)
         if windows is not None:
             (merged,) = [[rows.merge_pairs(key) for key in each] for each in keys]
-            return [sent_back(windows, merged, moved, credit, lambda each: rows.repeat(rows.pair(each)))]
+            return [send(windows, merged, moved, credit, lambda each: rows.repeat(rows.pair(each)))]
         if groups is not None:
             merged = [[rows.merge_pairs(key) for key in each] for each in keys]
             return shared(groups, merged, moved, credit, rows.targets)
@@ -220,6 +246,13 @@ class Maximum(Layer):
             return [Multipliers(mean) for mean in means]
         halves = self.transpose(step, m.half_difference)
         return [Multipliers(mean, half) for mean, half in zip(means, halves, strict=True)]
+
+
+def through_windows(
+    rule: Rule, layer: Maximum, inputs: Sequence[Difference], outputs: Sequence[Difference], multipliers: tf.Tensor
+) -> list[tf.Tensor]:
+    """Return Aᵀm of a maximum over windows, in a form that XLA makes one pass of."""
+    return layer.shares(Step(tuple(inputs), tuple(outputs), Pairing(), rule), multipliers, sent_to_places)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -241,6 +274,7 @@ class Decided(Maximum):
     layer: Maximum
     alone: bool = False
     law: Function | None = None
+    run: Callable[..., Any] = as_traced
 
     @property
     def larger(self) -> bool:  # type: ignore[override]
@@ -315,11 +349,6 @@ def product(slopes: Slopes, m: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
     return mean * m, None if half is None else half * m
 
 
-def as_traced(arithmetic: Callable[..., Any], rule: Rule, function: Function, *values: Any) -> Any:
-    """Run arithmetic operation by operation."""
-    return arithmetic(rule, function, *values)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Elementwise(Layer):
     """A scalar function of each unit; the rule in force determines its slopes.
@@ -357,6 +386,9 @@ class Elementwise(Layer):
         assert m is not None
         if step.rule.gate is not None and self.function.rectifier:
             m = Multipliers(step.rule.gate(collapse(m, step.outputs[0].delta, rows)))
+        if step.rule.product is not None and m.half_difference is None and rows.targets is None:
+            (output,) = step.outputs
+            return [Multipliers(rows.merge_pairs(step.rule.product(self.function, value, output, rows.pair(m.mean))))]
         half = None if m.half_difference is None else rows.target(m.half_difference)
         m = self.run(multiplied, step.rule, self.function, value, Multipliers(rows.target(m.mean), half))
         half = None if m.half_difference is None else rows.merge_targets(m.half_difference)

@@ -21,6 +21,31 @@ class Add(Routing):
         """Return the sum."""
         return functools.reduce(tf.add, inputs)
 
+    def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return m for each input, added up over the axes along which it is repeated."""
+        axes = repeated_axes(step)
+        return super().transpose(step, multipliers) if axes is None else [added_up(multipliers, each) for each in axes]
+
+
+def repeated_axes(step: Step) -> list[list[int]] | None:
+    """Return for each input the axes, counted from the end, along which it is repeated; None if that is not known.
+
+    Where it is known, no operation has to find these axes anew for each batch.
+    """
+    shapes = [tf.broadcast_static_shape(value.x.shape, value.reference.shape) for value in step.inputs]
+    if any(shape.rank is None for shape in shapes):
+        return None
+    tails = [list(shape)[1 + (step.rows.references is not None) :] for shape in shapes]
+    if len({len(tail) for tail in tails}) > 1 or any(None in tail for tail in tails):
+        return None
+    largest = [max(sizes) for sizes in zip(*tails, strict=True)]
+    return [[axis - len(tail) for axis, size in enumerate(tail) if size != largest[axis]] for tail in tails]
+
+
+def added_up(tensor: tf.Tensor, axes: list[int]) -> tf.Tensor:
+    """Return the sum over some axes, whose size becomes one."""
+    return tf.reduce_sum(tensor, axes, keepdims=True) if axes else tensor
+
 
 class Average(Routing):
     """Mean of the inputs, which may broadcast."""
@@ -59,6 +84,11 @@ class Subtract(Routing):
         """Return u − v."""
         first, second = inputs
         return first - second
+
+    def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Return m and −m."""
+        first, second = Add().transpose(step, multipliers)
+        return [first, -second]
 
     def magnitude(self) -> Add:
         """Return the sum."""
@@ -131,6 +161,19 @@ class Multiply(Multilinear):
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the product."""
         return functools.reduce(tf.multiply, inputs)
+
+    def secant_transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
+        """Of two factors each gets m·(the mean of the other's ends), added up over the axes along which it is repeated.
+
+        The same as on the line, without the operations that find those axes anew for each batch.
+        """
+        axes = repeated_axes(step)
+        if axes is None or len(axes) != 2:
+            return super().secant_transpose(step, multipliers)
+        m = step.rows.target(multipliers)
+        middles = [v.x if v.x is v.reference else 0.5 * (v.x + v.reference) for v in reversed(step.inputs)]
+        sent = [added_up(m * middle, each) for middle, each in zip(middles, axes, strict=True)]
+        return [step.rows.merge_targets(each) for each in sent]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.channels import with_channels_last
 from deeplift_tf.layers.convolution_ops import Padding
-from deeplift_tf.layers.kinds import Maximum, Routing
+from deeplift_tf.layers.kinds import Maximum, Routing, as_traced
 from deeplift_tf.layers.ties import Groups, Windows
 from deeplift_tf.rules.tensors import shape_of
 
@@ -72,8 +72,17 @@ class AveragePooling(Window, Routing):
         return self.pool(tf.nn.avg_pool, inputs[0])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class MaxPooling(Window, Maximum):
-    """Maxima over windows."""
+    """Maxima over windows.
+
+    Attributes
+    ----------
+    run : callable
+        As in `Elementwise`, for windows that do not overlap.
+    """
+
+    run: Callable[..., Any] = as_traced
 
     def forward(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Return the maximum of each window."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
 from deeplift_tf.layers.kinds import Routing
+from deeplift_tf.rules.multipliers import Multipliers
 from deeplift_tf.rules.tensors import once, shape_of
 
 
@@ -90,6 +93,44 @@ class Crop(Routing):
     def transpose(self, step: Step, multipliers: tf.Tensor) -> list[tf.Tensor]:
         """Return the multipliers with zeros at the edges: far cheaper than the derivative of slicing."""
         return [tf.pad(multipliers, self.amounts)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split(Routing):
+    """The parts of a value along one axis; an output for each.
+
+    Attributes
+    ----------
+    axis : int
+        That of rows counted.
+    sizes : tuple of int
+        Of the parts.
+    """
+
+    axis: int
+    sizes: tuple[int, ...]
+
+    def linear(self, *inputs: tf.Tensor) -> Any:
+        """Return the parts."""
+        return tuple(tf.split(inputs[0], self.sizes, self.axis))
+
+    def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
+        """Return the parts of the spread."""
+        return self.linear(step.rows.merge_pairs(step.inputs[0].size))
+
+    def backward(self, step: Step, *multipliers: Multipliers | None) -> list[Multipliers]:
+        """Return the multipliers of the parts side by side; zeros where none arrive."""
+        arrived = next(m for m in multipliers if m is not None)
+        sizes, kind = shape_of(arrived.mean), arrived.mean.dtype
+        shapes = [[*sizes[: self.axis], size, *sizes[self.axis + 1 :]] for size in self.sizes]
+
+        def joined(parts: Sequence[tf.Tensor | None]) -> tf.Tensor:
+            known = zip(shapes, parts, strict=True)
+            return tf.concat([tf.zeros(shape, kind) if m is None else m for shape, m in known], self.axis)
+
+        halves = [None if m is None else m.half_difference for m in multipliers]
+        mean = joined([None if m is None else m.mean for m in multipliers])
+        return [Multipliers(mean, None if all(half is None for half in halves) else joined(halves))]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -167,6 +168,60 @@ def sent_back(
     (at_units,) = vjp(windows.pool, [repeat(tf.cast(best, credit.dtype))], credit)
     like = tf.zeros([shape_of(at_units)[0], *shape_of(keys[0])[1:]], credit.dtype)
     return vjp(windows.padded, [like], at_units)[0]
+
+
+def sent_to_places(
+    windows: Windows,
+    keys: Sequence[tf.Tensor],
+    moved: Moved,
+    credit: tf.Tensor,
+    repeat: Callable[[tf.Tensor], tf.Tensor],
+) -> tf.Tensor:
+    """Return the same as `sent_back`, from a tensor for each place in a window: XLA makes one pass of all of it.
+
+    Operation by operation it would be slower: TensorFlow copies what it cuts out.
+    """
+    cut = [windows.cut(windows.padded(key)) for key in keys]
+    places = list(itertools.product(*(range(cut[0].shape[axis]) for axis in windows.axes)))
+    at = [[each[index_of(place, windows.axes)] for each in cut] for place in places]
+    best: list[tf.Tensor] | list[None] = [None] * len(places)
+    for first in range(0, len(keys), 2):
+        high, low = ([masked(units[i], b) for units, b in zip(at, best, strict=True)] for i in (first, first + 1))
+        top, below = largest(high), largest(low)
+        slack = rounding(top, below)
+        if first == 0:
+            slack = moved.allowed(top, slack)
+        best = [each >= top - slack for each in high]
+        low = [masked(units[first + 1], b) for units, b in zip(at, best, strict=True)]
+        bottom = largest(low) - slack
+        best = [each >= bottom for each in low]
+    earlier = itertools.accumulate(best, tf.logical_or)
+    alone = [best[0], *(each & ~before for each, before in zip(best[1:], earlier, strict=False))]
+    sent = [repeat(tf.cast(each, credit.dtype)) * credit for each in alone]
+    at_units = tf.reshape(side_by_side(sent, windows.axes, cut[0].shape), [-1, *shape_of(windows.padded(keys[0]))[1:]])
+    like = tf.zeros([shape_of(at_units)[0], *shape_of(keys[0])[1:]], credit.dtype)
+    return vjp(windows.padded, [like], at_units)[0]
+
+
+def index_of(place: Sequence[int], axes: Sequence[int]) -> tuple[Any, ...]:
+    """Return the index of a place along some axes."""
+    index: list[Any] = [slice(None)] * (axes[-1] + 1)
+    for axis, position in zip(axes, place, strict=True):
+        index[axis] = position
+    return tuple(index)
+
+
+def largest(units: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return the largest of some tensors, unit by unit."""
+    return functools.reduce(tf.maximum, units)
+
+
+def side_by_side(parts: Sequence[tf.Tensor], axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:
+    """Return the tensors of all places as one, with the axes of the places."""
+    for absent, axis in reversed(list(enumerate(axes))):  # those before it are not there yet
+        size = sizes[axis]
+        parts = [tf.stack(parts[i : i + size], axis - absent) for i in range(0, len(parts), size)]
+    return parts[0]
 
 
 def at_least(windows: Windows, key: tf.Tensor, least: tf.Tensor) -> tf.Tensor:

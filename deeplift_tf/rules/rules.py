@@ -62,11 +62,23 @@ def gradient_slopes(function: Function, value: Difference) -> Slopes:
     return Slopes(slope)
 
 
+def times_derivative(function: Function, value: Difference, output: Difference, m: tf.Tensor) -> tf.Tensor:
+    """Return f′(x)·m by TensorFlow's own kernel; from y where that is enough, so that nobody needs to keep x."""
+    if function.by_output is not None:
+        return function.by_output(m, output.x)
+    return vjp(function.value, [value.x], m)[0]
+
+
 def deconvnet_slopes(function: Function, value: Difference) -> Slopes:
     """One for rectifiers, whose forward state DeconvNet ignores; f′(x) for all other functions."""
     if not function.rectifier:
         return gradient_slopes(function, value)
     return Slopes(tf.ones_like(value.x))
+
+
+def deconvnet_times(function: Function, value: Difference, output: Difference, m: tf.Tensor) -> tf.Tensor:
+    """Return m for rectifiers; f′(x)·m for all other functions."""
+    return m if function.rectifier else times_derivative(function, value, output, m)
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,9 @@ class Rule:
         False: the rule reads x only, and every layer under it sees x⁰ := x.
     gate : callable or None
         Function that a rectifier applies to the collapsed multipliers that reach it, before the slopes.
+    product : callable or None
+        (function, difference of its input, of its output, m) -> S·m, of the shape of x, if that is cheaper than the
+        slopes and a product.
     """
 
     name: str
@@ -91,13 +106,14 @@ class Rule:
     spread: bool = False
     reference: bool = True
     gate: Callable[[tf.Tensor], tf.Tensor] | None = None
+    product: Callable[[Function, Difference, Difference, tf.Tensor], tf.Tensor] | None = None
 
 
 RESCALE = Rule("rescale", rescale_slopes)
 REVEAL_CANCEL = Rule("reveal_cancel", reveal_cancel_slopes, spread=True)
-GRADIENT = Rule("gradient", gradient_slopes, reference=False)
-GUIDED_BACKPROP = Rule("guided_backprop", gradient_slopes, reference=False, gate=tf.nn.relu)
-DECONVNET = Rule("deconvnet", deconvnet_slopes, reference=False, gate=tf.nn.relu)
+GRADIENT = Rule("gradient", gradient_slopes, reference=False, product=times_derivative)
+GUIDED_BACKPROP = Rule("guided_backprop", gradient_slopes, reference=False, gate=tf.nn.relu, product=times_derivative)
+DECONVNET = Rule("deconvnet", deconvnet_slopes, reference=False, gate=tf.nn.relu, product=deconvnet_times)
 
 RULES = {rule.name: rule for rule in (RESCALE, REVEAL_CANCEL, GRADIENT, GUIDED_BACKPROP, DECONVNET)}
 GENOMICS_DEFAULT = "genomics_default"  # not one rule but a choice between two, made by `assignment`

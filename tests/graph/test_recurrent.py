@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
+from deeplift_tf.graph import backward_loop
 from tests.support.sequences import check, model_of, sample, token_model_of
 
 
@@ -132,3 +133,16 @@ def test_tokens_are_scored_at_the_embedding_and_masked_ones_get_nothing() -> Non
 @pytest.mark.slow
 def test_a_nested_model_sees_the_mask_of_its_input() -> None:
     check(token_model_of(lambda x: keras.Sequential([layers.LSTM(3, return_sequences=True), layers.GRU(2)])(x)))
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+@pytest.mark.parametrize("name", ["lstm", "masked", "bidirectional"])
+def test_blocks_of_steps_do_not_change_scores(name: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(MODELS[name])
+    rng = np.random.default_rng(3)
+    x, references = (rng.normal(size=(3, *lead, *model.inputs[0].shape[1:])) for lead in ((), (2,)))
+    whole = dl.convert(model, rule=rule, dtype="float64").compile()(x, references, targets=[0, 1])
+    monkeypatch.setattr(backward_loop, "BLOCK", 1)
+    monkeypatch.setattr(backward_loop, "SHORTEST", 2)
+    blocks = dl.convert(model, rule=rule, dtype="float64").compile()(x, references, targets=[0, 1])
+    np.testing.assert_allclose(blocks.contributions, whole.contributions, rtol=0, atol=1e-13)  # float64's rounding

@@ -17,6 +17,7 @@ import tensorflow as tf
 from deeplift_tf.rules import secants
 from deeplift_tf.rules.secants import ACTIVATIONS, Function
 from deeplift_tf.rules.secants.function import four_slopes
+from deeplift_tf.rules.tensors import vjp
 from tests.support.installed import keras_version
 
 FLOATS = (np.float32, np.float64)
@@ -402,3 +403,42 @@ def test_the_rectifiers_are_the_relu_family() -> None:
     family = {"relu", "leaky_relu", "prelu", "relu6", "relu_layer"}
     marked = {name.split("/")[0] for name, row in ROWS.items() if row.function.rectifier}
     assert marked == family | {"scaled"}  # a scaled ReLU is one still
+
+
+BY_OUTPUT = {name: function for name, function in secants.ACTIVATIONS.items() if function.by_output}
+
+
+def test_those_whose_derivative_their_value_determines() -> None:
+    assert BY_OUTPUT.keys() >= {"relu", "relu6", "leaky_relu", "sigmoid", "tanh"}
+    assert secants.leaky_relu(-0.2).by_output is None  # two inputs share a value
+
+
+@pytest.mark.parametrize("name", BY_OUTPUT)
+def test_the_derivative_from_the_value_is_that_of_tensorflow(name: str) -> None:
+    function = BY_OUTPUT[name]
+    x = tf.constant(np.concatenate([np.linspace(-8, 8, 401), [0.0, 6.0]]))
+    m = tf.constant(np.random.default_rng(0).normal(size=403))
+    assert function.by_output is not None
+    (expected,) = vjp(function.value, [x], m)
+    np.testing.assert_allclose(function.by_output(m, function.value(x)), expected, rtol=1e-12)  # float64's rounding
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (-1.5, 0.25)])
+def test_the_slope_of_a_clip_is_exact_to_rounding(low: float, high: float) -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=4000).astype("float32") * 4
+    b = np.concatenate([rng.normal(size=2000) * 4, a[2000:] * (1 + rng.normal(size=2000) * 1e-6)]).astype("float32")
+    exact_a, exact_b = a.astype("float64"), b.astype("float64")
+    apart = np.where(a == b, 1, exact_b - exact_a)
+    expected = np.where(
+        a == b, (a > low) & (a < high), (np.clip(exact_b, low, high) - np.clip(exact_a, low, high)) / apart
+    )
+    found = secants.clip(low, high).secant(tf.constant(a), tf.constant(b)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=4 * np.finfo("float32").eps)  # two differences and a quotient
+
+
+def test_a_rectifier_with_a_bound_of_six_has_the_kernel_of_relu6() -> None:
+    assert secants.relu_layer(6.0).name == "relu6"
+    assert secants.relu_layer(2.0).rectifier and secants.relu_layer(2.0).levels
+    x = tf.constant([-1.0, 1.0, 3.0])
+    np.testing.assert_array_equal(secants.relu_layer(2.0).value(x), [0.0, 1.0, 2.0])

@@ -11,7 +11,7 @@ from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.layers.functional import RoutingFunction
 from deeplift_tf.layers.merging import Concatenate
-from deeplift_tf.layers.reshaping import Pad, Reshape
+from deeplift_tf.layers.reshaping import Crop, Pad, Reshape
 
 MOVED = """
     AvgPool3D BroadcastTo Cumsum DepthToSpace ExtractImagePatches ExtractVolumePatches Gather GatherNd
@@ -42,9 +42,9 @@ def split(op: OpContext) -> Edge:
     sizes = [op.shape[along]] * count if plain else op.constant(1).tolist()
     if None in sizes or min(sizes) < 0:
         return rearranged(op)
-    start, stop = sum(sizes[: op.output]), sum(sizes[: op.output + 1])
-    place = (*[slice(None)] * along, slice(start, stop))
-    return op.add(RoutingFunction(lambda x: x[place]), value)
+    before, after = sum(sizes[: op.output]), sum(sizes[op.output + 1 :])
+    kept = [(before, after) if axis == along else (0, 0) for axis in range(len(whole))]
+    return op.add(Crop(tuple(kept)), value)
 
 
 @converts("StridedSlice", any_rows=True)

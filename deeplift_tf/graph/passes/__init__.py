@@ -16,6 +16,8 @@ from deeplift_tf.graph.passes.pairs import first_of, merge_pairs
 from deeplift_tf.graph.passes.pooling import leave_out_zeros, pool_before_activation
 from deeplift_tf.graph.passes.scales import fold_scale_after, fold_scale_before, fuse_scales
 from deeplift_tf.graph.passes.shapes import fuse_shapes
+from deeplift_tf.graph.passes.splits import join_crops
+from deeplift_tf.graph.recurrent import Recurrent
 from deeplift_tf.graph.time_distributed import TimeDistributed
 from deeplift_tf.layers.base import Layer
 
@@ -45,14 +47,17 @@ def with_fewer_nodes(graph: Graph, keep: frozenset[Edge]) -> Graph:
         graph = without_identities(graph, keep)
         merge = first_of(fuse_shapes, fuse_scales, fold_scale_after(graph), fold_padding, fold_scale_before(graph))
         graph = merge_pairs(graph, keep, merge)
-    return graph
+    return join_crops(graph, keep)
 
 
 def inside(layer: Layer) -> Layer:
     """Return a layer with the graph that it repeats simplified."""
-    if not isinstance(layer, TimeDistributed):
-        return layer
-    return dataclasses.replace(layer, graph=with_fewer_nodes(layer.graph, frozenset([layer.end])))
+    if isinstance(layer, TimeDistributed):
+        return dataclasses.replace(layer, graph=with_fewer_nodes(layer.graph, frozenset([layer.end])))
+    if isinstance(layer, Recurrent):
+        cell = with_fewer_nodes(layer.cell, frozenset(layer.ends))
+        return dataclasses.replace(layer, cell=dataclasses.replace(cell, outputs=layer.cell.outputs))
+    return layer
 
 
 def differentiable(graph: Graph) -> Graph:

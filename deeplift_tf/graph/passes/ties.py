@@ -151,5 +151,5 @@ def decided(node: Node, known: dict[Edge, Before]) -> tuple[tuple[Node, ...], No
     inputs = (*node.inputs, *(source.edge for source in sources))
     made = tuple(each for source in sources for each in source.nodes)
     return made, dataclasses.replace(
-        node, layer=Decided(layer, alone, None if contracts or not alone else law), inputs=inputs
+        node, layer=Decided(layer, alone, None if contracts or not alone else law, run=layer.run), inputs=inputs
     )

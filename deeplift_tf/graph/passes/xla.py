@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from deeplift_tf.graph.graph import Graph, Node
 from deeplift_tf.layers.kinds import Elementwise
+from deeplift_tf.layers.pooling import MaxPooling
 from deeplift_tf.rules.rules import Rule
-from deeplift_tf.rules.secants import Function
 
 
 class Kernels:
@@ -25,7 +25,7 @@ class Kernels:
     def __init__(self) -> None:
         self._made: dict[Any, Any] = {}
 
-    def __call__(self, arithmetic: Callable[..., Any], rule: Rule, function: Function, *values: Any) -> Any:
+    def __call__(self, arithmetic: Callable[..., Any], rule: Rule, function: Any, *values: Any) -> Any:
         """Return arithmetic(rule, function, *values), for tensors, tuples of them, and None."""
         specs = tf.nest.map_structure(lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype), values)
         key = (arithmetic, rule, function, *tf.nest.flatten(specs))
@@ -36,11 +36,11 @@ class Kernels:
 
 
 def with_kernels(graph: Graph) -> Graph:
-    """Return the same graph with the arithmetic of its elementwise layers compiled by XLA."""
+    """Return the same graph with the arithmetic of its elementwise layers and of its pooling compiled by XLA."""
     kernels = Kernels()
 
     def compiled(node: Node) -> Node:
-        if not isinstance(node.layer, Elementwise):
+        if not isinstance(node.layer, (Elementwise, MaxPooling)):
             return node
         return dataclasses.replace(node, layer=dataclasses.replace(node.layer, run=kernels))
 

@@ -84,13 +84,14 @@ def expm1() -> Function:
 
 def sigmoid() -> Function:
     """Return 1 / (1 + exp(-x))."""
-    return differentiable("sigmoid", tf.sigmoid, sigmoid_secant, rising=True)._replace(four=sigmoid_four)
+    function = differentiable("sigmoid", tf.sigmoid, sigmoid_secant, rising=True)
+    return function._replace(four=sigmoid_four, by_output=lambda m, y: tf.raw_ops.SigmoidGrad(y=y, dy=m))
 
 
 def tanh() -> Function:
     """Return tanh(x) = 2 sigmoid(2x) - 1."""
     function = differentiable("tanh", tf.tanh, lambda a, b: 4.0 * sigmoid_secant(2.0 * a, 2.0 * b), rising=True)
-    return function._replace(four=tanh_four)
+    return function._replace(four=tanh_four, by_output=lambda m, y: tf.raw_ops.TanhGrad(y=y, dy=m))
 
 
 def tanh_shrink() -> Function:

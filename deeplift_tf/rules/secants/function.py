@@ -36,6 +36,9 @@ class Function(NamedTuple):
         (a, b, rise, drop) -> (S̄, h): mean and half-difference of RevealCancel's S⁺ and S⁻ between a and
         b = a + rise - drop, where rise, drop >= 0; see `four_slopes`. A cheaper form than that one, accurate to the
         rounding of a slope of one. None if no such form is known.
+    by_output : callable or None
+        (m, y) -> f'(x)·m, from y = f(x), for functions whose derivative their value determines; then nobody needs to
+        keep x.
     """
 
     value: Value
@@ -45,6 +48,7 @@ class Function(NamedTuple):
     rising: bool = False
     levels: bool = False
     four: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
+    by_output: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
 
 
 def four_slopes(
@@ -116,7 +120,18 @@ def scaled(function: Function, factor: float, name: str = "") -> Function:
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
         return factor * function.secant(a, b, right)
 
-    return function._replace(value=value, secant=secant, name=name or function.name, four=None)
+    def four(*ends: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        assert function.four is not None
+        mean, half = function.four(*ends)
+        return factor * mean, factor * half
+
+    return function._replace(
+        value=value,
+        secant=secant,
+        name=name or function.name,
+        four=None if function.four is None else four,
+        by_output=None,
+    )
 
 
 def gated(gate: Function, name: str) -> Function:

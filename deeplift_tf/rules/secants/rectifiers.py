@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.rules.secants.function import Function, differentiable, gated, piecewise_constant, scaled, tiny
+from deeplift_tf.rules.secants.function import Function, Value, differentiable, gated, piecewise_constant, scaled, tiny
 
 
 def above(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
@@ -40,16 +40,52 @@ def four_above(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -> 
     return 1.0 + (up + down), up - down
 
 
+def inside(u: tf.Tensor, inverse: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Return a quarter of the share of a segment that lies between two limits.
+
+    Parameters
+    ----------
+    u : tf.Tensor
+        Where the segment starts.
+    inverse : tf.Tensor
+        ¼ / length.
+    low, high : float
+    """
+    least, most = tf.zeros([], u.dtype), tf.constant(0.25, u.dtype)
+
+    def up_to(limit: float) -> tf.Tensor:
+        return tf.raw_ops.ClipByValue(t=(limit - u) * inverse, clip_value_min=least, clip_value_max=most)
+
+    return up_to(high) - up_to(low)
+
+
 def relu() -> Function:
     """Return max(x, 0)."""
-    return Function(tf.nn.relu, above, "relu", rectifier=True, rising=True, four=four_above)
+    return Function(tf.nn.relu, above, "relu", rectifier=True, rising=True, four=four_above, by_output=relu_by_output)
+
+
+def relu_by_output(m: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Return f'(x)·m of ReLU."""
+    return tf.raw_ops.ReluGrad(gradients=m, features=y)
+
+
+def relu6_by_output(m: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Return f'(x)·m of ReLU6."""
+    return tf.raw_ops.Relu6Grad(gradients=m, features=y)
 
 
 def leaky_relu(slope: float = 0.2) -> Function:
     """Return x above zero, slope * x below. Keras: the function 0.2, the layer 0.3."""
     rounded = float(np.float32(slope))  # as TensorFlow's operation does, in float64 too
+
+    def by_output(m: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.LeakyReluGrad(gradients=m, features=y, alpha=rounded)
+
     return prelu(rounded)._replace(
-        value=lambda x: tf.nn.leaky_relu(x, alpha=rounded), name="leaky_relu", rising=slope >= 0
+        value=lambda x: tf.nn.leaky_relu(x, alpha=rounded),
+        name="leaky_relu",
+        rising=slope >= 0,
+        by_output=by_output if slope > 0 else None,
     )
 
 
@@ -76,24 +112,40 @@ def prelu(alpha: tf.Tensor | float) -> Function:
     return Function(value, secant, "prelu", rectifier=True, four=four)
 
 
-def clip(low: float, high: float, name: str = "clip") -> Function:
-    """Return min(max(x, low), high): flat slopes on both kinks, unless ``right`` is given. Limits may be infinite."""
-    bounded = np.isfinite([low, high])
+def clip(low: float, high: float, name: str = "clip", kernel: Value | None = None) -> Function:
+    """Return min(max(x, low), high): flat slopes on both kinks, unless ``right`` is given. Limits may be infinite.
+
+    Parameters
+    ----------
+    low, high : float
+    name : str
+    kernel : callable, optional
+        One operation of TensorFlow that has the same values.
+    """
 
     def value(x: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(x, low, high)
+        return tf.clip_by_value(x, low, high) if kernel is None else kernel(x)
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
-        # Shares multiply: of the part above low, the part below high. To the right of high is flat in any case.
-        over = above(a - low, b - low, right) if bounded[0] else tf.ones_like(a + b)
-        return over * above(high - tf.maximum(a, low), high - tf.maximum(b, low)) if bounded[1] else over
+        # Differences of the ends and of their values are exact to rounding, and so is the quotient.
+        run = b - a
+        steep = tf.cast((a >= low if right else a > low) & (a < high), a.dtype)
+        return tf.where(run == 0, steep, tf.math.divide_no_nan(value(b) - value(a), run))
 
-    return Function(value, secant, name, rising=True, levels=bool(bounded[1]))
+    def four(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        lowest = a - drop
+        of_rise, of_drop = (0.25 / tf.maximum(length, tiny(length)) for length in (rise, drop))
+        up = inside(a, of_rise, low, high) + inside(lowest, of_rise, low, high)
+        down = inside(lowest, of_drop, low, high) + inside(b, of_drop, low, high)
+        return up + down, up - down
+
+    bounded = bool(np.isfinite(low) and np.isfinite(high))
+    return Function(value, secant, name, rising=True, levels=bool(np.isfinite(high)), four=four if bounded else None)
 
 
 def relu6() -> Function:
     """Return min(max(x, 0), 6)."""
-    return clip(0.0, 6.0, "relu6")._replace(value=tf.nn.relu6, rectifier=True)
+    return clip(0.0, 6.0, "relu6", tf.nn.relu6)._replace(rectifier=True, by_output=relu6_by_output)
 
 
 def step(threshold: float = 0.0) -> Function:
@@ -117,6 +169,8 @@ def relu_layer(max_value: float | None = None, negative_slope: float = 0.0, thre
     if max_value is None and not threshold:
         return leaky_relu(negative_slope) if negative_slope else relu()
     bound = float("inf") if max_value is None else max_value
+    if not threshold and not negative_slope:
+        return relu6() if bound == 6 else clip(0.0, bound, "relu")._replace(rectifier=True)
     jump, jump_height = step(threshold), min(threshold, bound)
 
     def value(x: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ from keras import layers
 
 import deeplift_tf as dl
 from deeplift_tf.graph.passes import xla
+from deeplift_tf.layers.kinds import through_windows
 from deeplift_tf.scoring.batches import Batch
 from tests.support.keras_models import randomise
 
@@ -125,3 +126,39 @@ def test_exports_have_none_of_it(network: dl.Network, tmp_path: Path) -> None:
     served = tf.saved_model.load(str(path)).signatures["score"](tf.constant(X))
     expected = score(X, 0.0).contributions
     np.testing.assert_allclose(served["contributions"], expected, atol=1e-5 * np.abs(expected).max())
+
+
+POOLED = {
+    "1D": ((13, 3), [layers.Conv1D(4, 3, activation="relu"), layers.MaxPooling1D(3, padding="same")]),
+    "2D": ((9, 8, 3), [layers.Conv2D(4, 3, activation="relu6"), layers.MaxPooling2D((2, 3))]),
+    "scaled": (
+        (8, 8, 3),
+        [layers.Conv2D(4, 3, activation="tanh"), layers.BatchNormalization(), layers.MaxPooling2D(2)],
+    ),
+    "3D": ((6, 5, 4, 2), [layers.Conv3D(3, 2, activation="relu"), layers.MaxPooling3D(2)]),
+}
+
+
+@pytest.mark.parametrize("references", ["zeros", "one each"])
+@pytest.mark.parametrize("name", POOLED)
+def test_pooling_is_one_kernel_with_the_same_scores(
+    name: str, references: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape, between = POOLED[name]
+    model = randomise(keras.Sequential([keras.Input(shape), *between, layers.Flatten(), layers.Dense(2)]), seed=1)
+    x = np.random.default_rng(0).normal(size=(5, *shape)).astype("float32")
+    given: Any = 0.0 if references == "zeros" else x[::-1].copy()
+    run: list[Any] = []
+    call = xla.Kernels.__call__
+
+    def noted(self: xla.Kernels, arithmetic: Any, *rest: Any) -> Any:
+        run.append(arithmetic)
+        return call(self, arithmetic, *rest)
+
+    monkeypatch.setattr(xla.Kernels, "__call__", noted)
+    network = dl.convert(model)
+    found, expected = network.compile(jit_compile=True)(x, given), network.compile()(x, given)
+    assert through_windows in run
+    largest = np.abs(expected.contributions).max()
+    np.testing.assert_allclose(found.contributions, expected.contributions, rtol=0, atol=1e-6 * largest)  # float32
+    assert found.delta is not None and np.abs(found.delta).max() < 1e-5
