@@ -42,7 +42,7 @@ def read(
     signature: str | None = None,
     as_stored: bool = False,
 ) -> Any:
-    """Give the live model of whatever a user holds, or the graph of a folder that holds no layers.
+    """Return the live model of whatever a user holds, or the graph of a folder that holds no layers.
 
     Parameters
     ----------
@@ -123,13 +123,13 @@ def _read_two(first: Any, weights: Any, custom_objects: Mapping[str, Any] | None
 
 
 def _own_config(layer: Any) -> Any:
-    """Give the name of a layer, and the layers inside it, as a config has them."""
+    """Return the name of a layer, and the layers inside it, as a config has them."""
     inner = getattr(layer, "layers", None)
     return {"name": layer.name} | ({"layers": [{"config": _own_config(each)} for each in inner]} if inner else {})
 
 
 def _architecture(path: Any) -> Path:
-    """Give the path of an architecture, once its content was looked at."""
+    """Return the path of an architecture, once its content was looked at."""
     expected = "an architecture in JSON"
     if not isinstance(path, str | os.PathLike):
         raise ModelFileError(f"expected the path of {expected}; found a {_kind(path)}")

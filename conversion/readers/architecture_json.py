@@ -36,7 +36,7 @@ def read_pair(
 
 
 def read_architecture(path: Path, custom_objects: CustomObjects | None) -> Config:
-    """Give the architecture of a JSON file, upgraded to Keras 3."""
+    """Return the architecture of a JSON file, upgraded to Keras 3."""
     size = path.stat().st_size
     if size > MAX_CONFIG_BYTES:
         raise ModelFileError(f"{path}: expected an architecture of at most {MAX_CONFIG_BYTES} bytes; found {size}")

@@ -64,7 +64,7 @@ def prepare(
 
 
 def building_objects(custom_objects: CustomObjects | None, budget: WeightBudget) -> dict[str, Any]:
-    """Give the custom objects to build with: the user's, also under the names Keras writes for them; the initializer.
+    """Return the custom objects to build with: the user's, also under the names Keras writes for them; the initializer.
 
     Some layers of Keras write a layer's config anew and read it back while they are built.
     """
@@ -142,7 +142,7 @@ def filled(
 
 
 def built(model: Any, path: object) -> keras.Model:
-    """Give the model back if it is one, and if its input is known.
+    """Return the model if it is one, and if its input is known.
 
     Raises
     ------

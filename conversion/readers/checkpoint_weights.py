@@ -25,7 +25,7 @@ NOT_WEIGHTS = ("optimizer", "keras_api", "seed_generator", "_seed_generators")
 
 
 def checkpoint_prefix(path: Path) -> Path | None:
-    """Give the prefix of a checkpoint's files; None where a path leads to none.
+    """Return the prefix of a checkpoint's files; None where a path leads to none.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class CheckpointWeights:
         return {child.local_name: child.node_id for child in self.nodes[number].children}
 
     def _root(self) -> int | None:
-        """Give the model: the root, or the part of it that has layers; None where there is no model with layers."""
+        """Return the model: the root, or the part of it that has layers; None where there is no model with layers."""
         if not self.nodes or self._layers_of(0):
             return 0 if self.nodes else None
         found = [each for each in dict.fromkeys(self._children(0).values()) if self._layers_of(each)]
@@ -119,7 +119,7 @@ class CheckpointWeights:
         return found[0] if found else None
 
     def _layers_of(self, number: int) -> list[int]:
-        """Give the layers of a model that have weights, in order."""
+        """Return the layers of a model that have weights, in order."""
         inside = self._children(number)
         if any(name.startswith(WITH_WEIGHTS) for name in inside):
             return _numbered(inside, WITH_WEIGHTS)
@@ -147,7 +147,7 @@ class CheckpointWeights:
             finalize(layer)
 
     def _places(self) -> Mapping[str, str]:
-        """Give the keys of arrays by the full names of their variables."""
+        """Return the keys of arrays by the full names of their variables."""
         if not self.nodes:
             return {key: key for key in self.checkpoint.shapes}
         return {name: key for name, key in self._variables(0)}
@@ -193,13 +193,13 @@ class CheckpointWeights:
 
 
 def _numbered(inside: Mapping[str, int], start: str) -> list[int]:
-    """Give the objects whose names are a beginning and a number, by that number."""
+    """Return the objects whose names are a beginning and a number, by that number."""
     ends = [name.removeprefix(start) for name in inside if name.startswith(start)]
     return [inside[f"{start}{end}"] for end in sorted(filter(str.isdigit, ends), key=int)]
 
 
 def _in_order(model: Any, configs: Sequence[Any] | None) -> list[tuple[Any, Sequence[Any] | None]]:
-    """Give the layers of a model in the order of their configs, each with the configs of the layers inside it."""
+    """Return the layers of a model in the order of their configs, each with the configs of the layers inside it."""
     known = {layer.name: layer for layer in model.layers}
     inner = {name: layers for name, layers in map(_named, configs or ()) if name in known}
     if set(inner) != set(known):
@@ -208,7 +208,7 @@ def _in_order(model: Any, configs: Sequence[Any] | None) -> list[tuple[Any, Sequ
 
 
 def _named(config: Any) -> tuple[Any, Sequence[Any] | None]:
-    """Give the name of a layer in a config, and the configs of the layers inside it."""
+    """Return the name of a layer in a config, and the configs of the layers inside it."""
     inner = config.get("config") if isinstance(config, dict) else None
     if not isinstance(inner, dict):
         return None, None

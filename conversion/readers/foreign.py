@@ -112,7 +112,7 @@ FOLDERS: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 
 def file_found(path: Path, start: bytes) -> str:
-    """Say what a file is that is read as no model, and what to do.
+    """Return a description of a file that is read as no model, and what to do.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def _of_protobuf(path: Path, start: bytes) -> str:
 
 
 def _of_zip(path: Path) -> str:
-    """Say what a zip archive is that holds no Keras model."""
+    """Return a description of a zip archive that holds no Keras model."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -180,7 +180,7 @@ def _of_zip(path: Path) -> str:
 
 
 def found_in_zip(names: Iterable[str]) -> str:
-    """Say what a zip archive is, by the names in it."""
+    """Return a description of a zip archive by the names in it."""
     names = sorted(names)
     ends = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in ends:
@@ -195,7 +195,7 @@ def found_in_zip(names: Iterable[str]) -> str:
 
 
 def folder_found(path: Path) -> str:
-    """Say what a folder is that is read as no model, and what to do."""
+    """Return a description of a folder that is read as no model, and what to do."""
     for patterns, name, advice in FOLDERS:
         if any(next(path.glob(pattern), None) is not None for pattern in patterns):
             return f"found {name}. {advice}"

@@ -28,7 +28,7 @@ QUANTIZED = "_from_"
 
 
 def for_inference(config: Any, custom: CustomObjects, keep_quantized: bool = False) -> Any:
-    """Give the architecture without its training settings.
+    """Return the architecture without its training settings.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _plain(path: Path) -> Path:
-    """Give a path back that is no link and no pipe or device."""
+    """Return a path that is no link and no pipe or device."""
     if path.is_symlink() or not (path.is_file() or path.is_dir()):
         kind = "a link" if path.is_symlink() else "something that is no file"
         raise ModelFileError(f"{path}: expected a plain file or folder; found {kind}. Copy what it leads to (cp -rL)")

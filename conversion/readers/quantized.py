@@ -40,7 +40,7 @@ def holds_quantized(layer: Any) -> bool:
 
 
 def dequantize(quantized: keras.Layer, plain: keras.Layer, path: object) -> None:
-    """Give `plain` the weights that the quantised weights stand for.
+    """Assign to `plain` the weights that the quantised weights stand for.
 
     Weights stored as integers are divided by their scale, or multiplied by it less their zero point, as their mode
     says; those of float8 are rounded as Keras rounds them in each call. Activations are not quantised: rounding has
@@ -159,7 +159,7 @@ def _divided(value: Array, scale: Array, is_embedding: bool) -> Array | None:
 
 
 def _unpacked(variable: Any, stored: dict[str, Any], policy: Any) -> Array | None:
-    """Give a weight of a layer whose weights are packed; of its other variables, such as a bias, what is stored."""
+    """Return a weight of a layer whose weights are packed; of its other variables, such as a bias, what is stored."""
     name = variable.name
     found, scale = _array(stored, name), _array(stored, f"{name}_scale")
     if found is None or scale is None:
@@ -187,12 +187,12 @@ def _unpacked(variable: Any, stored: dict[str, Any], policy: Any) -> Array | Non
 
 
 def _array(stored: dict[str, Any], *names: str) -> Array | None:
-    """Give the first variable that is stored under one of the names."""
+    """Return the first variable that is stored under one of the names."""
     return next((keras.ops.convert_to_numpy(stored[name]) for name in names if name in stored), None)
 
 
 def _halved_axis(packed: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
-    """Give the axis along which two numbers share a byte, which versions of Keras choose differently."""
+    """Return the axis along which two numbers share a byte, which versions of Keras choose differently."""
     if len(packed) != len(shape):
         return None
     axes = range(len(shape))
@@ -200,6 +200,6 @@ def _halved_axis(packed: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
 
 
 def _halves(packed: Array, count: int, axis: int) -> Array:
-    """Give the numbers of four bits that lie two to a byte along an axis."""
+    """Return the numbers of four bits that lie two to a byte along an axis."""
     whole: Array = keras.ops.convert_to_numpy(keras.quantizers.unpack_int4(packed, count, axis, str(packed.dtype)))
     return whole

@@ -15,7 +15,7 @@ from deeplift_tf.errors import ModelFileError
 
 
 def shard_files(listing: Path) -> list[Path]:
-    """Give the files that hold the weights of a ``.weights.json``, in order; all lie beside it.
+    """Return the files that hold the weights of a ``.weights.json``, in order; all lie beside it.
 
     Raises
     ------

@@ -119,7 +119,7 @@ def open_weights(path: Any) -> Iterator[Weights]:
 
 
 def first_bytes(path: Path, expected: str, count: int = 512) -> bytes:
-    """Give the first bytes of a file; a pipe or a device, which might never end, is not opened."""
+    """Return the first bytes of a file; a pipe or a device, which might never end, is not opened."""
     if not path.is_file():
         found = "something that is no file" if path.exists() else "no such file"
         raise ModelFileError(f"{path}: expected {expected}; found {found}. Check the path")

@@ -92,7 +92,7 @@ class Inlining:
         self.decisive: list[Value] = []
 
     def close(self) -> None:
-        """Give back what the computation of constants took."""
+        """Release back what the computation of constants took."""
         self.scratch.close()
 
     def check_size(self) -> None:

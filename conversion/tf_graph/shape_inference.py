@@ -310,7 +310,7 @@ class ShadowGraph:
         self.fitting.add(sizes)
 
     def close(self) -> None:
-        """Give back what the computations took."""
+        """Free what the computations took."""
         if self._session is not None:
             self._session.close()
             self._session = None

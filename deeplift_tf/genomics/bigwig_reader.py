@@ -21,8 +21,8 @@ MAGIC, TREE_MAGIC, INDEX_MAGIC = 0x888FFC26, 0x78CA8C91, 0x2468ACE0
 HEADER, TREE_HEADER, INDEX_HEADER, NODE, BLOCK = 64, 32, 48, 4, 24
 """Bytes of the headers of the file, of its list of chromosomes, of its index, of their nodes, and of a block."""
 
-MAX_BLOCK_BYTES = 64 << 20
-"""Bytes of one block of values, once unpacked. UCSC's tools write blocks of 1024 values, at most 12 bytes each."""
+MAX_BLOCK_BYTES = BLOCK + 12 * 0xFFFF
+"""Bytes of one block of values, once unpacked: it holds as many as 16 bits can count, at most 12 bytes each."""
 
 MAX_KEY_BYTES = 4096
 """Length of a chromosome's name."""
@@ -140,13 +140,18 @@ class BigWig:
         forward = np.where(same, leaves["first"] < leaves["last"], leaves["first_chrom"] < leaves["last_chrom"])
         order = leaves["first_chrom"] * (1 << 32) + leaves["first"]
         if not (
-            len(leaves) == count and inside.all() and chroms.all() and forward.all() and (np.diff(order) >= 0).all()
+            len(leaves) == count
+            and inside.all()
+            and leaves["size"].sum() <= self._size
+            and chroms.all()
+            and forward.all()
+            and (np.diff(order) >= 0).all()
         ):
             raise self._damaged("its index: blocks are missing, out of order, or outside of the file")
 
     def _nodes(self, at: int, leaf_bytes: int, branch_bytes: int) -> Iterator[tuple[bool, bytes]]:
         """Yield the items of every node of a tree, each node once."""
-        left, seen = [at], set[int]()
+        left, seen, unread = [at], set[int](), self._size
         while left:
             place = left.pop()
             if place in seen:
@@ -154,6 +159,9 @@ class BigWig:
             seen.add(place)
             is_leaf, _, count = self._unpack("BBH", place, NODE)
             items = self._bytes(place + NODE, count * (leaf_bytes if is_leaf else branch_bytes))
+            unread -= len(items)
+            if unread < 0:  # nodes that lie over one another make far more bytes than the file has
+                raise self._damaged("a tree whose nodes overlap")
             yield bool(is_leaf), items
             if not is_leaf:
                 starts = range(branch_bytes - 8, len(items), branch_bytes)

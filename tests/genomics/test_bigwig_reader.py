@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,27 @@ def test_a_tree_that_leads_back_to_itself(path: Path, tmp_path: Path) -> None:
     (tmp_path / "loop.bw").write_bytes(whole)
     with pytest.raises(InputError, match="a tree that leads back to itself"):
         BigWig(tmp_path / "loop.bw")
+
+
+def test_nodes_that_lie_over_one_another(path: Path, tmp_path: Path) -> None:
+    """Twenty nodes of one byte each would hold forty times what the file has."""
+    root = int.from_bytes(path.read_bytes()[24:32], "little") + 48
+    first = root + 4 + 20 * 24
+    children = b"".join(struct.pack("<IIIIQ", 0, 0, 0, 1, first + number) for number in range(20))
+    nodes = struct.pack("<BBH", 0, 0, 20) + children + b"\xff" * (0xFFFF * 32 + 30)
+    (tmp_path / "over.bw").write_bytes(path.read_bytes()[:root] + nodes)
+    with pytest.raises(InputError, match="nodes overlap"):
+        BigWig(tmp_path / "over.bw")
+
+
+def test_blocks_that_lie_over_one_another(path: Path, tmp_path: Path) -> None:
+    """Every leaf of the index leads to one block that is as long as the file."""
+    whole = bytearray(path.read_bytes())
+    root = int.from_bytes(whole[24:32], "little") + 48
+    is_leaf, _, count = struct.unpack("<BBH", whole[root : root + 4])
+    assert is_leaf and count > 1
+    for number in range(count):
+        struct.pack_into("<QQ", whole, root + 4 + 32 * number + 16, 0, len(whole))
+    (tmp_path / "over.bw").write_bytes(whole)
+    with pytest.raises(InputError, match="its index"):
+        BigWig(tmp_path / "over.bw")

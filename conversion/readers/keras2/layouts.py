@@ -22,7 +22,7 @@ class WeightLayout(NamedTuple):
 
 
 def modern_layout(layer: Any, arrays: Sequence[Array], origin: WeightLayout) -> Arrays:
-    """Give the arrays of one layer in the layout of Keras 3.
+    """Return the arrays of one layer in the layout of Keras 3.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _nested(model: Any, arrays: Arrays, origin: WeightLayout) -> Arrays:
 
 
 def stored_count(layer: Any, count: int) -> int:
-    """Give the number of trainable arrays that Keras 1 stored for a layer that has `count` of them now."""
+    """Return the number of trainable arrays that Keras 1 stored for a layer that has `count` of them now."""
     per_now = {"LSTM": 4, "ConvLSTM2D": 4, "GRU": 3}
     inner = getattr(layer, "forward_layer", getattr(layer, "layer", layer))
     return count * per_now.get(type(inner).__name__, 1)

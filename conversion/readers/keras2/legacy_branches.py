@@ -28,7 +28,7 @@ def starts_with_branches(layers: Any) -> bool:
 
 
 def as_functional(layers: list[Config], name: str) -> Config:
-    """Give a Sequential that starts with branches as a functional model of Keras 2.
+    """Return a Sequential that starts with branches as a functional model of Keras 2.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def _branch(branch: Config) -> Chain:
 
 
 def _extended(chain: Chain, layers: list[Config]) -> Chain:
-    """Give a chain with further layers, each fed by the one before; the first of all gets an input."""
+    """Return a chain with further layers, each fed by the one before; the first of all gets an input."""
     described, inputs, end = list(chain.layers), list(chain.inputs), chain.output
     for layer in layers:
         if not end:

@@ -175,7 +175,7 @@ class _Upgrader:
         }
 
     def called(self, layer: Config, calls: list[Config]) -> Config:
-        """Give one layer of a functional model with the calls that feed it."""
+        """Return one layer of a functional model with the calls that feed it."""
         if layer["class_name"] not in ("TFOpLambda", "SlicingOpLambda"):
             return {**self.value({**layer, "inbound_nodes": []}), "inbound_nodes": calls}
         try:
@@ -200,7 +200,7 @@ def _named(layer: Config, position: int) -> Config:
 
 
 def _first_input(layers: list[Config], build_shape: Any) -> list[Config]:
-    """Give the InputLayer that Keras 2 would have made, unless there is one."""
+    """Return the InputLayer that Keras 2 would have made, unless there is one."""
     if not layers or layers[0].get("class_name") == "InputLayer":
         return []
     shape = _input_shape(layers[0]) or build_shape
@@ -214,7 +214,7 @@ def _first_input(layers: list[Config], build_shape: Any) -> list[Config]:
 
 
 def _input_shape(layer: Config) -> Any:
-    """Give the input shape that a layer, or the first layer of a model, carries."""
+    """Return the input shape that a layer, or the first layer of a model, carries."""
     inner = layer.get("config")
     if isinstance(inner, dict) and "layers" not in inner:
         return inner.get("batch_input_shape") or inner.get("batch_shape")

@@ -42,7 +42,7 @@ class LocallyConnected(keras.layers.Layer):
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
 
     def for_each_axis(self, value: Any) -> list[int]:
-        """Give one number for each axis of space."""
+        """Return one number for each axis of space."""
         return [int(value)] * self.axes if isinstance(value, int) else [int(each) for each in value]
 
     def build(self, input_shape: Any) -> None:
@@ -71,19 +71,19 @@ class LocallyConnected(keras.layers.Layer):
         return self.activation(keras.ops.moveaxis(y, -1, 1) if self.channels_first else y)
 
     def seen(self, x: Any, place: tuple[int, ...]) -> Any:
-        """Give what one place of the window sees, at every position."""
+        """Return what one place of the window sees, at every position."""
         steps = zip(place, self.positions, self.strides, strict=True)
         spans = [slice(start, start + (count - 1) * stride + 1, stride) for start, count, stride in steps]
         whole = slice(None)
         return x[(whole, whole, *spans)] if self.channels_first else x[(whole, *spans, whole)]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Give the shape of the output."""
+        """Return the shape of the output."""
         shape = (input_shape[0], *self.positions, self.filters)
         return (shape[0], shape[-1], *shape[1:-1]) if self.channels_first else shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes the layer again."""
+        """Return what makes the layer again."""
         own = {name: getattr(self, name) for name in ("filters", "kernel_size", "strides", "use_bias")}
         data_format = "channels_first" if self.channels_first else "channels_last"
         activation = keras.activations.serialize(self.activation)

@@ -59,7 +59,7 @@ class LegacyGraph:
         return call - counts_from_one
 
     def outputs(self, tensors: Any) -> Any:
-        """Give the outputs of the model, counted as Keras 3 does."""
+        """Return the outputs of the model, counted as Keras 3 does."""
         if self._is_reference(tensors):
             name, call, position = tensors[:3]
             is_functional = self.classes[name] in ("Functional", "Model")
@@ -69,7 +69,7 @@ class LegacyGraph:
         return [self.outputs(value) for value in tensors]
 
     def nodes(self, layer: Config) -> list[Config]:
-        """Give the calls of one layer, as positional and keyword arguments."""
+        """Return the calls of one layer, as positional and keyword arguments."""
         return [self._node(layer["class_name"], node) for node in layer.get("inbound_nodes") or []]
 
     def _node(self, class_name: str, node: Any) -> Config:
@@ -98,7 +98,7 @@ class LegacyGraph:
         return value
 
     def _reference(self, entry: list[Any]) -> Config:
-        """Give a tensor as Keras 3 writes it; its shape is a placeholder, which Keras replaces by the tensor named."""
+        """Return a tensor as Keras 3 writes it; its shape is a placeholder, which Keras replaces by the tensor named."""
         name, call, position = entry[:3]
         if name not in self.names:
             raise ValueError(f"expected a reference to one of the model's layers; found {name!r}")

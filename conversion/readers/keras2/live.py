@@ -53,13 +53,13 @@ def read_live_keras2(model: Any, custom_objects: CustomObjects | None, safe_mode
 
 
 def _functions(model: Any) -> Mapping[str, Any]:
-    """Give the functions of Lambda layers, by the names of the layers."""
+    """Return the functions of Lambda layers, by the names of the layers."""
     layers = [part for part in model.submodules if type(part).__name__ == "Lambda"]
     return {layer.name: layer.function for layer in layers}
 
 
 def _stored(name: str, layer: Any, apart_from: Collection[int] = ()) -> Stored:
-    """Give the arrays of a layer, what is trained first."""
+    """Return the arrays of a layer, what is trained first."""
     every = [*layer.trainable_weights, *layer.non_trainable_weights]
     weights = [weight for weight in every if id(weight) not in apart_from]
     return Stored(name, [weight.name for weight in weights], lambda: [weight.numpy() for weight in weights])

@@ -86,7 +86,7 @@ def saved_objects(folder: Path) -> SavedObjects:
 
 
 def notes_message() -> Any:
-    """Give the class of the message in keras_metadata.pb, as far as it is read."""
+    """Return the class of the message in keras_metadata.pb, as far as it is read."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="keras_metadata.proto", package="notes", syntax="proto3")
@@ -100,7 +100,7 @@ def notes_message() -> Any:
 
 
 def noted_architecture(text: str, where: object, custom: CustomObjects) -> Config:
-    """Give the architecture in what Keras 2 notes of a model, upgraded to Keras 3.
+    """Return the architecture in what Keras 2 notes of a model, upgraded to Keras 3.
 
     Raises
     ------
@@ -152,14 +152,14 @@ class SavedWeights:
         return sum(map(self.checkpoint.size, self.keys.values()))
 
     def layers(self) -> list[Stored]:
-        """Give the arrays of each layer, in the model's order."""
+        """Return the arrays of each layer, in the model's order."""
         return [self._stored(self._name(number), self._variables(number)) for number in self._layer_nodes()]
 
     def _name(self, number: int) -> str:
         return str(load_json(self.objects.notes[number], "the notes of Keras 2", "a layer in JSON")["name"])
 
     def outside(self) -> Stored:
-        """Give the arrays of the model that belong to no layer."""
+        """Return the arrays of the model that belong to no layer."""
         inside = {variable for number in self._layer_nodes() for variable in self._variables(number)}
         return self._stored("the model", [each for each in self._variables(0) if each not in inside])
 
@@ -167,13 +167,13 @@ class SavedWeights:
         return {child.local_name: child.node_id for child in self.objects.nodes[number].children}
 
     def _layer_nodes(self) -> list[int]:
-        """Give the numbers of the layers: children of the root called layer-0, layer-1, ..."""
+        """Return the numbers of the layers: children of the root called layer-0, layer-1, ..."""
         inside = self._children(0)
         names = [name for name in inside if name.startswith("layer-") and name[6:].isdigit()]
         return [inside[name] for name in sorted(names, key=lambda name: int(name[6:]))]
 
     def _variables(self, number: int) -> list[int]:
-        """Give the variables of an object, what is trained first."""
+        """Return the variables of an object, what is trained first."""
         inside = self._children(number)
         lists = [self._children(inside[name]) for name in ("trainable_variables", "variables") if name in inside]
         ordered = [each[name] for each in lists for name in sorted(each, key=int)]

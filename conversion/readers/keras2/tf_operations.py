@@ -103,7 +103,7 @@ def _call(known: Replacement, function: str, call: Config) -> tuple[Config, Conf
 
 
 def _index(value: Any) -> Any:
-    """Give a slice as Keras 3 writes it."""
+    """Return a slice as Keras 3 writes it."""
     if isinstance(value, list):
         return [_index(item) for item in value]
     if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:

@@ -114,12 +114,12 @@ def old_hard_sigmoid(config: Config) -> None:
 
 
 def function_config(name: str) -> Config:
-    """Give the config by which Keras 3 looks up a function under its name."""
+    """Return the config by which Keras 3 looks up a function under its name."""
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
 
 
 def lambda_config(parts: list[Any]) -> Config:
-    """Give the config by which Keras 3 stores code, defaults and closure."""
+    """Return the config by which Keras 3 stores code, defaults and closure."""
     code, defaults, closure = parts
     return {"class_name": "__lambda__", "config": {"code": code, "defaults": defaults, "closure": closure}}
 
@@ -234,7 +234,7 @@ UPGRADES = (
 
 
 def upgrade_layer(class_name: str, config: Config) -> tuple[str, Config]:
-    """Give class name and config of one layer as Keras 3 knows them.
+    """Return class name and config of one layer as Keras 3 knows them.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Stored(NamedTuple):
 
 
 def major_version(text: str | None, default: int = 1) -> int:
-    """Give the major version of Keras from a text such as ``2.2.4-tf``; Keras 1 wrote none at first."""
+    """Return the major version of Keras from a text such as ``2.2.4-tf``; Keras 1 wrote none at first."""
     digits = (text or "").split(".")[0]
     return int(digits) if digits.isdigit() else default
 
@@ -101,7 +101,7 @@ def assign_layer(layer: Any, stored: Stored, origin: WeightLayout, path: object)
 
 
 def _own_weights(group: h5py.Group) -> Stored:
-    """Give what Keras 2.7 and later store for variables of the model that belong to none of its layers."""
+    """Return what Keras 2.7 and later store for variables of the model that belong to none of its layers."""
     name = "top_level_model_weights"
     return _of_group(name, group[name]) if name in group else Stored("", [], list)
 
@@ -112,7 +112,7 @@ def _of_group(name: str, group: h5py.Group) -> Stored:
 
 
 def _outside(model: keras.Model) -> list[Any]:
-    """Give the variables of a model that belong to none of its layers."""
+    """Return the variables of a model that belong to none of its layers."""
     inside = {id(weight) for layer in model.layers for weight in layer.weights}
     return [weight for weight in _variables(model) if id(weight) not in inside]
 
@@ -141,7 +141,7 @@ def _paired(layers: Sequence[Any], stored: Sequence[Stored], path: object) -> It
 
 
 def _variables(layer: Any) -> list[Any]:
-    """Give the variables of a layer in the order of the file: what is trained first."""
+    """Return the variables of a layer in the order of the file: what is trained first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 

@@ -61,7 +61,7 @@ def _problem(member: zipfile.ZipInfo) -> str | None:
 
 
 def read_text(archive: zipfile.ZipFile, name: str, path: Path) -> bytes | None:
-    """Give the bytes of a small member; None if there is none.
+    """Return the bytes of a small member; None if there is none.
 
     Raises
     ------

@@ -31,7 +31,7 @@ def check_calls(config: Any) -> None:
 
 
 def _stuck(layers: list[Config]) -> list[str]:
-    """Give the names of the layers some call of which can never be made."""
+    """Return the names of the layers some call of which can never be made."""
     calls = {layer["name"]: [list(references(node)) for node in layer.get("inbound_nodes") or []] for layer in layers}
     made = {name: 0 if nodes else 1 for name, nodes in calls.items()}
     waiting = defaultdict(set)

@@ -53,7 +53,7 @@ class Checkpoint:
             )
 
     def objects(self) -> Any:
-        """Give the object graph, a TrackableObjectGraph."""
+        """Return the object graph, a TrackableObjectGraph."""
         from tensorflow.core.protobuf import trackable_object_graph_pb2
 
         return trackable_object_graph_pb2.TrackableObjectGraph.FromString(self.reader.get_tensor(OBJECTS))
@@ -63,11 +63,11 @@ class Checkpoint:
         return np.asarray(self.reader.get_tensor(key))
 
     def size(self, key: str) -> int:
-        """Give the number of elements of one array."""
+        """Return the number of elements of one array."""
         return prod(self.shapes[key])
 
     def keys(self, nodes: Sequence[Any]) -> dict[int, str]:
-        """Give the key of every variable among the nodes of a SavedModel's own object graph.
+        """Return the key of every variable among the nodes of a SavedModel's own object graph.
 
         Objects are matched by the names that lead to them from the root, as TensorFlow does when it restores.
         """

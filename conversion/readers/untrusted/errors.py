@@ -34,7 +34,7 @@ def reading(path: object, expected: str) -> Iterator[None]:
 
 
 def own_error(error: BaseException) -> DeepLiftError | None:
-    """Give an error of this package that led to another error."""
+    """Return an error of this package that led to another error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, DeepLiftError):
@@ -44,7 +44,7 @@ def own_error(error: BaseException) -> DeepLiftError | None:
 
 
 def quoted(error: BaseException) -> str:
-    """Give the kind of an error and the beginning of its message (in Keras's, of the innermost), on one line."""
+    """Return the kind of an error and the beginning of its message (in Keras's, of the innermost), on one line."""
     text = " ".join(str(error).rpartition("Exception encountered:")[2].split())
     if len(text) > MAX_QUOTED:
         text = f"{text[:MAX_QUOTED]} ..."

@@ -70,14 +70,14 @@ def _declared_bytes(array: h5py.Dataset, name: object) -> int:
 
 
 def count_weights(group: h5py.Group) -> int:
-    """Give the number of elements in all the arrays below a group."""
+    """Return the number of elements in all the arrays below a group."""
     found: list[int] = []
     group.visititems(lambda _, each: found.append(prod(each.shape or ()) if isinstance(each, h5py.Dataset) else 0))
     return sum(found)
 
 
 def text_attribute(group: h5py.Group, name: str) -> str | None:
-    """Give an attribute that holds a text; None if there is none.
+    """Return an attribute that holds a text; None if there is none.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def text_attribute(group: h5py.Group, name: str) -> str | None:
 
 
 def list_attribute(group: h5py.Group, name: str) -> list[str]:
-    """Give an attribute that holds a list of texts, which Keras splits where it is long (name0, name1, ...)."""
+    """Return an attribute that holds a list of texts, which Keras splits where it is long (name0, name1, ...)."""
     parts = [name] if name in group.attrs else []
     if not parts:
         while f"{name}{len(parts)}" in group.attrs:
@@ -103,7 +103,7 @@ def list_attribute(group: h5py.Group, name: str) -> list[str]:
 
 
 def _attribute(group: h5py.Group, name: str) -> Any:
-    """Give an attribute of texts; any other type is not read (the library crashes on some that are damaged)."""
+    """Return an attribute of texts; any other type is not read (the library crashes on some that are damaged)."""
     if name not in group.attrs:
         return None
     attribute = group.attrs.get_id(name)

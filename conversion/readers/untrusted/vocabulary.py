@@ -60,13 +60,13 @@ CustomObjects = Mapping[str, Any]
 
 
 def layer_names() -> frozenset[str]:
-    """Give the class names in keras.layers, and those that classes exported under another name have in .h5 files."""
+    """Return the class names in keras.layers, and those that classes exported under another name have in .h5 files."""
     modules = [keras.layers, sys.modules["keras.src.layers"]]
     return frozenset(name for module in modules for name, value in vars(module).items() if inspect.isclass(value))
 
 
 def known_class(module: object, name: object) -> Any | None:
-    """Give the class of Keras that a config names, if it is one that computes; None otherwise.
+    """Return the class of Keras that a config names, if it is one that computes; None otherwise.
 
     Only modules that Keras has imported already are looked at.
     """
@@ -78,7 +78,7 @@ def known_class(module: object, name: object) -> Any | None:
 
 
 def module_of(name: str, argument: str = "") -> str | None:
-    """Give the module of a class of Keras that a file names without one.
+    """Return the module of a class of Keras that a file names without one.
 
     Parameters
     ----------
@@ -96,14 +96,14 @@ def module_of(name: str, argument: str = "") -> str | None:
 
 
 def canonical(kind: Any, module: object, name: str) -> tuple[str, str]:
-    """Give the module and the name by which every version of Keras finds one of its classes."""
+    """Return the module and the name by which every version of Keras finds one of its classes."""
     if _attribute(module, name) is kind:
         return str(module), name
     return kind.__module__, kind.__name__
 
 
 def known_function(module: object, name: object) -> tuple[str, str] | None:
-    """Give the module and the name by which every version of Keras finds a function that computes.
+    """Return the module and the name by which every version of Keras finds a function that computes.
 
     None where Keras has no such function; ``builtins`` is how Keras writes the module of an activation.
     """
@@ -124,7 +124,7 @@ def _is_function(module: str, name: str) -> bool:
 
 
 def _attribute(module: object, name: object) -> Any | None:
-    """Give what a module of Keras holds under a name; nothing is imported."""
+    """Return what a module of Keras holds under a name; nothing is imported."""
     if not isinstance(module, str) or not isinstance(name, str) or module.split(".")[0] != "keras":
         return None
     found: Any = keras
@@ -134,7 +134,7 @@ def _attribute(module: object, name: object) -> Any | None:
 
 
 def operation_module(name: str) -> str | None:
-    """Give the module of the keras.ops operation `name`, as Keras 3 writes it; None if there is none.
+    """Return the module of the keras.ops operation `name`, as Keras 3 writes it; None if there is none.
 
     Only modules that Keras has imported already are looked at.
     """
@@ -168,7 +168,7 @@ def is_activation(name: str) -> bool:
 
 
 def supplied(custom_objects: CustomObjects | None) -> dict[str, Any]:
-    """Give what the user supplied here, in a `custom_object_scope` or registered, and what older Keras versions had."""
+    """Return what the user supplied here, in a `custom_object_scope` or registered, and what older Keras versions had."""
     from keras.src.backend.common import global_state
 
     context = global_state.get_global_attribute("custom_objects_scope_dict", {})
@@ -177,13 +177,13 @@ def supplied(custom_objects: CustomObjects | None) -> dict[str, Any]:
 
 
 def find(custom: CustomObjects, *names: object) -> Any | None:
-    """Give the first object that was supplied under one of the names; ``Package>Name`` is found as ``Name`` too."""
+    """Return the first object that was supplied under one of the names; ``Package>Name`` is found as ``Name`` too."""
     key = find_key(custom, *names)
     return None if key is None else custom[key]
 
 
 def find_key(custom: CustomObjects, *names: object) -> str | None:
-    """Give the name under which `find` finds an object."""
+    """Return the name under which `find` finds an object."""
     for name in names:
         if isinstance(name, str):
             for key in (name, name.rpartition(">")[2]):
@@ -193,7 +193,7 @@ def find_key(custom: CustomObjects, *names: object) -> str | None:
 
 
 def find_function_key(custom: CustomObjects, name: object) -> str | None:
-    """Give the name under which a function was supplied; Keras before 3.7 leaves its package out of the file."""
+    """Return the name under which a function was supplied; Keras before 3.7 leaves its package out of the file."""
     key = find_key(custom, name)
     if key is None and isinstance(name, str):
         key = next((key for key, value in custom.items() if key.endswith(f">{name}") and callable(value)), None)
