@@ -1,4 +1,4 @@
-"""In which order the layers of a functional model are called, whatever the order in which a file lists them."""
+"""The order of the calls of a functional model, whatever the order in which a file lists its layers."""
 
 from __future__ import annotations
 

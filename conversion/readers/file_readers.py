@@ -1,4 +1,4 @@
-"""The choice of a reader by the first bytes of a file."""
+"""File readers, chosen by the first bytes of a file."""
 
 from __future__ import annotations
 

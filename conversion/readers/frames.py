@@ -1,4 +1,4 @@
-"""Walk through a graph and the functions that it calls, which are read and never run."""
+"""Frames: a graph, and each call of the functions that it calls, which are read and never run."""
 
 from __future__ import annotations
 

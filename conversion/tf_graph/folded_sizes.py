@@ -1,4 +1,4 @@
-"""How much a constant takes that a graph computes, known before it is computed."""
+"""Sizes of the constants that a graph computes, known before they are computed."""
 
 from __future__ import annotations
 

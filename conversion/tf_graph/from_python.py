@@ -114,7 +114,7 @@ def as_specs(shape: Any, model: keras.Model) -> Any:
 
 
 def input_names(structure: Any, stem: str = "") -> Iterator[str]:
-    """Return a name for each input, in the order in which a structure is flattened: the key of a dict."""
+    """Yield a name for each input, in the order in which a structure is flattened: the key of a dict."""
     if isinstance(structure, dict):
         for key in sorted(structure) if stem else structure:
             yield from input_names(structure[key], key)

@@ -353,7 +353,7 @@ def reduced_axes(scratch: ShadowGraph, operation: Operation) -> tuple[int, ...] 
 
 
 def candidates(at: dict[float, float]) -> Iterator[secants.Function]:
-    """Return the scalar functions that a region may be, with the parameters that its values tell."""
+    """Yield the scalar functions that a region may be, with the parameters that its values tell."""
     yield from secants.ACTIVATIONS.values()
     yield from (secants.gelu(True), secants.square(), secants.absolute(), secants.log1p(), secants.expm1())
     left, far = at.get(-1.0, 0.0), min(at)
@@ -366,7 +366,7 @@ def candidates(at: dict[float, float]) -> Iterator[secants.Function]:
 
 
 def vector_candidates(axes: tuple[int, ...], numbers: Sequence[float]) -> Iterator[Any]:
-    """Return the vector functions that a region may be."""
+    """Yield the vector functions that a region may be."""
     if len(axes) == 1:
         yield Softmax(axes[0])
         yield LogSoftmax(axes[0])

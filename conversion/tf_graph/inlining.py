@@ -92,7 +92,7 @@ class Inlining:
         self.decisive: list[Value] = []
 
     def close(self) -> None:
-        """Release back what the computation of constants took."""
+        """Free what the computation of constants took."""
         self.scratch.close()
 
     def check_size(self) -> None:
@@ -305,7 +305,7 @@ def advice(variables: Iterable[str]) -> str:
 
 
 def in_order(frame: LoopFrame, tensors: Sequence[str]) -> Iterator[Any]:
-    """Return the nodes that tensors need and that are not made yet, each after its inputs.
+    """Yield the nodes that tensors need and that are not made yet, each after its inputs.
 
     Raises
     ------

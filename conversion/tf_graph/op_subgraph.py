@@ -116,7 +116,7 @@ class OpSubgraph:
 
 
 def operations_between(targets: Sequence[Value], given: set[Value]) -> Iterator[Operation]:
-    """Return the operations that make targets of given values, each after its inputs; constants are left out."""
+    """Yield the operations that make targets of given values, each after its inputs; constants are left out."""
     left: list[tuple[Value, bool]] = [(value, False) for value in reversed(targets)]
     done: set[Operation] = set()
     while left:

@@ -98,7 +98,7 @@ class LegacyGraph:
         return value
 
     def _reference(self, entry: list[Any]) -> Config:
-        """Return a tensor as Keras 3 writes it; its shape is a placeholder, which Keras replaces by the tensor named."""
+        """Return a tensor as Keras 3 writes it; its shape is a placeholder, replaced by the tensor named."""
         name, call, position = entry[:3]
         if name not in self.names:
             raise ValueError(f"expected a reference to one of the model's layers; found {name!r}")

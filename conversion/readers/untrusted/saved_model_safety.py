@@ -114,7 +114,7 @@ def check_operations(graphs: Iterable[Any], path: object, apart_from: Container[
 
 
 def nodes_of(graph: Any) -> Iterator[Any]:
-    """Return the nodes of a graph and of all its functions."""
+    """Yield the nodes of a graph and of all its functions."""
     yield from graph.node
     for function in graph.library.function:
         yield from function.node_def

@@ -168,7 +168,7 @@ def is_activation(name: str) -> bool:
 
 
 def supplied(custom_objects: CustomObjects | None) -> dict[str, Any]:
-    """Return what the user supplied here, in a `custom_object_scope` or registered, and what older Keras versions had."""
+    """Return what the user supplied here, in a `custom_object_scope` or registered, and what older versions had."""
     from keras.src.backend.common import global_state
 
     context = global_state.get_global_attribute("custom_objects_scope_dict", {})
