@@ -18,6 +18,12 @@ def version_of(package: str) -> str:
         return "not installed"
 
 
+def version_line() -> str:
+    """Return the version of this package and of what its scores depend on most."""
+    tensorflow, keras = version_of("tensorflow"), version_of("keras")
+    return f"deeplift-tf {__version__} (TensorFlow {tensorflow}, Keras {keras}, Python {platform.python_version()})"
+
+
 def versions() -> dict[str, str]:
     """Return the versions of this package, of Python and of all `PACKAGES`."""
     own = {"deeplift_tf": __version__, "python": platform.python_version()}
