@@ -36,7 +36,7 @@ from deeplift_tf.runs.identity import HOW, files_in, identities
 from deeplift_tf.runs.inputs import input_of
 from deeplift_tf.runs.names import NAMES
 from deeplift_tf.runs.output import Output, followed
-from deeplift_tf.runs.request import Request
+from deeplift_tf.runs.request import COMPILED_FROM, Request
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.run import run
 from deeplift_tf.runs.source import Shard, Source
@@ -127,7 +127,10 @@ class Summary(NamedTuple):
 @target_options
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option(
-    "--jit-compile", is_flag=True, help="Compile the arithmetic of activations by XLA: faster, after seconds."
+    "--jit-compile/--no-jit-compile",
+    default=None,
+    help=f"Compile the arithmetic of activations by XLA, faster after some seconds, or not. "
+    f"[default: from {COMPILED_FROM} batches on]",
 )
 @click.option("--hypothetical", is_flag=True, help="Write hypothetical contributions too.")
 @click.option(
@@ -294,6 +297,7 @@ def score(
         skip = config.on_error == "skip" and not config.is_sequences  # the tools that read scores of DNA take no NaN
         source = Source(rows, matched, skip, made if given["alleles"] else None)
         part = shard.rows(rows.count, request.batch_size)
+        request = request.of_rows(rows.count)
         if config.is_sequences:
             Formats.of(config).check(rows.arrays[rows.scored[0]])  # type: ignore[arg-type]
         engine = stack.enter_context(engine_of(request, network, workers, None if rows.held else matched.made))
@@ -310,7 +314,8 @@ def score(
             if shard.of == 1:  # else it is for `merge` to write them
                 Formats.of(config).write(folder, request.labels, sequences)
 
-        metadata = recorded(click.get_current_context().params) | {"rows": [part.start, part.stop, rows.count]}
+        arguments = click.get_current_context().params | {"jit_compile": request.jit_compile}
+        metadata = recorded(arguments) | {"rows": [part.start, part.stop, rows.count]}
         kept: ResumableWriter = stack.enter_context(output.open(len(part), metadata, complete, check, resume))
         resumed = kept.state.rows
         warnings.filterwarnings("ignore", "contributions miss the difference", DeepLiftWarning)  # of each batch

@@ -30,6 +30,10 @@ CLASSES = "classes"
 """The class of each row that the target "predicted" means, shape (N,); -1 for rows without one."""
 
 
+COMPILED_FROM = 256
+"""Batches of a run from which on XLA wins back the seconds that it compiles for."""
+
+
 class Request(NamedTuple):
     """What is asked of a model about every row; can be pickled, so that other processes answer the same.
 
@@ -38,8 +42,10 @@ class Request(NamedTuple):
     model : ModelSource
     targets : tuple of targets
         By index or name; with several, each array is called after its target as well.
-    output, layers, jit_compile, batch_size, pre_activation, mean_normalised, hypothetical
+    output, layers, batch_size, pre_activation, mean_normalised, hypothetical
         See `Score.__call__` and `Network.compile`.
+    jit_compile : bool, optional
+        See `Network.compile`; None until the number of rows is known, see `of_rows`.
     method : str
         See `deeplift_tf.methods.from_spec.scoring_function`.
     multipliers : bool
@@ -65,7 +71,7 @@ class Request(NamedTuple):
     output: str | None = None
     method: str = "deeplift"
     layers: tuple[str, ...] = ()
-    jit_compile: bool = False
+    jit_compile: bool | None = None
     batch_size: int = 32
     pre_activation: bool = False
     mean_normalised: bool = False
@@ -78,6 +84,15 @@ class Request(NamedTuple):
     letters_axis: int = -1
     fold_spread: bool = False
     variants: bool = False
+
+    def of_rows(self, count: int) -> Request:
+        """Return the request with `jit_compile` settled by the rows of the whole run.
+
+        Shards of a run and a resumed run settle it alike, so that their numbers are the same to the last bit.
+        """
+        if self.jit_compile is not None:
+            return self
+        return self._replace(jit_compile=self.method == "deeplift" and count >= COMPILED_FROM * self.batch_size)
 
     @property
     def labels(self) -> list[str]:
@@ -109,10 +124,11 @@ class Scorer:
         from deeplift_tf.runs.inputs import sequence_input
 
         network = request.model.convert() if network is None else network
+        jit_compile = bool(request.jit_compile)
         score: Callable[..., Scores] = (
-            FoldScores(network, request.jit_compile)
+            FoldScores(network, jit_compile)
             if request.fold_spread
-            else scoring_function(network, request.method, request.layers, request.jit_compile)
+            else scoring_function(network, request.method, request.layers, jit_compile)
         )
         self._input = sequence_input(network, request.alphabet, request.letters_axis)[0] if request.sequences else ""
         score = of_input(score, self._input) if request.sequences else score

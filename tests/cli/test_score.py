@@ -15,6 +15,7 @@ import pytest
 
 import deeplift_tf as dl
 from deeplift_tf.io.scores_h5 import CHECKSUM
+from deeplift_tf.runs import request
 from deeplift_tf.runs.identity import essential
 from tests.support.command_line import interruptible, run, with_options
 
@@ -67,6 +68,24 @@ def test_arithmetic_compiled_by_xla_gives_the_same(files: Path, tmp_path: Path) 
     plain, compiled = (score(files, tmp_path / name, *xla) for name, xla in (("p.h5", []), ("x.h5", ["--jit-compile"])))
     for name in ("contributions", "outputs", "reference_outputs"):
         close(compiled[name], plain[name])
+
+
+def test_long_runs_are_compiled_unless_told_otherwise(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "COMPILED_FROM", 4)
+    size = ROWS // 4
+    cases = {
+        "long.h5": (["--batch-size", size], True),
+        "short.h5": (["--batch-size", size + 1], False),
+        "told.h5": (["--batch-size", size, "--no-jit-compile"], False),
+        "shard.h5": (["--batch-size", size, "--shard", "1/2"], True),  # as the whole run, of which it has a part
+        "other.h5": (["--batch-size", size, "--method", "gradient"], False),
+    }
+    for name, (options, compiled) in cases.items():
+        score(files, tmp_path / name, *options)
+        with h5py.File(tmp_path / name) as file:
+            assert json.loads(file.attrs["arguments"])["jit_compile"] is compiled, name
 
 
 def test_the_old_word_for_compiling_still_works_and_warns(files: Path, tmp_path: Path) -> None:
