@@ -17,6 +17,7 @@ from deeplift_tf.cli.options import class_names_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
+from deeplift_tf.scoring.progress import counted_on_a_terminal
 
 if TYPE_CHECKING:
     from deeplift_tf.report import Part
@@ -164,8 +165,9 @@ def plot(
                 partial.write_text(text_page(files[0], chosen, known), encoding="utf-8", newline="\n")
         else:
             maps = {each: others[each] for each in OF_MAPS}
-            fig = Drawing(kind, maps, spans, hypothetical, known, part, annotations).figure(files, chosen)
+            advance = counted_on_a_terminal("drawing", len(chosen))
             with whole_file(out) as partial:
+                fig = Drawing(kind, maps, spans, hypothetical, known, part, annotations, advance).figure(files, chosen)
                 fig.savefig(partial, dpi=150)
             pyplot().close(fig)
     say(str(out))

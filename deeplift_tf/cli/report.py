@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from deeplift_tf.cli.options import class_names_option, models_option, opened, o
 from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.errors import OutputFileError
-from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores
+from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores, scored_in
 from deeplift_tf.runs.model import ModelSource
+from deeplift_tf.scoring.progress import counted_on_a_terminal
 
 
 @click.command(cls=CommandInSections)
@@ -23,7 +25,7 @@ from deeplift_tf.runs.model import ModelSource
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The page, .html.")
 @models_option("The model, if it has moved; several as the run had them.", required=False)
 @click.option("-i", "--input", type=click.Path(exists=True, path_type=Path), help="What was scored, if it has moved.")
-@click.option("--name", help="Input, layer or target, where the file holds several.")
+@click.option("--name", metavar="A,B,...", help="Inputs, layers or targets, where the file holds several.")
 @click.option(
     "--words",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -58,10 +60,17 @@ def report(
         raise OutputFileError(f"{out}: exists already; choose another name, or --overwrite to replace it")
     if not out.parent.is_dir():
         raise OutputFileError(f"{out}: its folder does not exist; make it first")
-    with open_scores(scores, name, input) as file, whole_file(out) as partial:
+    with ExitStack() as stack:
+        wanted = scored_in(scores) if name is None else name.split(",")
+        names = read_class_names(class_names)
+        opened = (stack.enter_context(open_scores(scores, each or None, input)) for each in wanted)
+        files = [replace(file, class_names=names) for file in opened]
         known = [] if words is None else read_words(words)
-        file = replace(file, class_names=read_class_names(class_names))
-        write_report(partial, file, layers_of(file, model, unsafe, custom_objects), top, known)
+        drawn = len(files) * min(top, files[0].count)
+        layers = layers_of(files[0], model, unsafe, custom_objects)
+        advance = counted_on_a_terminal("drawing", drawn)
+        with whole_file(out) as partial:
+            write_report(partial, files, layers, top, known, advance)
     say(str(out))
 
 

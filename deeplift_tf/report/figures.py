@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ class Drawing(NamedTuple):
         That of each sequence that is drawn.
     annotations : sequence of mapping of chromosome to spans
         Drawn below logos.
+    advance : callable
+        Is told how many rows are drawn more.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Drawing(NamedTuple):
     words: Sequence[str] = ()
     part: Part = Part()
     annotations: Sequence[dict[str, list[Annotation]]] = ()
+    advance: Callable[[int], None] = lambda count: None
 
     def figure(self, files: Sequence[ScoresFile], rows: Sequence[int]) -> Any:
         """Return a figure of some rows; logos show the scores of several files under one another."""
@@ -132,6 +135,7 @@ def logos(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing) ->
             title=title,
             ax=axes[count * index : count * (index + 1)],
         )
+        drawing.advance(1)
     return fig
 
 
@@ -162,6 +166,7 @@ def letter_maps(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawi
         plots.letter_map(effects[index], x[index], ax=map_, **shared)
         above.set_xlabel("")  # the positions are those of the map below
         above.tick_params(labelbottom=False)
+        drawing.advance(1)
     return fig
 
 
@@ -177,6 +182,7 @@ def variants(files: Sequence[ScoresFile], rows: Sequence[int], drawing: Drawing)
         alone = [take(array, [row])[0] for array in each.values() if array is not None]
         scores, panel = take(file.contributions, [row])[0], axes[3 * index : 3 * index + 3]
         plots.variant(before, after, scores, alone or None, alphabet=file.alphabet, title=title, ax=panel)
+        drawing.advance(1)
     return fig
 
 

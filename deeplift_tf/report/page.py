@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -16,15 +16,18 @@ from deeplift_tf.io.scores_file import ScoresFile
 from deeplift_tf.printable import printable
 from deeplift_tf.report.pictures import SCALES, contents_of, histogram
 
+Advance = Callable[[int], None]
+
 COLUMNS = ("row", "output", "reference output", "difference", "delta")
 
 
 def write_report(
     path: Path,
-    file: ScoresFile,
+    files: ScoresFile | Sequence[ScoresFile],
     layers: Sequence[Sequence[Any]] = (),
     most: int = 20,
     words: Sequence[str] = (),
+    advance: Advance = lambda count: None,
 ) -> None:
     """Write a page that needs nothing besides itself.
 
@@ -32,28 +35,57 @@ def write_report(
     ----------
     path : Path
         Ending in .html.
-    file : ScoresFile
+    files : ScoresFile or sequence of ScoresFile
+        The scores of one target, or of several of the same run, each under a tab.
     layers : sequence of rows of a network's table, optional
         Name, Keras class, kind, rule, output shape, and whether exact.
     most : int
-        How many examples are shown: those whose outputs differ most from their reference outputs.
+        How many examples are shown of each: those whose outputs differ most from their reference outputs.
     words : sequence of str, optional
         What the tokens stand for, where those were scored.
+    advance : callable, optional
+        Is told how many examples are drawn more.
     """
-    values = {name: everything(file, name) for name in ("outputs", "reference_outputs", "delta")}
-    rows = largest(values, file.count, most)
+    each = [files] if isinstance(files, ScoresFile) else list(files)
+    file, *_ = each
     page = Template(resources.files("deeplift_tf.report").joinpath("page.html").read_text(encoding="utf-8"))
     text = page.substitute(
         title=html.escape(file.path.name),
-        summary=summary(file, values),
+        summary=summary(each),
         arguments=table(("argument", "value"), sorted(plain(file.metadata.get("arguments", {})).items()), "arguments"),
         versions=table(("package", "version"), sorted(plain(file.metadata.get("versions", {})).items()), "versions"),
         layers=layer_table(layers),
-        delta=deltas(of_scored(values)),
-        examples=examples(file, rows, values, words),
+        tabs=tabs([one.name for one in each]),
+        panels="".join(panel(index, one, len(each) > 1, most, words, advance) for index, one in enumerate(each)),
         scales="".join(f'<option value="{index}">{html.escape(name)}</option>' for index, name in enumerate(SCALES)),
     )
     path.write_text(printable(text, keep="\n\t"), encoding="utf-8", newline="\n")
+
+
+def tabs(names: Sequence[str]) -> str:
+    """Return the tabs that choose among several targets; nothing for one."""
+    if len(names) == 1:
+        return ""
+    buttons = "".join(
+        f'<button type="button" role="tab" id="tab-{index}" aria-controls="scores-{index}" '
+        f'aria-selected="{str(not index).lower()}" tabindex="{-1 if index else 0}">{html.escape(name)}</button>'
+        for index, name in enumerate(names)
+    )
+    return f'<div role="tablist" aria-label="targets">{buttons}</div>'
+
+
+def panel(index: int, file: ScoresFile, several: bool, most: int, words: Sequence[str], advance: Advance) -> str:
+    """Return the examples of one target, and the distribution of their delta."""
+    values = {name: everything(file, name) for name in ("outputs", "reference_outputs", "delta")}
+    rows = largest(values, file.count, most)
+    role = f' role="tabpanel" aria-labelledby="tab-{index}"' if several else ""
+    of = f", {html.escape(file.name)}" if file.name else ""
+    return (
+        f'<section id="scores-{index}"{role}{" hidden" if index else ""}>'
+        f"<h2>Examples with the largest difference from their reference{of}</h2>"
+        f"{examples(file, rows, values, words, advance)}"
+        f"<h2>Sum-to-delta error{of}</h2>{deltas(of_scored(values))}</section>"
+    )
 
 
 def everything(file: ScoresFile, name: str) -> np.ndarray | None:
@@ -99,14 +131,21 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> str:
     )
 
 
-def summary(file: ScoresFile, values: dict[str, np.ndarray | None]) -> str:
+def summary(files: Sequence[ScoresFile]) -> str:
     """Return the figures of the run in one sentence."""
+    file, *_ = files
     shape = " × ".join(map(str, file.contributions.shape[1:])) or "one number"
-    text = f"{file.count} rows of {shape}" + (f", {file.name}" if file.name else "")
-    delta = of_scored(values)
-    if delta is not None and len(delta):
-        text += f"; largest sum-to-delta error {np.abs(delta).max():.2g}"
+    names = ", ".join(each.name for each in files if each.name)
+    text = f"{file.count} rows of {shape}" + (f", {names}" if names else "")
+    found = [delta for each in files if (delta := delta_of(each)) is not None and len(delta)]
+    if found:
+        text += f"; largest sum-to-delta error {max(np.abs(delta).max() for delta in found):.2g}"
     return html.escape(text)
+
+
+def delta_of(file: ScoresFile) -> np.ndarray | None:
+    """Return the delta of the rows that were not skipped."""
+    return of_scored({name: everything(file, name) for name in ("outputs", "delta")})
 
 
 def layer_table(layers: Sequence[Sequence[Any]]) -> str:
@@ -125,13 +164,18 @@ def deltas(delta: np.ndarray | None) -> str:
         )
     quantiles = ", ".join(f"{level} %: {np.percentile(np.abs(delta), level):.2g}" for level in (50, 90, 99, 100))
     words = f"Magnitude of delta, by the share of rows that stay below it: {quantiles}."
+    words += " The delta of a row is that of the worst of its references: means over them mostly sum more closely."
     return f'<img alt="{html.escape("Histogram of delta. " + words)}" src="{histogram(delta)}"><p>{words}</p>'
 
 
 def examples(
-    file: ScoresFile, rows: Sequence[int], values: dict[str, np.ndarray | None], words: Sequence[str] = ()
+    file: ScoresFile,
+    rows: Sequence[int],
+    values: dict[str, np.ndarray | None],
+    words: Sequence[str] = (),
+    advance: Advance = lambda count: None,
 ) -> str:
-    """Return a table of examples, each with its picture in every colour scale, or its coloured words."""
+    """Return a table of examples, each with its picture in every colour scale, or its coloured words, below it."""
     figures = [figures_of(row, values) for row in rows]
     said = [
         f"Contributions of {file.row_name(row)}" + ("" if figure[2] is None else f", which sum to {figure[2]:.3g}")
@@ -139,7 +183,7 @@ def examples(
     ]
     named, classes = file.names_of_rows is not None, [file.class_name(row) for row in rows]
     classed = any(each is not None for each in classes)
-    lines = []
+    bodies = []
     for row, class_name, figure, content in zip(
         rows, classes, figures, contents_of(file, rows, said, words), strict=True
     ):
@@ -148,13 +192,15 @@ def examples(
         cells.append("" if figure[3] is None else f"{figure[3]:.1e}")
         difference = "" if figure[2] is None else f' data-difference="{figure[2]!r}"'
         written = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-        lines.append(f"<tr{difference}>{written}<td>{content}</td></tr>")
+        below = f'<tr><td colspan="{len(cells)}">{content}</td></tr>'
+        bodies.append(f"<tbody{difference}><tr>{written}</tr>{below}</tbody>")
+        advance(1)
     names = [COLUMNS[0], *(["name"] if named else []), *(["class"] if classed else []), *COLUMNS[1:]]
     titles = "".join(f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>' for name in names)
-    titles += '<th scope="col">contributions</th>'
+    label = html.escape(f"examples, {file.name}" if file.name else "examples")
     return (
-        f'<table class="sortable" id="examples" aria-label="examples"><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table>"
+        f'<table class="sortable examples" aria-label="{label}"><thead><tr>{titles}</tr></thead>'
+        f"{''.join(bodies)}</table>"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from deeplift_tf import plots
 from deeplift_tf.io.scores_file import ScoresFile, take
 from deeplift_tf.plots.figure import panels, pyplot
 from deeplift_tf.plots.stretch import busiest
-from deeplift_tf.report.figures import features_of, kind_of
+from deeplift_tf.report.figures import Drawing, features_of, kind_of
+from deeplift_tf.report.parts import place_of
 from deeplift_tf.report.sentences import sentence
 
 SCALES = {"red and blue": "RdBu_r", "purple and orange": "PuOr_r", "brown and green": "BrBG_r"}
@@ -36,8 +37,8 @@ def histogram(delta: np.ndarray) -> str:
     return as_data(fig)
 
 
-def contents_of(file: ScoresFile, rows: Sequence[int], said: Sequence[str], words: Sequence[str] = ()) -> list[str]:
-    """Return what shows the contributions of each row, as HTML.
+def contents_of(file: ScoresFile, rows: Sequence[int], said: Sequence[str], words: Sequence[str] = ()) -> Iterator[str]:
+    """Return what shows the contributions of each row, as HTML, one after another.
 
     Parameters
     ----------
@@ -49,12 +50,12 @@ def contents_of(file: ScoresFile, rows: Sequence[int], said: Sequence[str], word
         Of tokens; empty where the rows are none.
     """
     if not rows:
-        return []  # all were skipped
+        return iter(())  # all were skipped
     if words:
         sentences = [sentence(file, row, words) for row in rows]
         vmax = plots.scale_of([scores for _, scores in sentences], 100)
-        return [plots.text_html(*each, vmax=vmax) for each in sentences]
-    return [tags(pictures, text) for pictures, text in zip(pictures_of(file, rows), said, strict=True)]
+        return (plots.text_html(*each, vmax=vmax) for each in sentences)
+    return (tags(pictures, text) for pictures, text in zip(pictures_of(file, rows), said, strict=True))
 
 
 def tags(pictures: Sequence[str], said: str) -> str:
@@ -65,31 +66,36 @@ def tags(pictures: Sequence[str], said: str) -> str:
     )
 
 
-def pictures_of(file: ScoresFile, rows: Sequence[int]) -> list[list[str]]:
+def pictures_of(file: ScoresFile, rows: Sequence[int]) -> Iterator[list[str]]:
     """Return the pictures of each row: one for each colour scale, or one where colours stand for letters or signs."""
+    kind = kind_of(file)
+    if kind == "variant":
+        for row in rows:
+            yield [as_data(Drawing("variant").figure([file], [row]))]
+        return
     contributions = take(file.contributions, rows)
     x = None if file.x is None else take(file.x, rows)
-    kind = kind_of(file)
-    if kind in ("logo", "variant"):
+    if kind == "logo":
         heights = file.sequence_rows(file.contributions, rows)
         letters = [None] * len(rows) if file.x is None else file.sequence_rows(file.x, rows)
-        return [[logo(each, x_row, file.alphabet)] for each, x_row in zip(heights, letters, strict=True)]
-    if kind == "heatmap":
+        for row, each, x_row in zip(rows, heights, letters, strict=True):
+            yield [logo(each, x_row, file.alphabet, file.row_name(row))]
+    elif kind == "heatmap":
         vmax = plots.scale_of([plots.map_of(each) if each.ndim == 3 else each for each in contributions])
-        return [
-            [heatmap(each, None if x is None else x[index], vmax, cmap) for cmap in SCALES.values()]
-            for index, each in enumerate(contributions)
-        ]
-    return [[as_data(plots.bars(each, most=10)[0])] for each in features_of(file, rows)]
+        for index, each in enumerate(contributions):
+            yield [heatmap(each, None if x is None else x[index], vmax, cmap) for cmap in SCALES.values()]
+    else:
+        for each in features_of(file, rows):
+            yield [as_data(plots.bars(each, most=10)[0])]
 
 
-def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str) -> str:
+def logo(contributions: np.ndarray, x: np.ndarray | None, alphabet: str, name: str) -> str:
     """Return the logo of a sequence, or of the part of it with the largest scores."""
     start, end = busiest(contributions)
-    fig, ax = panels(
-        1, 1, (max(4.0, 0.1 * (end - start)), 1.6)
-    )  # as wide as a page: what is scaled down cannot be read
-    plots.logo(contributions, x, start=start, end=end, alphabet=alphabet, ax=ax)
+    width = max(4.0, 0.1 * (end - start))  # as wide as a page: what is scaled down cannot be read
+    fig, ax = panels(1, 1, (width, 1.6))
+    place = place_of(name, len(contributions))
+    plots.logo(contributions, x, start=start, end=end, alphabet=alphabet, place=place, ax=ax)
     return as_data(fig)
 
 

@@ -41,6 +41,25 @@ def bar(doing: str) -> Progress:
     return _timed(show)
 
 
+def counted_on_a_terminal(doing: str, total: int) -> Callable[[int], None]:
+    """Return a function that is told how many more are done: a bar on a terminal, and nothing where nobody sees it.
+
+    Parameters
+    ----------
+    doing : str
+        What the bar says.
+    total : int
+    """
+    show, done = bar(doing) if sys.stderr.isatty() else _silent, 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        show(done, total)
+
+    return advance
+
+
 def lines() -> Progress:
     """Return lines for every tenth, where nobody sees a bar."""
     tenths = -1

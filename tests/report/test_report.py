@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -61,7 +63,7 @@ def page_of(scored: Path, *more: object) -> str:
 
 def test_the_page_holds_the_largest_differences_first(scored: Path) -> None:
     text = page_of(scored, "--top", 3)
-    rows = re.findall(r"<tr data-difference=[^>]*><td>(\d+)</td><td>([^<]*)</td>", text)
+    rows = re.findall(r"<tbody data-difference=[^>]*><tr><td>(\d+)</td><td>([^<]*)</td>", text)
     assert rows == [("1", "9"), ("5", "4"), ("2", "-3")]
 
 
@@ -133,8 +135,9 @@ def test_one_line_for_a_mistake(
     assert [path.name for path in scored.parent.iterdir()] == ["s.h5"]
 
 
-ROWS = "[...examples.tBodies[0].rows].filter(row => !row.hidden).map(row => row.cells[0].textContent)"
-SCALES = "[...new Set([...examples.querySelectorAll('img')].filter(each => !each.hidden).map(each => each.className))]"
+TABLE = "document.querySelector('section:not([hidden]) table.examples')"
+ROWS = f"[...{TABLE}.tBodies].filter(each => !each.hidden).map(each => each.rows[0].cells[0].textContent)"
+SCALES = f"[...new Set([...{TABLE}.querySelectorAll('img')].filter(each => !each.hidden).map(each => each.className))]"
 NAMED = {"button", "textbox", "searchbox", "spinbutton", "combobox", "image", "table", "heading", "columnheader"}
 
 
@@ -150,7 +153,7 @@ def test_in_a_browser(scored: Path) -> None:
     page_of(scored)
     with opened(scored.parent / "r.html") as page:
         assert page.run(ROWS) == ["1", "5", "2", "3", "0", "4"]
-        button = "examples.querySelectorAll('th button')[2]"  # output
+        button = f"{TABLE}.querySelectorAll('th button')[2]"  # output
         page.run(f"{button}.click()")
         assert page.run(ROWS) == ["2", "4", "0", "3", "5", "1"]
         page.run(f"{button}.click()")
@@ -183,6 +186,98 @@ def test_words_in_a_browser(scored: Path) -> None:
     (scored.parent / "words.txt").write_text("a\nb\n<i>c")
     page_of(scored, "-i", scored.parent / "x.npy", "--words", scored.parent / "words.txt")
     with opened(scored.parent / "r.html") as page:
-        seen = page.run("[...examples.tBodies[0].rows[0].querySelectorAll('span')].map(word => word.textContent)")
+        seen = page.run(f"[...{TABLE}.tBodies[0].querySelectorAll('span')].map(word => word.textContent)")
         assert seen == [["a", "b", "<i>c"][token] for token in tokens[1]]
         assert page.run("scale.parentElement.hidden") is True  # words have one scale
+
+
+@pytest.fixture
+def of_variants(tmp_path: Path) -> Path:
+    """Scores of 3 variants by two targets, each allele by itself too, as `score --variants --alleles` writes them."""
+    rng = np.random.default_rng(0)
+    reference = np.eye(4, dtype=np.int8)[rng.integers(0, 4, (3, 200))]
+    alternative = reference.copy()
+    alternative[:, 100] = np.roll(reference[:, 100], 1, -1)
+    (tmp_path / "var").mkdir()
+    with h5py.File(tmp_path / "var" / "s.h5", "w") as file:
+        file["sequences"], file["reference_sequences"] = alternative, reference
+        file["names"] = [b"chr1:101:A>C", b"chr1:201:G>T", b"chr2:7:C>CAA"]
+        for target, size in (("counts", 1), ("profile", 5)):
+            one, two = size * rng.normal(size=(2, 3, 200, 4))
+            file[f"contributions/{target}"] = (alternative - reference) * size
+            file[f"alleles/reference/{target}"], file[f"alleles/alternative/{target}"] = one, two
+            file[f"outputs/{target}"], file[f"reference_outputs/{target}"] = np.array([3.0, 1.0, 2.0]), np.zeros(3)
+            file[f"delta/{target}"] = np.full(3, 1e-6 * size)
+        file.attrs["arguments"] = json.dumps({"target": 0, "method": "deeplift"})
+    return tmp_path / "var" / "s.h5"
+
+
+def test_targets_are_tabs(of_variants: Path) -> None:
+    found = page_of(of_variants)
+    page = Page(found)
+    tabs = [each for each in page.all("button") if each.get("role") == "tab"]
+    panels = [each for each in page.all("section") if each.get("role") == "tabpanel"]
+    assert [each["aria-controls"] for each in tabs] == [each["id"] for each in panels] == ["scores-0", "scores-1"]
+    assert [each["aria-selected"] for each in tabs] == ["true", "false"]
+    assert ["hidden" in each for each in panels] == [False, True]
+    assert "3 rows of 200 × 4, counts, profile; largest sum-to-delta error 5e-06" in found
+    assert found.count("<p>Magnitude of delta, by the share of rows") == 2
+    assert "The delta of a row is that of the worst of its references" in found
+    one = Page(page_of(of_variants, "--name", "profile"))
+    assert not [each for each in one.all("button") if each.get("role") == "tab"]
+    assert len(one.all("section")) == 1
+
+
+def test_a_variant_is_three_rows(of_variants: Path) -> None:
+    """Both alleles and the difference: a picture as high as three logos, and not one."""
+    pictures = [
+        each for each in Page(page_of(of_variants, "--name", "counts", "--top", 1)).all("img") if each.get("class")
+    ]
+    (picture,) = pictures
+    assert picture["alt"] == "Contributions of chr1:101:A>C, which sum to 3"
+    data = base64.b64decode(str(picture["src"]).partition(",")[2])
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # of a PNG's header
+    assert (width, height) == (990, 459)  # 11 by 3 times 1.7 inches, 90 dots an inch
+
+
+def test_progress_is_shown_on_a_terminal(of_variants: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deeplift_tf.cli import plot, report
+
+    done: list[tuple[int, int]] = []
+
+    def counted(doing: str, total: int) -> Callable[[int], None]:
+        return lambda count: done.append((count, total))
+
+    for module in (plot, report):
+        monkeypatch.setattr(module, "counted_on_a_terminal", counted)
+    page_of(of_variants, "--top", 2)
+    assert done == [(1, 4)] * 4
+    done.clear()
+    result = run("plot", of_variants, "--name", "counts", "-o", of_variants.parent / "p.png")
+    assert result.exit_code == 0, result.stderr
+    assert done == [(1, 3)] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1000, 400])
+def test_the_page_fits_its_width(of_variants: Path, width: int) -> None:
+    long = "a/very/long/name/of/a/file/" * 8
+    with h5py.File(of_variants, "a") as file:
+        file.attrs["arguments"] = json.dumps({"target": 0, "regions": long, "model": "m.keras"})
+    import keras
+
+    layers = keras.layers
+    steps = [layers.Conv1D(2, 3, activation="relu", name="a_long_name_of_a_layer"), layers.Flatten(), layers.Dense(2)]
+    keras.Sequential([keras.Input((200, 4)), *steps]).save(of_variants.parent / "m.keras")
+    page_of(of_variants, "-m", of_variants.parent / "m.keras")
+    with opened(of_variants.parent / "r.html") as page:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        page.ask("Emulation.setDeviceMetricsOverride", **size)
+        assert page.run("document.documentElement.scrollWidth") <= width
+        assert page.run(ROWS) == ["0", "2", "1"]
+        page.run("document.getElementById('tab-1').click()")
+        assert page.run("document.querySelector('section:not([hidden])').id") == "scores-1"
+        assert page.run("shown.textContent") == "3 of 3 examples shown"
+        assert page.run("document.documentElement.scrollWidth") <= width
+        page.run("document.getElementById('tab-1').dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft'}))")
+        assert page.run("document.querySelector('section:not([hidden])').id") == "scores-0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deeplift_tf.scoring.progress import as_progress, lines
+from deeplift_tf.scoring.progress import as_progress, counted_on_a_terminal, lines
 
 
 def test_lines_for_every_tenth(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,3 +43,15 @@ def test_the_bar_ends_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     progress(0, 10)
     progress(10, 10)
     assert capsys.readouterr().err.endswith("10/10, 0 s left \n")
+
+
+def test_counting_is_shown_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_on_a_terminal("drawing", 2)(1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    advance = counted_on_a_terminal("drawing", 2)
+    advance(1)
+    advance(1)
+    assert capsys.readouterr().err.endswith("2/2, 0 s left \n")

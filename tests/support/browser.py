@@ -53,7 +53,8 @@ class Page:
         """Open a file and wait until it is there."""
         target = self.ask("Target.createTarget", url=path.as_uri())["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        while self.run("document.readyState") != "complete" or self.run("location.href") != path.as_uri():
+        # asked at once: the empty page before it is complete, too
+        while self.run("document.readyState + ' ' + location.href") != f"complete {path.as_uri()}":
             pass
 
     def run(self, script: str) -> Any:
