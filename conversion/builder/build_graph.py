@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from deeplift_tf.conversion.builder.infinities import SCOPE, unbounded
 from deeplift_tf.conversion.builder.pending_node import PendingNode
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 from deeplift_tf.graph import propagation
@@ -50,9 +51,10 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
 
     def trace(*x: tf.Tensor) -> None:
         values = {value.edge: tensor for value, tensor in zip(inputs, x, strict=True)}
-        for pending_node in pending:
+        for index, pending_node in enumerate(pending):
             try:
-                outputs = pending_node.layer.forward(*(values[edge] for edge in pending_node.inputs))
+                with tf.name_scope(f"{SCOPE}{index}"):
+                    outputs = pending_node.layer.forward(*(values[edge] for edge in pending_node.inputs))
             except DeepLiftError:
                 raise
             except (TypeError, ValueError, tf.errors.OpError) as error:
@@ -65,7 +67,8 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
         dtypes.update({edge: tensor.dtype for edge, tensor in values.items()})
 
     signature = [tf.TensorSpec(value.shape, value.dtype) for value in inputs]
-    tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
+    made = tf.function(trace, input_signature=signature, autograph=False).get_concrete_function()
+    infinite = unbounded(made.graph, pending)
     guarded, numbers = left_out(pending), numbers_of_truths(inputs, pending, dtypes)
     return tuple(
         Node(
@@ -77,6 +80,7 @@ def build_graph(inputs: Sequence[Input], pending: Sequence[PendingNode]) -> tupl
             pending_node.keras_class,
             uses=pending_node.uses,
             guarded=pending_node.name in guarded,
+            unbounded=pending_node.name in infinite,
         )
         for pending_node in pending
     )

@@ -244,6 +244,8 @@ class Fusion:
             raise
         except (tf.errors.OpError, ValueError):
             return None
+        if not all(np.isfinite(y).all() for y, size in zip(outputs, SIZES_OF_X, strict=True) if size <= 1):
+            return None  # nothing that could be compared
         constants = self.constants_of(operations)
         for layer in vector_candidates(from_end, [float(c.ravel()[0]) for c in constants if c.size == 1]):
             plain = [layer.forward(tf.constant(x)).numpy() for x in inputs]
@@ -307,6 +309,7 @@ def same_values(found: np.ndarray, expected: np.ndarray, x: np.ndarray) -> bool:
     """Whether two functions are the same at x, up to what rounding leaves of terms as large as x that cancel."""
     with np.errstate(all="ignore"):
         close = np.abs(found - expected) <= TOLERANCE * np.abs(expected) + CANCELLED * np.abs(x)
+    close &= np.isfinite(expected)  # any number is within a share of infinity
     return bool(np.all(close | (found == expected) | (np.isnan(found) & np.isnan(expected))))
 
 

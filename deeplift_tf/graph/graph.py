@@ -50,6 +50,8 @@ class Node(Portable):
         The nested models around the layer that the node comes from, then the layer; empty if only `owner` is known.
     guarded : bool
         Whether a later choice may leave its value out; multipliers that are not finite then become zero.
+    unbounded : bool
+        Whether constants of the model may make its values infinite, as masks of −∞ do.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Node(Portable):
     rule: Rule = RESCALE
     uses: tuple[LayerUse, ...] = ()
     guarded: bool = False
+    unbounded: bool = False
 
     @property
     def outputs(self) -> tuple[Edge, ...]:

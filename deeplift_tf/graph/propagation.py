@@ -10,6 +10,8 @@ import tensorflow as tf
 from deeplift_tf.graph.graph import Edge, Node
 from deeplift_tf.layers.base import Step
 from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing
+from deeplift_tf.rules.rules import of_infinite_ends
+from deeplift_tf.rules.tensors import without_infinities
 
 Values = dict[Edge, tf.Tensor]
 
@@ -26,8 +28,20 @@ def forward(nodes: Sequence[Node], inputs: Mapping[Edge, tf.Tensor]) -> Values:
 
 def differences(nodes: Sequence[Node], x: Values, references: Values, rows: Pairing) -> dict[Edge, Difference]:
     """Return the difference of every edge, with its spread if some rule reads it."""
-    views = {edge: Difference(rows.example(x[edge]), _reference(x[edge], references[edge], rows)) for edge in x}
-    return with_spreads(nodes, views, rows)
+    views = {edge: ends_of(x[edge], references[edge], rows) for edge in x}
+    return with_spreads(nodes, with_finite_ends(nodes, views), rows)
+
+
+def with_finite_ends(nodes: Iterable[Node], views: Mapping[Edge, Difference]) -> dict[Edge, Difference]:
+    """Return differences with large numbers in place of the infinities that constants of the model make."""
+    unbounded = [edge for node in nodes if node.unbounded for edge in node.outputs]
+    return dict(views) | {edge: finite_ends(views[edge]) for edge in unbounded if views[edge].x.dtype.is_floating}
+
+
+def finite_ends(value: Difference) -> Difference:
+    """Return a difference of finite numbers; of one number if both ends are the same."""
+    x = without_infinities(value.x)
+    return value._replace(x=x, reference=x if value.x is value.reference else without_infinities(value.reference))
 
 
 def with_spreads(
@@ -79,7 +93,9 @@ def step_of(node: Node, views: Mapping[Edge, Difference], rows: Pairing) -> Step
     if node.layer.ruled and not node.rule.reference:
         inputs = tuple(value.local(rows) for value in inputs)
         outputs = tuple(value.local(rows) for value in outputs)
-    return Step(inputs, outputs, rows, node.rule)
+    return Step(
+        inputs, outputs, rows, of_infinite_ends(node.rule) if node.unbounded and node.rule.spread else node.rule
+    )
 
 
 def spreads_read(nodes: Iterable[Node], wanted: Iterable[Edge] = ()) -> set[Edge]:
@@ -125,8 +141,9 @@ def _marked(value: Any) -> Any:
     return tf.nest.map_structure(mark, value)
 
 
-def _reference(x: tf.Tensor, reference: tf.Tensor, rows: Pairing) -> tf.Tensor:
-    return rows.pair(reference) if x.dtype.is_floating else rows.example(x)
+def ends_of(x: tf.Tensor, reference: tf.Tensor, rows: Pairing) -> Difference:
+    """Return a value at x and at the references as views; of what is no float, x at both ends."""
+    return Difference(rows.example(x), rows.pair(reference) if x.dtype.is_floating else rows.example(x))
 
 
 def as_tuple(outputs: Any) -> tuple[tf.Tensor, ...]:

@@ -62,7 +62,8 @@ def views_of(nodes: Sequence[Node], given: Views, lead: int) -> Views:
     x = values_of(nodes, {edge: value.x for edge, value in given.items()}, lead)
     still = all(value.x is value.reference for value in given.values())
     references = x if still else values_of(nodes, {edge: value.reference for edge, value in given.items()}, lead)
-    return {edge: Difference(x[edge], references[edge]) for edge in x} | given
+    views = {edge: Difference(x[edge], references[edge]) for edge in x} | given
+    return propagation.with_finite_ends(nodes, views)
 
 
 def values_of(nodes: Sequence[Node], given: propagation.Values, lead: int) -> propagation.Values:

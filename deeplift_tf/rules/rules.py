@@ -7,8 +7,9 @@ that is not linear algebra is here and in `secants`. Sources: DeepLIFT, Shrikuma
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -17,7 +18,7 @@ from deeplift_tf.errors import RuleError
 from deeplift_tf.rules.multipliers import Difference
 from deeplift_tf.rules.secants import Function
 from deeplift_tf.rules.secants.function import four_slopes
-from deeplift_tf.rules.tensors import vjp
+from deeplift_tf.rules.tensors import STAND_IN, vjp
 
 
 class Slopes(NamedTuple):
@@ -114,6 +115,22 @@ REVEAL_CANCEL = Rule("reveal_cancel", reveal_cancel_slopes, spread=True)
 GRADIENT = Rule("gradient", gradient_slopes, reference=False, product=times_derivative)
 GUIDED_BACKPROP = Rule("guided_backprop", gradient_slopes, reference=False, gate=tf.nn.relu, product=times_derivative)
 DECONVNET = Rule("deconvnet", deconvnet_slopes, reference=False, gate=tf.nn.relu, product=deconvnet_times)
+
+
+@functools.cache
+def of_infinite_ends(rule: Rule) -> Rule:
+    """Return a rule that follows Rescale where an end is infinite: x⁰ + Δ⁺ has no meaning there."""
+
+    def slopes(function: Function, value: Difference) -> Slopes:
+        plain, own = rescale_slopes(function, value).mean, rule.slopes(function, value)
+        infinite = tf.maximum(tf.abs(value.x), tf.abs(value.reference)) >= STAND_IN
+        half = own.half_difference
+        return Slopes(
+            tf.where(infinite, plain, own.mean), None if half is None else tf.where(infinite, tf.zeros_like(half), half)
+        )
+
+    return replace(rule, slopes=slopes)
+
 
 RULES = {rule.name: rule for rule in (RESCALE, REVEAL_CANCEL, GRADIENT, GUIDED_BACKPROP, DECONVNET)}
 GENOMICS_DEFAULT = "genomics_default"  # not one rule but a choice between two, made by `assignment`

@@ -21,6 +21,15 @@ def shape_of(tensor: tf.Tensor) -> list[Any]:
     return sizes
 
 
+STAND_IN = 2.0**60
+"""What infinity counts as in a difference: larger than any logit, with a reciprocal that float32 holds as well."""
+
+
+def without_infinities(x: tf.Tensor) -> tf.Tensor:
+    """Return ±2⁶⁰ in place of ±∞, so that a value that is −∞ at both ends has the difference zero."""
+    return tf.where(tf.math.is_inf(x), tf.sign(x) * STAND_IN, x)
+
+
 def merge_leading(tensor: tf.Tensor, axes: int) -> tf.Tensor:
     """Merge the first `axes` axes of a tensor into one."""
     if axes == 1:

@@ -219,7 +219,8 @@ class Attribution:
             if plan.hypothetical:
                 parts = hypothetical(m, views[edge].reference, self.letters_axis(edge))
                 results["hypothetical"].append(self._over_references(parts))
-        return results | self._completeness(weights, views[plan.target], contributions)
+        ends = propagation.ends_of(values[plan.target], reference_values[plan.target], rows)
+        return results | self._completeness(weights, ends, contributions, views[plan.target])
 
     def _reference_values(
         self, values: propagation.Values, references: Sequence[tf.Tensor], rows: Pairing
@@ -297,10 +298,17 @@ class Attribution:
         return 2 if self.plan.several_targets else 1
 
     def _completeness(
-        self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor]
+        self,
+        weights: tf.Tensor,
+        output: Difference,
+        contributions: Sequence[tf.Tensor],
+        explained: Difference | None = None,
     ) -> dict[str, tf.Tensor]:
-        """Return the target values, the error of the contributions' sum, and the classes that were predicted."""
-        found = self._target_values(weights, output, contributions)
+        """Return the target values, the error of the contributions' sum, and the classes that were predicted.
+
+        `explained` is what the contributions are of, if it is not the output itself: it holds no infinities.
+        """
+        found = self._target_values(weights, output, contributions, (explained or output).delta)
         if any(self.plan.selectors):
             several = weights if self.plan.several_targets else weights[None]
             classes = predicted_classes(self.plan.selectors, several)
@@ -308,17 +316,18 @@ class Attribution:
         return found
 
     def _target_values(
-        self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor]
+        self, weights: tf.Tensor, output: Difference, contributions: Sequence[tf.Tensor], delta: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        """Return the target values, and the error of the contributions' sum; units without a weight do not count."""
         weights, lead = self._with_references(weights), 1 + self.plan.several_references + self.plan.several_targets
-        outputs = sum_over(weights * output.x, lead)
+        outputs = sum_over(tf.math.multiply_no_nan(output.x, weights), lead)
         if self.plan.several_references:
             outputs = tf.squeeze(outputs, self._reference_axis)
         if not self.plan.complete:
             return {"outputs": outputs}
         sums = tf.add_n([sum_over(parts, lead) for parts in contributions])
-        error = sums - sum_over(weights * output.delta, lead)
-        reference = sum_over(weights * output.reference, lead) + tf.zeros_like(error)
+        error = sums - sum_over(tf.math.multiply_no_nan(delta, weights), lead)
+        reference = sum_over(tf.math.multiply_no_nan(output.reference, weights), lead) + tf.zeros_like(error)
         worst = self._worst(error) if self.plan.several_references else error
         return {"outputs": outputs, "reference_outputs": self._over_references(reference), "delta": worst}
 

@@ -166,15 +166,17 @@ def errors_in(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return |difference| of the outputs, and |delta| over it or over what rounding explains, shape (K, N) or (1, N).
 
-    Where delta is no number, the error is infinite.
+    Where delta or an output is no number, or infinite, the error is infinite.
     """
     axes = delta.ndim
     size = np.abs(outputs) + np.abs(reference_outputs)
     for part in contributions:
         size = size + np.abs(part).sum(tuple(range(axes, part.ndim)))
-    difference = np.abs(outputs - reference_outputs)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(outputs - reference_outputs)
     allowed = np.maximum(difference, ROUNDING * np.finfo(delta.dtype).eps * size)
-    relative = np.where(np.isfinite(delta), np.abs(delta) / np.maximum(allowed, np.finfo(delta.dtype).tiny), np.inf)
+    relative = np.abs(delta) / np.maximum(allowed, np.finfo(delta.dtype).tiny)
+    relative = np.where(np.isfinite(delta) & np.isfinite(difference), relative, np.inf)
     return difference, np.atleast_2d(relative)
 
 

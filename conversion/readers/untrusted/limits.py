@@ -36,9 +36,10 @@ PARTS = frozenset(["indices_or_sections", "num"])
 """Settings of operations that are such numbers."""
 
 VALUES_AND_WEIGHTS = """
-    batch_input_shape batch_shape build_config fill_value filters idf_weights input_dim input_shape mask_value
-    max_tokens max_value min_value num_bins oov_token oov_value salt seed shape shape_dict target_shape threshold
-    units value vocabulary vocabulary_size
+    alpha batch_input_shape batch_shape bin_boundaries build_config constant_values default_value epsilon
+    fill_value filters idf_weights input_dim input_shape mask_value max_tokens max_value mean min_value nan
+    negative_slope neginf num_bins offset oov_token oov_value posinf salt scale seed shape shape_dict stddev
+    target_shape theta threshold units value value_range variance vocabulary vocabulary_size x_max x_min
 """
 UNLIMITED = frozenset(VALUES_AND_WEIGHTS.split())
 """Settings that are values or seeds, or that are held against the weights of the file or against `MAX_DIMENSION`."""

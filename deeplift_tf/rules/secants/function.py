@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deeplift_tf.rules.tensors import without_infinities
+
 Value = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -170,7 +172,7 @@ def quotient(value: Value, name: str = "") -> Function:
     near = smooth(value, name, width=float("inf"), nodes=(4, 8)).secant
 
     def secant(a: tf.Tensor, b: tf.Tensor, right: bool = False) -> tf.Tensor:
-        y_a, y_b, distance = value(a), value(b), b - a
+        y_a, y_b, distance = without_infinities(value(a)), without_infinities(value(b)), b - a
         apart = tf.abs(distance) >= tiny(a)
         plain = (y_b - y_a) / tf.where(apart, distance, tf.ones_like(distance))
         mean = near(a, b)

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import pytest
 
+import deeplift_tf as dl
 from deeplift_tf.arrays import links
 from deeplift_tf.arrays.links import MAX_DEPTH
 from deeplift_tf.conversion.readers import read
@@ -339,6 +340,25 @@ def test_settings_that_count_too_far(class_name: str, settings: dict[str, Any], 
     wide = {"module": "keras.layers", **layer(class_name, "wide", **settings)}
     with pytest.raises(ModelFileError, match=f"expected settings of at most .* of a {class_name}"):
         read(keras_file(tmp_path, wide))
+
+
+VALUES: dict[str, Callable[[Any], Any]] = {
+    "clip": lambda x: keras.ops.clip(x, -3e38, 1e31),
+    "scale": lambda x: keras.layers.Rescaling(1e7, offset=5e6)(x),
+    "statistics": lambda x: keras.layers.Normalization(mean=[5e6] * 3, variance=[1e13] * 3)(x),
+    "limits": lambda x: keras.layers.Discretization([-1e7, 1e7], output_mode="one_hot")(x),
+    "padding": lambda x: keras.ops.pad(x, ((0, 0), (1, 1)), constant_values=7e6),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_settings_that_are_values_may_be_large(name: str, tmp_path: Path) -> None:
+    x = keras.Input((3,))
+    model = keras.Model(x, VALUES[name](x))
+    model.save(tmp_path / "model.keras")
+    rows = np.array([[1e7, -3.0, 2e6], [0.5, 3e8, -2e7]], "float32")
+    found = dl.convert(tmp_path / "model.keras").predict(rows)
+    np.testing.assert_allclose(found, np.asarray(model(rows)), rtol=1e-6)
 
 
 def test_a_metric_in_the_place_of_an_activation_counts_no_further(tmp_path: Path) -> None:
