@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from deeplift_tf.scoring.score import Score as Score
     from deeplift_tf.scoring.scores import Scores as Scores
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _MODULES = {
     name: f"{__name__}.{name}"
