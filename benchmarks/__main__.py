@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks.cases import CASES, PUBLISHED
+from benchmarks.cases import BRIEF, CASES, PUBLISHED
 from benchmarks.driver import ROOT, Driver, Job, absent, found_already, jobs
 from benchmarks.gathering import gather, write
 from benchmarks.results import Results
@@ -34,7 +34,8 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
 
 
 @click.command()
-@click.option("--models", default=",".join(PUBLISHED), show_default=True, help="Networks, with commas.")
+@click.option("--models", default=",".join(BRIEF), show_default=True, help="Networks, with commas.")
+@click.option("--all", "every", is_flag=True, help=f"All networks: {', '.join(PUBLISHED)}.")
 @click.option("--what", default=",".join(WHAT), show_default=True, help="What is measured, with commas.")
 @click.option("--processes", default=3, show_default=True, help="Processes over which medians of ratios are taken.")
 @click.option("--repeats", default=5, show_default=True, help="Repeats of each thing in a process.")
@@ -50,8 +51,8 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
     help="Tables into the READMEs.",
 )
 def main(
-    models: str, what: str, processes: int, repeats: int, threads: int, quick: bool, peers: bool, resume: bool,
-    output: Path, show: Path | None, readme: Path | None,
+    models: str, every: bool, what: str, processes: int, repeats: int, threads: int, quick: bool, peers: bool,
+    resume: bool, output: Path, show: Path | None, readme: Path | None,
 ) -> None:  # fmt: skip
     """Time this package against gradients and other packages.
 
@@ -64,12 +65,13 @@ def main(
             results = Results.read(readme)
             pages.write_between(ROOT / "README.md", "speed", pages.short(results))
             pages.write_between(ROOT / "benchmarks" / "README.md", "results", pages.whole(results))
+            pages.write_between(ROOT / "benchmarks" / "README.md", "architectures", pages.architectures(results))
             pages.write_between(ROOT / "benchmarks" / "README.md", "floor", pages.floor(results))
             picture.draw(results, readme.with_suffix(".png"))
         if show:
             terminal.show(Results.read(show))
         return
-    names, tasks = chosen(models, tuple(CASES)), chosen(what, WHAT)
+    names, tasks = list(PUBLISHED) if every else chosen(models, tuple(CASES)), chosen(what, WHAT)
     processes, repeats = (1, 2) if quick else (processes, repeats)
     measure(Driver(output, repeats, threads), names, tasks, processes, peers, resume)
     found = gather(output)

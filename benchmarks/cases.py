@@ -30,6 +30,10 @@ class Case(NamedTuple):
         The output in which ten targets lie.
     sequence : bool
         Whether examples are one-hot sequences, whose length can be varied.
+    peers : bool
+        Whether other packages are measured too, and all rows of the tables; else those of `rows.ARCHITECTURES`.
+    brief : bool
+        Whether it is measured unless networks are named.
     """
 
     name: str
@@ -39,6 +43,13 @@ class Case(NamedTuple):
     head: str | None = None
     targets_head: str | None = None
     sequence: bool = True
+    peers: bool = True
+    brief: bool = True
+
+
+def image_case(name: str, brief: bool = False) -> Case:
+    """Return the case of a model of keras.applications."""
+    return Case(name, (224, 224, 3), 4, 1, sequence=False, peers=False, brief=brief)
 
 
 CASES = {
@@ -49,10 +60,25 @@ CASES = {
         Case("vgg", (32, 32, 3), 64, 4, sequence=False),
         Case("resnet50", (224, 224, 3), 4, 1, sequence=False),
         Case("transformer", (600, 4), 32, 2),
-        Case("tiny", (40, 4), 4, 1),  # for tests of the benchmark itself
+        image_case("efficientnetb0"),
+        image_case("mobilenetv2", brief=True),
+        image_case("mobilenetv3small", brief=True),
+        image_case("densenet121"),
+        image_case("xception"),
+        image_case("inceptionv3"),
+        image_case("vgg16"),
+        image_case("convnexttiny"),
+        Case("unet", (128, 128, 3), 8, 1, sequence=False, peers=False),
+        Case("lstm", (100, 16), 32, 1, sequence=False, peers=False),
+        Case("danq", (1000, 4), 8, 1, peers=False),
+        Case("enformer", (2048, 4), 4, 1, peers=False),
+        Case("chrombpnet", (2114, 4), 2, 1, peers=False, brief=False),
+        Case("mlp", (512,), 256, 1, sequence=False, peers=False),
+        Case("tiny", (40, 4), 4, 1, brief=False),  # for tests of the benchmark itself
     )
 }
 PUBLISHED = tuple(name for name in CASES if name != "tiny")
+BRIEF = tuple(name for name, case in CASES.items() if case.brief)
 
 
 class Data(NamedTuple):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.cases import CASES
+from benchmarks.rows import ARCHITECTURES
 
 ROOT = Path(__file__).parent.parent
 NEEDS = {"tensorflow": ("tensorflow",), "torch": ("torch",), "shap": ("shap",)}
@@ -51,6 +52,13 @@ class Job(NamedTuple):
         return f"{self.task}.{self.framework}.{self.model}.{self.part}.json"
 
 
+def names_of(job: Job, task: str) -> list[str]:
+    """Return the things that a job measures; empty for all."""
+    if task == "memory":
+        return [str(job.part)]
+    return [] if CASES[job.model].peers else [*ARCHITECTURES]
+
+
 def found_already(folder: Path, job: Job) -> bool:
     """Whether a folder holds what a job found; one that failed is run again."""
     path = folder / job.file
@@ -72,13 +80,16 @@ def jobs(models: Sequence[str], tasks: Sequence[str], processes: int, peers: boo
     """Return what there is to measure; the processes of one network lie far apart in time."""
     for index in range(processes):
         for model in models:
+            known = frameworks(peers and CASES[model].peers)
             if "time" in tasks:
-                yield from (Job("time", framework, model, index) for framework in frameworks(peers))
+                yield from (Job("time", framework, model, index) for framework in known)
             if "growth" in tasks and model in GROWN:
                 yield Job("growth", "tensorflow", model, index)
-            if "floor" in tasks:
+            if "floor" in tasks and CASES[model].peers:
                 yield Job("floor", "tensorflow", model, index)
     for model in models:
+        if not CASES[model].peers:
+            continue
         if "floor" in tasks:
             yield Job("spent", "tensorflow", model)
         if "memory" in tasks:
@@ -123,7 +134,7 @@ class Driver:
             "model": job.model,
             "weights": str(weights),
             "repeats": self.repeats,
-            "names": [job.part] if task == "memory" else [],
+            "names": names_of(job, task),
         }
         command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)]
         environment = self._environment() | ({"TF_NUM_INTEROP_THREADS": "1"} if task == "spent" else {})

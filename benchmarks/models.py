@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from benchmarks.cases import TARGET, Case
+from benchmarks import architectures
+from benchmarks.cases import TARGET, Case, data_of
 from tests.support.keras_models import randomise
 
 Shape = tuple[int, ...]
@@ -88,12 +89,13 @@ def tiny(shape: Shape) -> keras.Model:
 
 BUILDERS: dict[str, Callable[[Shape], keras.Model]] = {
     model.__name__: model for model in (basset, bpnet, vgg, resnet50, transformer, tiny)
-}
+} | architectures.BUILDERS
 
 
 def build(case: Case) -> keras.Model:
     """Return the model of a case; the same weights in every process."""
-    return randomise(BUILDERS[case.name](case.shape), seed=1)
+    model = randomise(BUILDERS[case.name](case.shape), seed=1)
+    return model if case.peers else architectures.calibrated(model, data_of(case).x)
 
 
 def gradient_times_input(model: keras.Model, head: str | None = None) -> Callable[[np.ndarray], np.ndarray]:

@@ -13,7 +13,7 @@ from benchmarks.rows import BRIEF, PEER_ROWS, ROWS
 
 def short(results: Results) -> str:
     """Return the tables of README.md, with networks as columns."""
-    models = results.models
+    models = results.compared
     heads = [f"{tables.NAMES[name]}, {CASES[name].batch}" for name in models]
     rows = [["multiple of gradient x input", *heads]]
     rows += [[ROWS[thing].title, *(ratio(results.line(model, thing)) for model in models)] for thing in BRIEF]
@@ -37,6 +37,11 @@ def whole(results: Results) -> str:
     for model, found in results.growth():
         parts += [f"{tables.NAMES[model]}, milliseconds:\n", as_markdown(tables.growth_rows(found))]
     return "\n".join(parts)
+
+
+def architectures(results: Results) -> str:
+    """Return the table of networks that are not compared with other packages."""
+    return as_markdown(tables.architecture_rows(results)) + "\n" + tables.measured_on(results)
 
 
 def floor(results: Results) -> str:

@@ -56,7 +56,7 @@ def bars(
     value: Callable[[Line], float],
 ) -> None:
     """Draw a bar for each thing and network, from top to bottom."""
-    models = results.models
+    models = results.compared
     height = 0.8 / max(1, len(models))
     for place, model in enumerate(models):
         label = f"{NAMES[model]}, batch {CASES[model].batch}"

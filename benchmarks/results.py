@@ -115,20 +115,25 @@ class Results:
         known = {job["model"] for task in TASKS for job in self.found.get(task, ())}
         return [name for name in CASES if name in known]
 
+    @property
+    def compared(self) -> list[str]:
+        """Names of those on which other packages are measured too, with all rows of the tables."""
+        return [name for name in self.models if CASES[name].peers]
+
     def processes(self, framework: str = "tensorflow") -> int:
         """Return how many processes measured times, ours or those of another framework."""
         return max((len(self._jobs(model, framework)) for model in self.models), default=0)
 
     def lines(self) -> Iterator[Line]:
         """Return our lines, one for each network and thing."""
-        for model in self.models:
+        for model in self.compared:
             for thing in ROWS:
                 if line := self.line(model, thing):
                     yield line
 
     def peer_lines(self) -> Iterator[Line]:
         """Return the lines of other packages."""
-        for model in self.models:
+        for model in self.compared:
             for thing in PEER_ROWS:
                 if line := self.peer_line(model, thing):
                     yield line
@@ -166,6 +171,12 @@ class Results:
         milliseconds = 1000 * statistics.median(seconds(run, measured) for run in runs)
         spread = (min(ratios), max(ratios))
         return Line(model, thing, milliseconds, statistics.median(ratios), worst(errors), aim, spread)
+
+    def first(self, model: str, thing: str) -> float | None:
+        """Return the seconds of the first call of a thing, tracing included, where it was measured."""
+        runs = [job["found"].get(thing, {}) for job in self._jobs(model, "tensorflow")]
+        found = [run["first"] for run in runs if "first" in run]
+        return statistics.median(found) if found else None
 
     def memory(self, model: str, framework: str, thing: str) -> float | None:
         """Return the peak memory of a thing in MB, where it was measured."""

@@ -98,4 +98,7 @@ PEER_ROWS = {
         "tangermeme deep_lift_shap, 20 each", "torch", "rescale_20", {"basset": 4.0, "bpnet": 4.0}
     ),
 }  # fmt: skip
+OWN = ("own_gradient", "rescale", "rescale_each", "reveal_cancel")
+ARCHITECTURES = ("gradient", *OWN, "rescale_xla", "reveal_cancel_xla")
+"""What is measured of networks that are not compared with other packages."""
 BRIEF = [name for name, row in ROWS.items() if row.brief]

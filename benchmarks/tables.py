@@ -6,12 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks.cases import CASES
 from benchmarks.gathering import TASKS
 from benchmarks.results import Line, Results, cost
-from benchmarks.rows import PEER_ROWS, ROWS
+from benchmarks.rows import ARCHITECTURES, PEER_ROWS, ROWS
 
 NAMES = {"basset": "Basset-like", "bpnet": "BPNet-like", "vgg": "VGG-like", "resnet50": "ResNet50"}
-NAMES |= {"transformer": "transformer", "tiny": "tiny"}
+NAMES |= {"transformer": "transformer", "tiny": "tiny", "efficientnetb0": "EfficientNetB0"}
+NAMES |= {"mobilenetv2": "MobileNetV2", "mobilenetv3small": "MobileNetV3Small", "densenet121": "DenseNet121"}
+NAMES |= {"xception": "Xception", "inceptionv3": "InceptionV3", "vgg16": "VGG16", "convnexttiny": "ConvNeXtTiny"}
+NAMES |= {"unet": "U-Net", "lstm": "LSTM", "danq": "DanQ", "enformer": "Enformer-like", "chrombpnet": "chrombpnet"}
+NAMES |= {"mlp": "MLP"}
 HEADS = ["network", "what", "ms", "x gradient", "range", "aim", "sums miss by", "peak MB"]
 FLOOR_HEADS = ["network", "F", "B", "F of the reference", "floor", "Rescale, shared", "over the floor", "range"]
 SPENT_HEADS = ["network", "products forward", "back", "all", "the rest"]
@@ -39,6 +44,25 @@ UNITS = {"batch": "example", "length": "example", "references": "pair", "targets
 def our_rows(results: Results) -> list[list[str]]:
     """Return our lines under their heads."""
     return [HEADS, *(cells(line, results.memory(line.model, "tensorflow", line.thing)) for line in results.lines())]
+
+
+def architecture_rows(results: Results) -> list[list[str]]:
+    """Return the other networks, a line each: multiples of gradient x input, and the first calls in seconds.
+
+    First calls are those of the Keras model's gradient, of Rescale and of RevealCancel, tracing included.
+    """
+    heads = [ROWS[thing].title for thing in ARCHITECTURES[1:]]
+    rows = [["network, examples", "gradient x input, ms", *heads, "first calls, s"]]
+    for model in sorted(set(results.models) - set(results.compared), key=results.models.index):
+        lines = {thing: results.line(model, thing) for thing in ARCHITECTURES}
+        gradient = lines["gradient"]
+        cells = ["" if line is None else "wrong" if line.wrong else f"{line.ratio:.2f}" for line in lines.values()]
+        first = [results.first(model, thing) for thing in ("gradient", "rescale", "reveal_cancel")]
+        size = f"{NAMES[model]}, {CASES[model].batch}"
+        milliseconds = "" if gradient is None else f"{gradient.milliseconds:.1f}"
+        seconds = ", ".join("" if each is None else f"{each:.1f}" for each in first)
+        rows.append([size, milliseconds, *cells[1:], seconds])
+    return rows
 
 
 def peer_rows(results: Results) -> list[list[str]]:

@@ -21,6 +21,7 @@ def show(results: Results) -> None:
     if peers:
         console.print(table("other packages", tables.peer_rows(results), [colour(line, less(line)) for line in peers]))
     plain = {f"{tables.NAMES[model]}: milliseconds": tables.growth_rows(found) for model, found in results.growth()}
+    plain["more architectures: multiples of gradient x input"] = tables.architecture_rows(results)
     plain["the floor: milliseconds"] = tables.floor_rows(results)
     plain["where the time goes: milliseconds"] = tables.spent_rows(results)
     plain["what is held"] = tables.held_rows(results)
