@@ -34,7 +34,7 @@ ROOMS_OF_CONVERSION = [{"readers"}, {"builder"}, {"tf_graph"}, {"keras_graph"}]
 RANK_IN_CONVERSION = {name: rank for rank, names in enumerate(ROOMS_OF_CONVERSION) for name in names}
 KERAS = {"keras", "tf_keras"}
 KERAS_MAY_BE_READ_BY = ("conversion/", "images/preprocessing.py", "cli/demo.py")  # which trains a model
-OPTIONAL = {"click", "matplotlib", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}
+OPTIONAL = {"click", "scipy", "matplotlib", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}
 OPTIONAL |= {"tf_keras", "ray", "hdf5plugin"}
 
 

@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Return the rank of every value, counted from zero; values that tie share their mean rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts) - 1
-    return (last - (counts - 1) / 2)[place.ravel()]
+from deeplift_tf.optional import require
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -27,7 +22,10 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     np.ndarray, shape (N,)
         NaN where all scores of a row are alike, so that they have no order.
     """
-    return np.array([_correlation(ranks(a.ravel()), ranks(b.ravel())) for a, b in zip(first, second, strict=True)])
+    ranks = require("scipy.stats", "evaluate").rankdata
+    return np.array(
+        [_correlation(ranks(a, axis=None), ranks(b, axis=None)) for a, b in zip(first, second, strict=True)]
+    )
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

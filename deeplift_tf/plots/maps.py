@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from deeplift_tf.errors import InputError
+from deeplift_tf.optional import require
 
 SMALL = 64  # pixels; a picture of fewer has an outline in place of edges
 OUTLINE_PIXELS = 512  # to which it is enlarged for that
@@ -121,22 +122,15 @@ def edges_of(picture: np.ndarray, threshold: float | None = None) -> np.ndarray:
 
 def sobel(grey: np.ndarray) -> np.ndarray:
     """Return the magnitude of the gradient by Sobel's filters, relative to that of the strong edges."""
-    padded = np.pad(grey, 1, mode="edge")
-    rows = padded[2:] - padded[:-2]
-    columns = padded[:, 2:] - padded[:, :-2]
-    across = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
-    down = columns[:-2] + 2 * columns[1:-1] + columns[2:]
-    strength = np.hypot(across, down)
+    filters = require("scipy.ndimage", "plots")
+    strength = np.hypot(*(filters.sobel(grey, axis, mode="nearest") for axis in (0, 1)))
     return np.clip(strength / (np.percentile(strength, 98) or 1.0), 0, 1)
 
 
 def outline(grey: np.ndarray, threshold: float) -> np.ndarray:
     """Return the line between the darker and the lighter part of a picture of few pixels, enlarged."""
     factor = -(-OUTLINE_PIXELS // max(grey.shape))
-    for axis in (0, 1):
-        size = grey.shape[axis]
-        at = (np.arange(size * factor) + 0.5) / factor - 0.5
-        grey = np.apply_along_axis(lambda line, at=at, size=size: np.interp(at, np.arange(size), line), axis, grey)
+    grey = require("scipy.ndimage", "plots").zoom(grey, factor, order=1, mode="nearest", grid_mode=True)
     light = grey > grey.min() + threshold * (grey.max() - grey.min())
     line = np.zeros(grey.shape)
     width = OUTLINE_PIXELS // 64

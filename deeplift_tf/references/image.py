@@ -7,9 +7,11 @@ import functools
 import numpy as np
 
 from deeplift_tf.errors import ReferencesError
+from deeplift_tf.optional import require
 from deeplift_tf.scoring.reference_sampler import ReferenceSampler
 
 REACH = 4.0  # standard deviations after which the Gaussian is cut off
+NEEDED = "scipy.ndimage"
 
 
 def blurred(radius: float = 3.0, axes: tuple[int, ...] | None = None) -> ReferenceSampler:
@@ -24,6 +26,7 @@ def blurred(radius: float = 3.0, axes: tuple[int, ...] | None = None) -> Referen
     """
     if radius < 0:
         raise ReferencesError(f"blurred: expected a radius of at least 0 pixels; received {radius}")
+    require(NEEDED, "references")  # say so before a model is read
     return ReferenceSampler(functools.partial(_blurred, radius=radius, axes=axes))
 
 
@@ -31,20 +34,7 @@ def _blurred(x: np.ndarray, radius: float, axes: tuple[int, ...] | None) -> np.n
     spatial = tuple(range(1, x.ndim - 1)) if axes is None else axes
     if not spatial:
         raise ReferencesError(f"blurred: expected images, shape (N, ..., channels); received {x.shape}")
-    result = x.astype(np.float64)
-    for axis in spatial if radius else ():
-        result = np.moveaxis(np.tensordot(result, blur_matrix(x.shape[axis], radius), (axis, 1)), -1, axis)
+    sigma = np.zeros(x.ndim)
+    sigma[list(spatial)] = radius
+    result = require(NEEDED, "references").gaussian_filter(x.astype(np.float64), sigma, truncate=REACH)
     return result.astype(x.dtype if x.dtype.kind == "f" else np.float64)
-
-
-def blur_matrix(size: int, radius: float) -> np.ndarray:
-    """Return the weights of every pixel of a line in every pixel of the blurred line, shape (size, size)."""
-    reach = int(REACH * radius + 0.5)
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / radius) ** 2)
-    weights /= weights.sum()
-    folded = (np.arange(size)[:, None] + offsets) % (2 * size)  # d c b a | a b c d | d c b a
-    folded = np.where(folded < size, folded, 2 * size - 1 - folded)
-    matrix = np.zeros((size, size))
-    np.add.at(matrix, (np.arange(size)[:, None], folded), weights)
-    return matrix

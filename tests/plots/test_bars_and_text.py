@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
+import deeplift_tf as dl
 from deeplift_tf import plots
 from deeplift_tf.errors import InputError, MissingExtraError
+from deeplift_tf.plots.maps import edges_of
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -77,6 +81,33 @@ def test_a_missing_dependency_names_its_extra(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=re.escape("pip install 'deeplift-tf[plots]'")):
         plots.bars(np.ones(3))
+
+
+class _NoScipy:
+    """A finder of modules that finds no SciPy."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name.partition(".")[0] == "scipy":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@pytest.mark.parametrize(
+    ("extra", "use"),
+    [
+        ("references", lambda: dl.references.blurred(2)),
+        ("evaluate", lambda: dl.evaluate.rank_correlation(np.eye(2), np.eye(2))),
+        ("plots", lambda: edges_of(np.eye(64))),
+        ("plots", lambda: edges_of(np.eye(4))),
+    ],
+)
+def test_without_scipy_the_extra_is_named(extra: str, use: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "scipy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_NoScipy(), *sys.meta_path])
+    with pytest.raises(
+        MissingExtraError, match=re.escape(f"scipy is not installed; run: pip install 'deeplift-tf[{extra}]'")
+    ):
+        use()
 
 
 def test_titles_break_into_lines_and_ticks_do_not_touch() -> None:

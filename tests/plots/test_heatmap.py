@@ -7,7 +7,7 @@ import pytest
 
 from deeplift_tf import plots
 from deeplift_tf.errors import InputError
-from deeplift_tf.plots.maps import edges_of, picture_of
+from deeplift_tf.plots.maps import OUTLINE_PIXELS, edges_of, outline, picture_of, sobel
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -331,3 +331,26 @@ def test_words_with_underscores_are_cut_behind_them() -> None:
     assert folded("row 3, class 7", 8) == ["row 3,", "class 7"]
     assert folded("abcdefghij", 4) == ["abcd", "efgh", "ij"]
     assert folded("", 4) == [""]
+
+
+def test_sobel_is_the_length_of_the_gradient_over_three_lines() -> None:
+    grey = np.random.default_rng(4).random((9, 7))
+    padded = np.pad(grey, 1, mode="edge")
+    smooth, step = np.array([1, 2, 1]), np.array([-1, 0, 1])
+    strength = np.zeros(grey.shape)
+    for row, column in np.ndindex(grey.shape):
+        around = padded[row : row + 3, column : column + 3]
+        strength[row, column] = np.hypot(step @ around @ smooth, smooth @ around @ step)
+    expected = np.clip(strength / np.percentile(strength, 98), 0, 1)
+    np.testing.assert_allclose(sobel(grey), expected, rtol=1e-6)
+
+
+def test_an_outline_is_drawn_between_the_middles_of_pixels() -> None:
+    """A step from 0 to 1 between two columns crosses one half midway between their middles."""
+    grey = np.zeros((8, 8))
+    grey[:, 4:] = 1
+    line = outline(grey, 0.5)
+    assert line.shape == (OUTLINE_PIXELS, OUTLINE_PIXELS)
+    columns = np.flatnonzero(line.any(0))
+    assert columns[0] == OUTLINE_PIXELS // 2 and len(columns) == OUTLINE_PIXELS // 64 - 1
+    assert (line == line[:1]).all()
