@@ -145,13 +145,21 @@ def is_true(flat: Inlining, node: Any, entry: Entry) -> bool:
 
 
 def check_row_count(flat: Inlining, node: Any, value: Value) -> None:
-    """Refuse a branch that the number of rows chooses: where no other size is open, that is all it can depend on.
+    """Refuse a branch that the number of rows chooses, and a loop over rows: no other size is open.
 
     Raises
     ------
     RowCountError
+        Of a branch.
+    UnsupportedLayerError
+        Of a loop, which a path can follow.
     """
     closed = all(None not in each.spec.shape[1:] for each in flat.inputs)
+    if value.depends == Depends.SIZES and closed and node.op == "TensorListReserve":
+        raise UnsupportedLayerError(
+            f"operation {node.name!r} ({node.op}): a loop over the rows, as of tf.map_fn. Expected operations on all "
+            "rows at once: write it with tf.vectorized_map, or as a function of the whole batch"
+        )
     if value.depends == Depends.SIZES and closed and node.op in ("Case", "If", "StatelessCase", "StatelessIf"):
         raise RowCountError(
             f"operation {node.name!r} ({node.op}): what runs depends on the number of rows, so scores would depend on "

@@ -86,6 +86,8 @@ class Inlining:
         self.check_size()
         self.scratch = ShadowGraph(dtype, model.graph.versions.producer)
         self.inputs = [self.scratch.place(name, self.open_rows(spec)) for name, spec in model.inputs.items()]
+        rows = {spec.shape[0] for spec in model.inputs.values()}
+        self.scratch.fixed_rows = rows.pop() if len(rows) == 1 else None
         self.count, self.steps, self.around = 0, 0, 1
         self.read: dict[str, Value] = {}
         self.changes: dict[str, str] = {}

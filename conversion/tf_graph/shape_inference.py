@@ -72,6 +72,7 @@ class ShadowGraph:
         self.fitting: set[tuple[tuple[int, ...], ...]] = set()
         self._session: Any = None
         self.inputs: list[Value] = []
+        self.fixed_rows: int | None = None
         self.held: set[Value] = set()
         self.counted: list[Value] = []
 
@@ -120,6 +121,7 @@ class ShadowGraph:
             self.counted.extend(value for value in inputs if value in self.held)
             return [self.constant(name, COUNTED[node.op](*(self.arrays[value] for value in inputs)))]
         check_strides(name, node)
+        inputs = [inputs[0], self.open_rows(*inputs)] if node.op == "Reshape" else inputs
         tensors = self.run(node, inputs, outputs)
         depends = max((value.depends for value in inputs), default=Depends.NOTHING)
         if depends == Depends.NOTHING and not all(tensor.shape.is_fully_defined() for tensor in tensors):
@@ -181,8 +183,29 @@ class ShadowGraph:
             return
         firsts = [found[0].tolist()[0] for found in self.probed([sizes])]
         same = firsts == [rows for rows, _ in PROBES]
-        if same or (firsts and firsts == [len(found[0]) for found in self.probed([value])]):  # rows merged with others
+        if same or (firsts and firsts == self.row_counts(value)):  # rows merged with others
             tensor.set_shape([None, *(units // known if size == -1 else size for size in others)])
+
+    def open_rows(self, value: Value, sizes: Value) -> Value:
+        """Return the sizes of a reshape with the number of rows left open, where they name it and rows stay rows."""
+        shape = value.spec.shape
+        is_known = sizes in self.arrays or (self.fixed_rows is not None and sizes.depends == Depends.NOTHING)
+        if not is_known or not shape.rank or shape[0] is not None:
+            return sizes
+        first, *others = self.array(sizes).tolist() or [-1]
+        units, known = shape[1:].num_elements(), abs(prod(others))
+        named = first == self.fixed_rows
+        if -1 in others:
+            if not named or not units or not known or units % known or self.row_counts(value) != [r for r, _ in PROBES]:
+                return sizes
+            others = [units // known if size == -1 else size for size in others]
+        elif first == -1 or not (named or known == units):
+            return sizes
+        return self.constant(sizes.operation.name, np.array([-1, *others], self.array(sizes).dtype))
+
+    def row_counts(self, value: Value) -> list[int]:
+        """Return the length of the first axis of a value at each probe; nothing where it cannot be computed."""
+        return [len(found[0]) for found in self.probed([value])]
 
     def shape_as_tried(self, tensor: tf.Tensor) -> None:
         """Tell TensorFlow the sizes that a tensor has at every probe."""

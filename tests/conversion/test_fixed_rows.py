@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
 
 import deeplift_tf as dl
 from deeplift_tf.conversion.check import check
+from deeplift_tf.errors import UnsupportedLayerError
 from tests.conversion.keras_graph.test_stateful import from_zero_states, rows_for
 from tests.support.checks import assert_close_to_largest, assert_complete
 from tests.support.installed import exported
@@ -87,3 +89,61 @@ def test_a_graph_of_fixed_rows(tmp_path: Path) -> None:
     network, x = dl.convert(exported(model, tmp_path / "graph")), rows_for(model, 10)
     assert_close_to_largest(network.predict(x), from_zero_states(model, x), rtol=1e-5)
     assert_complete(network.compile()(x, x[None, :3], target=0), rtol=1e-4)
+
+
+class Reshaped(tf.Module):
+    """Graphs that name the number of rows; eight of them where they declare none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = tf.constant(np.random.default_rng(3).normal(size=(24, 2)), tf.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([2, 6, 4])])
+    def declared(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(tf.reshape(x, [2, 24])) @ self.weights
+
+    @tf.function(input_signature=[tf.TensorSpec([2, 6, 4])])
+    def inferred(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(tf.reshape(x, [2, -1])) @ self.weights
+
+    @tf.function(input_signature=[tf.TensorSpec([2, 6, 4])])
+    def merged(self, x: tf.Tensor) -> tf.Tensor:
+        steps = tf.nn.relu(tf.reshape(x, [-1, 4]))  # rows and steps
+        return tf.reshape(steps, [2, 24]) @ self.weights
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6, 4])])
+    def open(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(tf.reshape(x, [8, 24])) @ self.weights
+
+    @tf.function(input_signature=[tf.TensorSpec([2, 6, 4])])
+    def mixing(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(tf.reshape(x, [4, 12])) @ self.weights[:12]
+
+
+@pytest.mark.parametrize("name", ["declared", "inferred", "merged", "open"])
+def test_a_reshape_that_names_the_number_of_rows(name: str, tmp_path: Path) -> None:
+    module = Reshaped()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=getattr(module, name))
+    network = dl.convert(tmp_path / "saved")
+    x = np.random.default_rng(4).normal(size=(10, 6, 4)).astype("float32")
+    expected = np.maximum(x.reshape(10, 24), 0) @ module.weights.numpy()
+    assert_close_to_largest(network.predict(x), expected, rtol=1e-5)
+    assert_complete(network.compile()(x, x[None, :3], target=1), rtol=1e-4)
+    assert all(row.exact for row in network.table())
+
+
+def test_a_reshape_that_cuts_rows_is_refused(tmp_path: Path) -> None:
+    module = Reshaped()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.mixing)
+    with pytest.raises(UnsupportedLayerError, match="mixes rows"):
+        dl.convert(tmp_path / "saved")
+
+
+def test_a_loop_over_rows_says_what_to_write(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.run = tf.function(
+        lambda x: tf.map_fn(lambda row: row * row, x), [tf.TensorSpec([None, 4], tf.float32)], autograph=False
+    )
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.run)
+    with pytest.raises(UnsupportedLayerError, match=r"tf\.vectorized_map"):
+        dl.convert(tmp_path / "saved")
