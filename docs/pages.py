@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import ast
+import json
+import logging
+import re
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # a hook is run by its file, and finds no others of this folder
+
+from docs import gallery, notebooks
+
+PICTURES = ROOT / "docs" / "pictures"
+logger = logging.getLogger("mkdocs.plugins.pages")
 PACKAGE = ROOT / "deeplift_tf"
+GUIDE = ("references", "choosing", "pitfalls", "glossary")
 FIRST = (
     *("mathematics", "methods", "dna", "scale", "serving", "coming_from", "coming_from_genomics"),
     *("coverage", "properties", "architecture"),
@@ -25,9 +37,13 @@ WHOLE = {
 def on_config(config: Any) -> Any:
     """Put all pages in order: those of docs/ first, whatever else is there after the ones that are named."""
     there = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
-    order = [*(name for name in FIRST if name in there), *(name for name in there if name not in FIRST)]
+    known = (*FIRST, *GUIDE)
+    order = [*(name for name in FIRST if name in there), *(name for name in there if name not in known)]
     config.nav = [
         {"Home": "index.md"},
+        {"Tutorials": [f"tutorials/{path.stem}.md" for path in notebooks.scripts()]},
+        "gallery.md",
+        {"Guide": [f"{name}.md" for name in GUIDE]},
         *(f"{name}.md" for name in order),
         "benchmarks/README.md",
         {"Examples": [{path.stem: f"examples/{path.stem}.md"} for path in examples()]},
@@ -38,9 +54,9 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are made, and the pictures of the benchmarks."""
-    for name, page in made().items():
-        files.append(File.generated(config, name, content=page))
+    """Add the pages that are made, and the pictures of benchmarks, tutorials and plots."""
+    for name, content in {**made(), **tutorials(), **drawn()}.items():
+        files.append(File.generated(config, name, content=content))
     for picture in (ROOT / "benchmarks").rglob("*.png"):
         name = picture.relative_to(ROOT).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(picture)))
@@ -55,8 +71,35 @@ def made() -> dict[str, str]:
     return pages | {f"reference/{name}.md": reference(f"dl.{name}", path) for name, path in modules().items()}
 
 
+@cache
+def tutorials() -> dict[str, str | bytes]:
+    """Return the page, the pictures and the notebook of every tutorial, executed, by their places.
+
+    Where what runs notebooks is not installed, the pages have no outputs.
+    """
+    found: dict[str, str | bytes] = {}
+    for script in notebooks.scripts():
+        try:
+            notebook = notebooks.made(script)
+        except ModuleNotFoundError as error:
+            logger.info("%s is not executed: %s", script.name, error)
+            notebook = notebooks.notebook_of(script.read_text("utf-8"))
+        page, pictures = notebooks.page_of(notebook, script.stem)
+        found[f"tutorials/{script.stem}.md"] = f"{page}\n[This page as a notebook]({script.stem}.ipynb)\n"
+        found[f"tutorials/{script.stem}.ipynb"] = json.dumps(notebook, indent=1)
+        found |= {f"tutorials/{name}": picture for name, picture in pictures.items()}
+    return found
+
+
+@cache
+def drawn() -> dict[str, str | bytes]:
+    """Return the gallery: its page, and the picture of every plot."""
+    return {"gallery.md": gallery.page()} | {f"gallery/{name}.png": data for name, data in gallery.pictures().items()}
+
+
 def from_the_root(text: str) -> str:
     """Return a page of the root with links as they are from docs/."""
+    text = re.sub(r"\]\(docs/tutorials/(\w+)\.py\)", r"](tutorials/\1.md)", text)
     return text.replace("](docs/", "](").replace("[LICENSE](LICENSE)", "LICENSE")
 
 
@@ -71,7 +114,9 @@ def example(path: Path) -> str:
     tree = ast.parse(code)
     title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
     script = "\n".join(code.splitlines()[tree.body[0].end_lineno :]).strip()
-    return f"# {title.rstrip('.')}\n\n{rest}\n\n```python\n{script}\n```\n"
+    pictures = sorted(PICTURES.glob(f"{path.stem}*.png"))
+    shown = [f"![what {path.name} makes](../pictures/{picture.name})" for picture in pictures]
+    return "\n\n".join([f"# {title.rstrip('.')}", rest, *shown, f"```python\n{script}\n```"]) + "\n"
 
 
 def modules() -> dict[str, Path]:

@@ -100,3 +100,28 @@ def test_gradient_times_input_misses_what_the_bias_does() -> None:
     scores = dl.convert(model, rule="gradient").compile()([[10.5]], 0.0)
     assert_equal(scores.contributions, [[10.5]])
     assert scores.delta is None and scores.reference_outputs is None
+
+
+def test_rescale_is_integrated_gradients_where_one_layer_bends() -> None:
+    """The theorem of docs/mathematics.md: one nonlinear layer, between linear ones."""
+    keras.utils.set_random_seed(3)
+    stack = [layers.Dense(5), layers.Dense(6, activation="tanh"), layers.Dense(4), layers.Dense(1)]
+    network = dl.convert(keras.Sequential([keras.Input((3,)), *stack]), dtype="float64")
+    x, references = np.random.default_rng(3).normal(size=(2, 4, 3))
+    found = dl.methods.deeplift(network, x, references, rule="rescale").contributions
+    expected = dl.methods.integrated_gradients(network, x, references, steps=60).contributions
+    assert_equal(found, expected, rtol=1e-9)  # Gauss-Legendre with 60 places is exact to rounding for tanh
+
+
+def test_rescale_and_integrated_gradients_differ_where_two_layers_bend() -> None:
+    """y = relu(relu(a - 1) + b - 1) at (2, 1): one half each, against two thirds and one third."""
+    a, b = keras.Input((1,), name="a"), keras.Input((1,), name="b")
+    inner = layers.Dense(1, activation="relu", name="inner")(a)
+    outer = layers.Dense(1, activation="relu", name="outer")(layers.Add()([inner, b]))
+    model = keras.Model([a, b], outer)
+    for name in ("inner", "outer"):
+        model.get_layer(name).set_weights([np.ones((1, 1)), -np.ones(1)])
+    network, x = dl.convert(model, dtype="float64"), [np.array([[2.0]]), np.array([[1.0]])]
+    assert_equal(np.ravel(dl.methods.deeplift(network, x, 0.0).contributions), [0.5, 0.5])
+    path = dl.methods.integrated_gradients(network, x, 0.0, steps=3000, quadrature="midpoint").contributions
+    assert_equal(np.ravel(path), [2 / 3, 1 / 3], rtol=1e-3)  # the jump of the gradient lies within one of 3000 pieces

@@ -217,7 +217,27 @@ REMARKS = """Integrated gradients are complete as far as the quadrature is; `del
 gradients are complete in expectation only. Their random numbers, and SmoothGrad's, follow from the row itself.
 The theorem that integrated gradients are symmetric asks for a gradient along the way: the way to (2, 2) runs along
 the kink of a − relu(a − b). Maps of Grad-CAM and RSI-Grad-CAM are of whole channels, which all positions share; here
-the layer has one. In-silico mutagenesis reads letters only and is not in the table."""
+the layer has one. In-silico mutagenesis reads letters only and is not in the table.
+
+## Where the table departs from what papers state
+
+- **Integrated gradients, symmetry at a kink: no.** Sundararajan et al. (2017) prove that the straight path
+  preserves symmetry. The proof asks for a gradient along the path; on a kink a program picks one side. Beside the
+  kink the cell is "yes".
+- **Expected gradients, completeness: no.** Erion et al. (2021) state it for the expectation. The cell is that of
+  the few samples of a call; `delta` shrinks with more of them.
+- **Rescale and RevealCancel, linearity: yes.** It is meant here as linearity in the outputs, a weighted sum of
+  targets, for which papers have a wider word: a sum of two networks.
+- **Rescale, implementation invariance: no**, as Sundararajan et al. (2017) state. For networks with one nonlinear
+  layer between linear ones it holds all the same: there Rescale equals integrated gradients ([the
+  theorem](mathematics.md#rescale-and-integrated-gradients)).
+- **Guided backpropagation and DeconvNet, implementation invariance: yes.** Neither is a function of the output
+  alone, and other pairs of networks would show it: both look at each rectifier. The two pairs tried here do not
+  refute it.
+- **Occlusion, completeness: no.** With windows that interact, the falls of the output are counted more than once.
+  For a network that is linear in its windows it is complete.
+- **Sensitivity** is the sensitivity (a) of Sundararajan et al. (2017), not that of Yeh et al. (2019), which is a
+  number: `dl.evaluate.sensitivity`."""
 
 
 if __name__ == "__main__":
