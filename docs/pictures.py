@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-COLOURS, WIDEST = 96, 1000
+COLOURS, WIDEST = 256, 1000
 
 
 def make(script: Path) -> list[Path]:
