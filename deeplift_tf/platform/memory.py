@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -23,11 +24,16 @@ class _Status(ctypes.Structure):
 
 def memory_bytes() -> int:
     """Return how much memory this process may take at most."""
-    limits = [size for size in (_physical(), _limit()) if size]
-    for path in GROUP_LIMITS:
-        with suppress(OSError, ValueError):  # no such file, or "max"
-            limits.append(int(Path(path).read_text(encoding="ascii")))
+    limits = [size for size in (_physical(), _limit(), *map(_group_limit, GROUP_LIMITS)) if size]
     return min(limits, default=1 << 62)
+
+
+@functools.cache
+def _group_limit(path: str) -> int | None:
+    """Return the limit of the group of processes, read once: every call of a scoring function asks for it."""
+    with suppress(OSError, ValueError):  # no such file, or "max"
+        return int(Path(path).read_text(encoding="ascii"))
+    return None
 
 
 def _physical() -> int | None:
