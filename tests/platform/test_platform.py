@@ -164,14 +164,13 @@ def test_the_signals_that_a_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(memory, "GROUP_LIMITS", (str(tmp_path / "limit"),))
     monkeypatch.setattr(memory, "_limit", lambda: None)
     monkeypatch.setattr(memory, "_physical", lambda: 2**33)
-    assert memory.memory_bytes() == 2**33
-    (tmp_path / "limit").write_text("max\n", encoding="ascii")
-    assert memory.memory_bytes() == 2**33
-    (tmp_path / "limit").write_text(f"{2**30}\n", encoding="ascii")
-    assert memory.memory_bytes() == 2**30
+    for name, text, expected in (("none", None, 2**33), ("open", "max\n", 2**33), ("limit", f"{2**30}\n", 2**30)):
+        if text is not None:
+            (tmp_path / name).write_text(text, encoding="ascii")
+        monkeypatch.setattr(memory, "GROUP_LIMITS", (str(tmp_path / name),))
+        assert memory.memory_bytes() == expected
     monkeypatch.setattr(memory, "_limit", lambda: 2**29)
     assert memory.memory_bytes() == 2**29
 
