@@ -28,6 +28,7 @@ from deeplift_tf.genomics.formats.files import COMPRESSIONS
 from deeplift_tf.genomics.formats.table import DEFAULTS, FORMATS
 from deeplift_tf.images import is_images
 from deeplift_tf.io.reference_rows import as_background, match_references, open_references, ready
+from deeplift_tf.runs.batch_rows import batch_rows
 from deeplift_tf.runs.config import FIELDS, RunConfig, is_fasta
 from deeplift_tf.runs.early import check_early
 from deeplift_tf.runs.engines import engine_of
@@ -288,6 +289,7 @@ def score(
         found = stack.enter_context(open_references(references, seed, config.letters_axis))
         network = opened(request.model)
         rows = stack.enter_context(input.open(network))
+        request = request._replace(batch_size=batch_rows(request, network, rows.arrays))
         made = ready(found, network, config.preprocess)
         if given["alleles"] and isinstance(made, Mapping):
             raise click.UsageError("--alleles: expected --references that are a number or made of each sequence")

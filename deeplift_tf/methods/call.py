@@ -18,6 +18,7 @@ from deeplift_tf.scoring.attribution import Attribution, Plan
 from deeplift_tf.scoring.batches import Batch, as_tensor
 from deeplift_tf.scoring.capacity import computing, require_room
 from deeplift_tf.scoring.display import described
+from deeplift_tf.scoring.pass_size import PassSize, pass_size
 from deeplift_tf.scoring.progress import Progress, as_progress
 from deeplift_tf.scoring.references import defaults_used
 from deeplift_tf.scoring.score import Score, Totals
@@ -112,10 +113,15 @@ class Call:
         )
         if network.graph.descendants(self.plan.scored) & {edge.node for edge in self.plan.scored}:
             raise InputError(f"layers: expected layers that do not depend on one another; received {self.score.layers}")
-        self.function = cached(
-            network.graph,
-            (kind, self.plan, settings),
-            lambda: compiled(network.graph, self.plan, network.dtype, kind, extra, settings),
+        self.kind, self.extra, self.settings = kind, extra, settings
+
+    def function(self, targets: slice) -> Any:
+        """Return the compiled function of some of the targets; it walks back for each by itself."""
+        plan = self.plan._replace(selectors=self.plan.selectors[targets])
+        return cached(
+            self.network.graph,
+            (self.kind, plan, self.settings),
+            lambda: compiled(self.network.graph, plan, self.network.dtype, self.kind, self.extra, self.settings),
         )
 
     def _say_defaults(self, references: Any, kind: type[Attribution]) -> None:
@@ -129,6 +135,14 @@ class Call:
         """Rows that the network sees together."""
         return self.options.get("batch_size", 32)
 
+    def pass_size(self) -> PassSize:
+        """Return how many rows and targets are computed together; say once if it is less than asked."""
+        graph, passed = self.network.graph, self.score.passed(self.question.target)
+        size = pass_size(graph, self.question.x.row_shapes, passed, self.batch_size, len(self.question.weights))
+        if size.note is not None and (self.extra or self.question.largest_batch(self.batch_size) > size.pairs):
+            cached(graph, size.note, lambda: logger.warning(size.note))
+        return size
+
     def run(self, extra: Callable[[Batch, int], tuple[Any, ...]]) -> dict[str, Any]:
         """Return the means over references of what the method finds, each with a leading axis of targets.
 
@@ -137,14 +151,16 @@ class Call:
         extra : callable
             (part, how many points of every pair the network may see together) -> the further arguments.
         """
-        require_room(self.network.graph, self.question.x.row_shapes, self.question.largest_batch(self.batch_size))
-        totals = Totals(len(self.question.x), self.question.references.count, 1)
+        size = self.pass_size()
+        require_room(self.network.graph, self.question.x.row_shapes, self.question.largest_batch(size.pairs))
+        totals = Totals(self.question, several_targets=True)
         progress = as_progress(self.options.get("progress", False))
-        for part in self.question.batches(self.batch_size, progress, self.outputs):
+        for part in self.question.batches(size.pairs, size.targets, progress, self.outputs):
             pairs = len(part.x[0]) * (part.some.stop - part.some.start)
             arguments = part.tensors(self.network.graph.inputs, self.network.dtype, True, True)
             with computing("scoring"):
-                totals.add(part.rows, self.function(*arguments, *extra(part, max(1, self.batch_size // pairs))))
+                points = extra(part, max(1, size.pairs // pairs))
+                totals.add(part.targets, part.rows, self.function(part.targets)(*arguments, *points))
         found = totals.means()
         return found if self.question.several_targets else {name: first_target(value) for name, value in found.items()}
 

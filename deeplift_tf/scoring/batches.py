@@ -24,17 +24,18 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    rows, some : slice
-        Of the N rows and of the R references.
+    rows, some, targets : slice
+        Of the N rows, of the R references and of the K targets.
     x : tuple of np.ndarray, shape (n, ...)
         For each input.
     references : tuple of np.ndarray, shape (1 or n, 1 or r, ...)
         For each input.
-    weights : np.ndarray, shape (K, 1 or n, ...)
+    weights : np.ndarray, shape (k, 1 or n, ...)
     """
 
     rows: slice
     some: slice
+    targets: slice
     x: tuple[np.ndarray, ...]
     references: tuple[np.ndarray, ...]
     weights: np.ndarray
@@ -119,6 +120,11 @@ class ScoreRequest(NamedTuple):
         made = self.classes if predicted is None else np.maximum(self.classes, predicted.reshape(self.classes.shape))
         return made if self.several_targets else made[0]
 
+    def selectors_of(self, targets: slice) -> tuple[Selector | None, ...]:
+        """Return the selectors of some targets; none if their weights are known: one trace for any number of them."""
+        found = self.selectors[targets]
+        return found if any(found) else ()
+
     def shares_references(self, size: int) -> bool:
         """Whether all batches of a size have the same references, all of them in each."""
         return self.references.shared and self.references.count <= size
@@ -137,7 +143,7 @@ class ScoreRequest(NamedTuple):
         return min(max(1, size // self.references.count), len(self.x))
 
     def batches(
-        self, size: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
+        self, size: int, together: int, progress: Progress, outputs: Callable[[Sequence[np.ndarray]], tf.Tensor]
     ) -> Iterator[Batch]:
         """Split the request into batches, all references of an example together if they fit.
 
@@ -145,14 +151,16 @@ class ScoreRequest(NamedTuple):
         ----------
         size : int
             (Example, reference) pairs in a batch.
+        together : int
+            Targets in a batch; the same pairs come again with others.
         progress : callable
-            Called with (pairs done, pairs in all) after each batch.
+            Called with (pairs done, pairs in all) as batches are done; of pairs that come again, a part is done.
         outputs : callable
             Rows of x -> the value that is explained; called once for the rows of a batch if a user's function chooses
             weights.
         """
         at_least_one("batch_size", size, InputError)
-        rows, count, done = len(self.x), self.references.count, 0
+        rows, count, done, told = len(self.x), self.references.count, 0, 0
         progress(0, rows * count)
         for part in slices(rows, max(1, size // count)):
             made = self.references.take(part.start, part.stop)
@@ -161,9 +169,14 @@ class ScoreRequest(NamedTuple):
             weights = self.chosen(weights, outputs(x)) if any(self.choosers) else weights
             for some in slices(count, max(1, size // len(x[0]))):
                 given = tuple(array if array.shape[1] == 1 else array[:, some] for array in made)
-                yield Batch(part, some, x, given, weights)
-                done += len(x[0]) * (some.stop - some.start)
-                progress(done, rows * count)
+                pairs = len(x[0]) * (some.stop - some.start)
+                for targets in slices(len(weights), together):
+                    yield Batch(part, some, targets, x, given, weights[targets])
+                    now = done + pairs * targets.stop // len(weights)
+                    if now > told:
+                        progress(now, rows * count)
+                        told = now
+                done += pairs
 
     def chosen(self, weights: np.ndarray, values: tf.Tensor) -> np.ndarray:
         """Return the weights of some rows, shape (K, n, ...), with those that users' functions choose."""

@@ -171,13 +171,20 @@ def errors_in(
     axes = delta.ndim
     size = np.abs(outputs) + np.abs(reference_outputs)
     for part in contributions:
-        size = size + np.abs(part).sum(tuple(range(axes, part.ndim)))
+        size = size + absolute_sums(part, axes)
     with np.errstate(invalid="ignore"):
         difference = np.abs(outputs - reference_outputs)
     allowed = np.maximum(difference, ROUNDING * np.finfo(delta.dtype).eps * size)
     relative = np.abs(delta) / np.maximum(allowed, np.finfo(delta.dtype).tiny)
     relative = np.where(np.isfinite(delta) & np.isfinite(difference), relative, np.inf)
     return difference, np.atleast_2d(relative)
+
+
+def absolute_sums(values: np.ndarray, axes: int) -> np.ndarray:
+    """Return Σ|v| over all axes but the first ones; of several targets one after the other, as they may be many."""
+    if axes > 1:
+        return np.stack([absolute_sums(each, axes - 1) for each in values])
+    return np.abs(values).sum(tuple(range(1, values.ndim)))
 
 
 def promised_by(method: str) -> bool:

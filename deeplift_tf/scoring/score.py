@@ -25,6 +25,7 @@ from deeplift_tf.scoring.completeness import Completeness
 from deeplift_tf.scoring.display import Displayed, described
 from deeplift_tf.scoring.fixed_at_input import first_floats, fixed_at_input, followed
 from deeplift_tf.scoring.inputs import InputArrays, as_input_arrays
+from deeplift_tf.scoring.pass_size import PassSize, pass_size
 from deeplift_tf.scoring.programs import Programs
 from deeplift_tf.scoring.progress import Progress, as_progress
 from deeplift_tf.scoring.references import defaults_used, normalize_references
@@ -143,11 +144,13 @@ class Score(Displayed, Portable):
         target : int, tuple, array, "predicted" or callable
             See `as_target`.
         batch_size : int
-            (Example, reference) pairs that are computed together; memory grows with it, not with N.
+            (Example, reference) pairs that are computed together; memory grows with it, not with N. More than gain
+            speed are not taken together, which is said once; see `pass_size`.
         progress : bool or callable
-            True shows a bar; a callable gets (pairs done, pairs in all).
+            True shows a bar; a callable gets (pairs done, pairs in all). Where targets take several passes, a part of
+            the pairs counts as done after each.
         targets : sequence, optional
-            Several targets, which share the forward passes.
+            Several targets, which share the forward passes, up to 16 of them each.
         output : str, optional
             The head that the target lies in, or any inner layer; required if the model has several outputs.
         pre_activation : bool
@@ -188,6 +191,9 @@ class Score(Displayed, Portable):
             complete=reference,
             jit_compile=self.jit_compile,
         )
+        size = self.pass_size(question, batch_size)
+        if size.pairs < question.largest_batch(batch_size):
+            batch_size = size.pairs
         kept = Kept(self.passed(question.target), question.most_examples(batch_size))
         require_room(
             self.network.graph,
@@ -200,7 +206,7 @@ class Score(Displayed, Portable):
             known_references=shared and self.compiled.all_differ(plan),
             known_values=any(question.choosers) and not self.jit_compile,  # whose batches are filled up
         )
-        totals = Totals(len(question.x), question.references.count, int(plan.several_targets))
+        totals = Totals(question)
         known: tuple[Any, ...] = ()
         values: tuple[Any, ...] = ()
 
@@ -212,7 +218,8 @@ class Score(Displayed, Portable):
             values = (made,) if plan.known_values else ()
             return found
 
-        for part in question.batches(batch_size, as_progress(progress), outputs):
+        for part in question.batches(batch_size, size.targets, as_progress(progress), outputs):
+            plan = plan._replace(selectors=question.selectors_of(part.targets))
             filled = part.filled(max(1, batch_size // question.references.count)) if self.jit_compile else part
             arguments = filled.tensors(
                 self.network.graph.inputs, self.network.dtype, plan.several_references, plan.several_targets
@@ -220,7 +227,7 @@ class Score(Displayed, Portable):
             with computing("scoring"):
                 if plan.known_references:
                     known = known or (self.compiled.known(plan, part.references, arguments[1]),)
-                totals.add(part.rows, self.compiled(plan)(*arguments, *known, *values))
+                totals.add(part.targets, part.rows, self.compiled(plan)(*arguments, *known, *values))
         self.warn_of_held(self.compiled.notes(plan))
         explained = described(target if targets is None else targets)
         compared = described(references) or "zeros" if reference else ""
@@ -229,6 +236,13 @@ class Score(Displayed, Portable):
         scores = scores.replace(target=explained, references=compared, classes=classes)
         self.warn_of_errors(scores, totals.means_of("contributions"))
         return scores
+
+    def pass_size(self, question: ScoreRequest, batch_size: int) -> PassSize:
+        """Return how many pairs and targets of a question are computed together; say once if it is less than asked."""
+        pairs, passed = question.largest_batch(batch_size), self.passed(question.target)
+        size = pass_size(self.network.graph, question.x.row_shapes, passed, pairs, len(question.weights))
+        self.note(size.note)
+        return size
 
     def passed(self, target: Edge) -> frozenset[str]:
         """Return the names of the nodes that multipliers pass from a target to what is scored."""
@@ -399,35 +413,35 @@ class Totals:
 
     Parameters
     ----------
-    rows : int
-        N.
-    references : int
-        R.
-    axis : int
-        Which axis of the results counts the rows.
+    question : ScoreRequest
+    several_targets : bool, optional
+        Whether results have a leading axis of targets; by default, as the question has.
     """
 
-    def __init__(self, rows: int, references: int, axis: int) -> None:
-        self.rows, self.references, self.axis = rows, references, axis
+    def __init__(self, question: ScoreRequest, several_targets: bool | None = None) -> None:
+        several = question.several_targets if several_targets is None else several_targets
+        self.lead = (len(question.weights),) * several + (len(question.x),)
+        self.references = question.references.count
         self.sums: dict[str, Any] = {}
 
-    def add(self, rows: slice, results: dict[str, Any]) -> None:
-        """Add the results of a batch."""
+    def add(self, targets: slice, rows: slice, results: dict[str, Any]) -> None:
+        """Add the results of a batch, for some of the targets and rows."""
+        place = (targets, rows)[-len(self.lead) :]
         for name, value in results.items():
             if isinstance(value, (list, tuple)):
                 held = self.sums.setdefault(name, [None] * len(value))
                 for index, part in enumerate(value):
-                    held[index] = self._added(held[index], rows, part.numpy(), name)
+                    held[index] = self._added(held[index], place, part.numpy(), name)
             else:
-                self.sums[name] = self._added(self.sums.get(name), rows, value.numpy(), name)
+                self.sums[name] = self._added(self.sums.get(name), place, value.numpy(), name)
 
-    def _added(self, total: np.ndarray | None, rows: slice, part: np.ndarray, name: str) -> np.ndarray:
+    def _added(self, total: np.ndarray | None, place: tuple[slice, ...], part: np.ndarray, name: str) -> np.ndarray:
         if total is None:
-            shape = list(part.shape)
-            shape[self.axis] = self.rows
-            total = np.zeros(shape, part.dtype)
-        view = total[:, rows] if self.axis else total[rows]
-        part = part[:, : rows.stop - rows.start] if self.axis else part[: rows.stop - rows.start]
+            total = np.zeros([*self.lead, *part.shape[len(self.lead) :]], part.dtype)
+            if name == "classes":
+                total -= 1  # of targets whose pass predicts none
+        view = total[place]
+        part = part[tuple(slice(each.stop - each.start) for each in place)]  # without the rows that fill a batch up
         if name in ("outputs", "classes"):
             view[...] = part
         elif name == "delta":
