@@ -105,7 +105,7 @@ def test_layers_with_one_function_and_shape_share_a_kernel(
 @pytest.mark.parametrize(("rows", "whole", "filled"), [(1, 32, 1), (3, 32, 4), (9, 32, 16), (20, 20, 20), (17, 20, 20)])
 def test_batches_are_filled(rows: int, whole: int, filled: int) -> None:
     x, weights = np.arange(rows)[:, None], np.ones((1, 1, 3))
-    part = Batch(slice(0, rows), slice(0, 1), (x,), (x[:1, None],), weights).filled(whole)
+    part = Batch(slice(0, rows), slice(0, 1), slice(0, 1), (x,), (x[:1, None],), weights).filled(whole)
     assert part.x[0].shape == (filled, 1)
     assert part.x[0][rows:].tolist() == [[rows - 1]] * (filled - rows)
     assert part.references[0].shape == (1, 1, 1)
@@ -114,7 +114,7 @@ def test_batches_are_filled(rows: int, whole: int, filled: int) -> None:
 
 def test_each_row_keeps_its_reference_and_its_weights() -> None:
     x, weights = np.arange(3)[:, None], np.arange(6).reshape(2, 3, 1)
-    part = Batch(slice(0, 3), slice(0, 1), (x,), (x[:, None],), weights).filled(32)
+    part = Batch(slice(0, 3), slice(0, 1), slice(0, 2), (x,), (x[:, None],), weights).filled(32)
     assert part.references[0].tolist() == [[[0]], [[1]], [[2]], [[2]]]
     assert part.weights[:, :, 0].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5]]
 
