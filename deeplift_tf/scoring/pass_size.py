@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deeplift_tf.graph.graph import Graph
+from deeplift_tf.platform.memory import memory_bytes
 from deeplift_tf.scoring import capacity
 
 TARGETS = 16
@@ -73,7 +74,7 @@ def pass_size(
         return PassSize(pairs, together)
     kept, walk = bytes_of_row(graph, shapes, passed)
     times = GPU_TIMES if tf.config.get_visible_devices("GPU") else 1
-    least = max(1, min(ALWAYS, capacity.memory_bytes() // (4 * walk)))
+    least = max(1, min(ALWAYS, memory_bytes() // (4 * walk)))
     alone = max(ALWAYS, min(times * KEPT_BYTES // kept, times * WALK_BYTES // walk))
     rows = max(least, times * WALK_BYTES // walk)  # pairs times targets
     fitting = max(1, min(pairs, alone, rows // together if targets > 1 else pairs))

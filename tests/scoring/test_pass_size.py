@@ -83,9 +83,9 @@ def test_pairs_and_targets_are_bounded_together(
 
 def test_where_memory_is_short_fewer_targets_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pass_size, "WALK_BYTES", 1)
-    monkeypatch.setattr(capacity, "memory_bytes", lambda: 4 * 7 * 2 * 4 * LARGEST)
+    monkeypatch.setattr(pass_size, "memory_bytes", lambda: 4 * 7 * 2 * 4 * LARGEST)
     assert sizes(network(), 1, 919)[:2] == (1, 7)
-    monkeypatch.setattr(capacity, "memory_bytes", lambda: 6 * 4 * LARGEST)  # the least for a single row
+    monkeypatch.setattr(pass_size, "memory_bytes", lambda: 1)
     assert sizes(network(), 1, 919)[:2] == (1, 1)
 
 
