@@ -53,6 +53,16 @@ def sigmoid_four(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -
     return (up + down) / 4, (up - down) / 4
 
 
+def silu_four(a: tf.Tensor, b: tf.Tensor, rise: tf.Tensor, drop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the same of x * sigmoid(x): the gate at the lower end, and the upper end times the gate's slope."""
+    low, high = a - drop, a + rise
+    at_a, at_b, at_low, at_high = (tf.sigmoid(end) for end in (a, b, low, high))
+    shut_a, shut_b, shut_low = (tf.sigmoid(-end) for end in (a, b, low))
+    up = at_a + at_low + decay(-rise) * (high * at_high * shut_a + b * at_b * shut_low)
+    down = at_low + at_b + decay(-drop) * (a * at_a * shut_low + high * at_high * shut_b)
+    return (up + down) / 4, (up - down) / 4
+
+
 def tanh_four(*ends: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the same of tanh(x) = 2 sigmoid(2x) - 1."""
     mean, half = sigmoid_four(*(2.0 * end for end in ends))
@@ -112,7 +122,7 @@ def log_sigmoid() -> Function:
 
 def silu() -> Function:
     """Return x * sigmoid(x)."""
-    return gated(sigmoid(), "silu")
+    return gated(sigmoid(), "silu")._replace(four=silu_four)
 
 
 def mish() -> Function:
