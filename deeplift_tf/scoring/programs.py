@@ -11,9 +11,15 @@ import tensorflow as tf
 
 from deeplift_tf.graph.graph import Graph
 from deeplift_tf.graph.passes import optimize
+from deeplift_tf.platform.memory import memory_bytes
 from deeplift_tf.scoring.attribution import Attribution, Plan, compile_plan, compile_references
 
-CACHE_BYTES = 256 * 2**20  # bytes; activations of references are kept for the next call up to here
+CACHE_PART = 8  # activations of references are kept for the next call up to this part of the memory
+
+
+def cache_bytes() -> int:
+    """Return how many bytes of activations of references one scoring function may keep."""
+    return memory_bytes() // CACHE_PART
 
 
 class ReferenceCache(NamedTuple):
@@ -126,9 +132,10 @@ class Programs:
     def _keep(self, key: Any, made: ReferenceCache) -> None:
         with self._lock:
             self._kept.pop(key, None)
-            if made.bytes <= CACHE_BYTES:
+            allowed = cache_bytes()
+            if made.bytes <= allowed:
                 self._kept[key] = made
-            while sum(kept.bytes for kept in self._kept.values()) > CACHE_BYTES:
+            while sum(kept.bytes for kept in self._kept.values()) > allowed:
                 del self._kept[next(iter(self._kept))]  # the oldest
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:

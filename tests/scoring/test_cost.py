@@ -162,7 +162,7 @@ def test_what_takes_much_memory_is_not_kept_for_the_next_call(
     score = network.compile()
     score(X, X0[0, 0])
     assert score.compiled._kept
-    monkeypatch.setattr("deeplift_tf.scoring.programs.CACHE_BYTES", 1000)
+    monkeypatch.setattr("deeplift_tf.scoring.programs.cache_bytes", lambda: 1000)
     score(X, X0[0, 1])
     assert not score.compiled._kept
 
@@ -171,7 +171,7 @@ def test_what_takes_much_memory_puts_nothing_else_out(network: dl.Network, monke
     score = network.compile()
     score(X, X0[0, 0])
     (kept,) = score.compiled._kept.values()
-    monkeypatch.setattr("deeplift_tf.scoring.programs.CACHE_BYTES", 2 * kept.bytes)
+    monkeypatch.setattr("deeplift_tf.scoring.programs.cache_bytes", lambda: 2 * kept.bytes)
     score(X, X0[:1])  # four times as much
     (left,) = score.compiled._kept.values()
     assert left is kept
