@@ -27,3 +27,29 @@ def seeds() -> None:
     np.random.seed(0)
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Some cases of a test are longer ones: those that `slow_for` names, all that `slow_but_for` does not name."""
+    case = getattr(item, "callspec", None)
+    if case is not None and any(
+        (case.id in mark.args) == (mark.name == "slow_for")
+        for name in ("slow_for", "slow_but_for")
+        for mark in item.iter_markers(name)
+    ):
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse names of cases that are none."""
+    if any("::" in argument for argument in config.args):
+        return  # not all cases are here
+    cases: dict[str, set[str]] = {}
+    for item in items:
+        if hasattr(item, "callspec"):
+            cases.setdefault(item.nodeid.partition("[")[0], set()).add(item.callspec.id)
+    for item in items:
+        for mark in (mark for name in ("slow_for", "slow_but_for") for mark in item.iter_markers(name)):
+            if unknown := set(mark.args) - cases[item.nodeid.partition("[")[0]]:
+                raise pytest.UsageError(f"{item.nodeid}: {mark.name} names {sorted(unknown)}, which are no cases of it")

@@ -90,6 +90,7 @@ def caught(check: Callable[..., None], *arguments: Any) -> bool:
 
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+@pytest.mark.slow_for("rescale")
 def test_the_checks_pass_where_nothing_is_wrong(rule: str) -> None:
     assert_complete(scores(rule), EXACT)
     assert_complete(scores(rule, "float32"), SINGLE)
@@ -98,6 +99,7 @@ def test_the_checks_pass_where_nothing_is_wrong(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.slow_but_for("max-rescale", "slopes-reveal_cancel")
 def test_a_fault_is_caught(fault: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = oracle(rule)
     FAULTS[fault](monkeypatch)

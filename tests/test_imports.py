@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import subprocess
 import sys
@@ -84,6 +85,7 @@ def imports_in(source: str, file: str) -> list[Import]:
     return found
 
 
+@functools.cache
 def all_imports() -> list[Import]:
     paths = [path for folder in (ROOT, ROOT / "conversion") for path in folder.rglob("*.py")]
     files = sorted({str(path.relative_to(ROOT)): path for path in paths}.items())

@@ -87,6 +87,7 @@ def assert_equal(found: dl.Scores, expected: dl.Scores) -> None:
 
 
 @pytest.mark.parametrize("copied", [pickled, copy.deepcopy])
+@pytest.mark.slow_for("own-pickled")
 def test_copies_score_the_same_to_the_bit(network: dl.Network, copied: Callable[[Any], Any]) -> None:
     score = network.compile()
     expected = score(X, references=0.25, target=1)

@@ -92,6 +92,7 @@ def check_random_graph(recipe: Recipe, seed: int) -> None:
 
 @settings(max_examples=5)
 @given(recipes(9), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_contributions_sum_to_the_difference_on_random_graphs(recipe: Recipe, seed: int) -> None:
     check_random_graph(recipe, seed)
 
@@ -131,6 +132,7 @@ def _rows(seed: int, count: int = N, *more: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1.5, (count, *more, LENGTH, CHANNELS)).astype("float32")
 
 
+@pytest.mark.slow_for("reveal_cancel")
 def test_scores_of_a_row_do_not_depend_on_its_batch(score: Score) -> None:
     """Captum's softmax normalises over the batch; here nothing but the blocking of sums may differ."""
     x, x0 = _rows(1, 9), _rows(2, 9)
@@ -146,6 +148,7 @@ def test_scores_of_a_row_do_not_depend_on_its_batch(score: Score) -> None:
         assert_close_to_largest(several[i], both, 1e-6, f"row {i} with two references")
 
 
+@pytest.mark.slow_for("reveal_cancel")
 def test_x_at_the_reference_contributes_nothing(score: Score) -> None:
     x = _rows(1)
     scores = score(x, x, targets=[0, 1])
@@ -162,6 +165,7 @@ def test_units_that_do_not_move_contribute_nothing(score: Score) -> None:
     assert np.abs(contributions).max() > 1e-3
 
 
+@pytest.mark.slow_for("reveal_cancel")
 def test_several_references_are_the_mean_of_single_calls(score: Score) -> None:
     x, several = _rows(1), _rows(2, N, 3)
     found = score(x, several, target=2)
@@ -170,6 +174,7 @@ def test_several_references_are_the_mean_of_single_calls(score: Score) -> None:
         assert_close_to_largest(getattr(found, name), np.mean([getattr(s, name) for s in singles], 0), 1e-6, name)
 
 
+@pytest.mark.slow_for("reveal_cancel")
 def test_a_background_is_tiled(score: Score) -> None:
     x, background = _rows(1), _rows(2, 1, 3)
     found, tiled = (score(x, each, target=2) for each in (background, np.tile(background, (N, 1, 1, 1))))
@@ -177,6 +182,7 @@ def test_a_background_is_tiled(score: Score) -> None:
     assert_close_to_largest(found.reference_outputs, tiled.reference_outputs, 1e-6)
 
 
+@pytest.mark.slow_for("reveal_cancel")
 def test_several_targets_are_single_calls(score: Score) -> None:
     x, several = _rows(1), _rows(2, N, 3)
     for references in (several, several[:, 0], several[0, 0]):
@@ -185,6 +191,7 @@ def test_several_targets_are_single_calls(score: Score) -> None:
         assert_close_to_largest(found.contributions, np.stack(singles), 1e-6)
 
 
+@pytest.mark.slow_for("rescale")
 def test_scores_are_linear_in_the_target(score: Score) -> None:
     x, x0 = _rows(1), _rows(2)
     each = score(x, x0, targets=[0, 1, 2]).contributions
@@ -193,6 +200,7 @@ def test_scores_are_linear_in_the_target(score: Score) -> None:
     )
 
 
+@pytest.mark.slow_for("reveal_cancel")
 def test_single_precision_is_near_double_precision(network: Network) -> None:
     model = randomise(_mixed(), seed=7)
     rule = network.layers["b"].rule.name

@@ -83,6 +83,7 @@ def network_of(name: str, dtype: str = "float32") -> Network:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow_for("resnet", "xception")
 def test_predicts_as_the_original(name: str) -> None:
     x = MODELS[name].x()
     expected = np.asarray(model_of(name)(x.astype("float32"), training=False))
@@ -92,6 +93,7 @@ def test_predicts_as_the_original(name: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow_for("resnet-reveal_cancel", "xception-genomics_default", "xception-reveal_cancel", "xception-rescale")
 def test_scores_real_input_with_delta_in_bounds(name: str, rule: str) -> None:
     real, x = MODELS[name], MODELS[name].x()
     score = network_of(name).with_rule(rule).compile()

@@ -98,6 +98,7 @@ def _fails(model: keras.Model, how: str) -> None:
 
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel", "guided_backprop"])
+@pytest.mark.slow_for("rescale")
 def test_model_and_gradient_registry_are_as_before(rule: str) -> None:
     model = _model()
     before, registry = _state(model), _registry()
@@ -111,6 +112,7 @@ def test_model_and_gradient_registry_are_as_before(rule: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["conversion", "converter", "input", "target", "references"])
+@pytest.mark.slow_for("target", "input")
 def test_model_works_after_a_call_that_raised(how: str) -> None:
     model = _model()
     before, registry = _state(model), _registry()
@@ -123,6 +125,7 @@ def test_model_works_after_a_call_that_raised(how: str) -> None:
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
+@pytest.mark.slow
 def test_a_network_outlives_changes_of_the_model_and_the_model_itself() -> None:
     model = _model()
     network = dl.convert(model)
@@ -142,6 +145,7 @@ def test_a_network_outlives_changes_of_the_model_and_the_model_itself() -> None:
     np.testing.assert_array_equal(late.predict(X), predictions)
 
 
+@pytest.mark.slow
 def test_training_goes_on_beside_a_network() -> None:
     model = _model()
     score = dl.convert(model).compile()

@@ -119,6 +119,7 @@ sums_in_chrombpnet = since_keras(3, 11, "keras.ops.logsumexp of symbols over one
 
 
 @pytest.mark.parametrize("build", [transformer_encoder, pytest.param(chrombpnet, marks=sums_in_chrombpnet)])
+@pytest.mark.slow_for("transformer_encoder")
 def test_architecture(build: Build) -> None:
     model, shapes = build()
     check(randomised(model), shapes, "float64", ("genomics_default",))

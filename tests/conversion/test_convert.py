@@ -30,6 +30,7 @@ ROWS = {row.id: row for row in MODEL_ROWS}
 
 
 @pytest.mark.parametrize("row", MODEL_ROWS, ids=lambda row: row.id)
+@pytest.mark.slow_for("same_tensor_twice", "squeeze_excite", "xception_block", "inline_operations")
 def test_model_predicts_as_keras_and_contributions_sum_to_the_difference(row: Row) -> None:
     model = randomise(row.build(), seed=1)
     x, x0 = (random_inputs(row, seed) for seed in (2, 3))

@@ -105,6 +105,7 @@ def assert_same(model: keras.Model, x: Any, folder: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::deeplift_tf.errors.DeepLiftWarning")
 @pytest.mark.parametrize("name", [n if n in SAMPLE else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
+@pytest.mark.slow_but_for("codes_multi_hot")
 def test_what_is_looked_up(name: str, tmp_path: Path) -> None:
     if name.startswith("codes_") and keras_version < (3, 8):
         pytest.skip("this Keras makes one-hot codes of each number first, which are the first floats of an export")
@@ -120,6 +121,7 @@ def test_a_check_fills_the_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float32"])
+@pytest.mark.slow_for("int32")
 def test_tokens_out_of_range_are_named(dtype: str, tmp_path: Path) -> None:
     """Keras counts negative tokens from the end of the table; here both ends are errors, as they are live."""
     given = keras.Input((4,), dtype=dtype, name="tokens")

@@ -54,6 +54,7 @@ SWEEP = [pytest.mark.slow, pytest.mark.sweep]
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=SWEEP) for n in HERE])
+@pytest.mark.slow_but_for("tile, of rows", "tile")
 def test_state(name: str) -> None:
     row, rng = TABLE[name], np.random.default_rng(0)
     x = [rng.normal(size=(3, 5, 4)).astype("float32") for _ in "ab"]

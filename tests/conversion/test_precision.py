@@ -33,6 +33,15 @@ def model_of(precision: str) -> keras.Model:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("road", ["live", "keras", "export"])
+@pytest.mark.slow_for(
+    "keras-float8",
+    "export-mixed_float16",
+    "live-int8",
+    "export-float16",
+    "export-bfloat16",
+    "export-float32",
+    "keras-int8",
+)
 def test_rounding_of_the_model_itself_is_no_difference(precision: str, road: str, tmp_path: Path) -> None:
     if road == "export" and precision in ("int8", "float8"):
         pytest.skip("a graph of integers is another model")
@@ -49,6 +58,7 @@ def test_rounding_of_the_model_itself_is_no_difference(precision: str, road: str
 
 
 @pytest.mark.parametrize("precision", [each for each in PRECISIONS if each != "float8"])
+@pytest.mark.slow_for("int8")
 def test_a_weight_that_is_wrong_by_a_fifth_is_found_in_any_precision(precision: str) -> None:
     model = model_of(precision)
     network = dl.convert(model)

@@ -24,6 +24,7 @@ from tests.support.installed import since_keras
 
 
 @pytest.mark.parametrize(("kind", "factor"), [("Add", 2.0), ("Average", 1.0)])
+@pytest.mark.slow_for("Average-1.0")
 def test_a_value_added_to_itself_again_and_again(kind: str, factor: float) -> None:
     """TensorFlow's optimiser would lay out 2^30 summands."""
     x = inputs = keras.Input((2,))

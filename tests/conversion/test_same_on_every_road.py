@@ -425,6 +425,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "road"), CASES)
+@pytest.mark.slow_but_for("softmax_head-export")
 def test_same(name: str, road: str, tmp_path: Path) -> None:
     path = ROADS[road](built(name), tmp_path)
     network = dl.convert(path)

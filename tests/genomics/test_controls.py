@@ -86,6 +86,7 @@ def compared(data: Path, out: Path, controls: dict[str, np.ndarray], target: str
 
 
 @pytest.mark.parametrize("control", ["zeros", "plus.bw,minus.bw", "controls.npz"])
+@pytest.mark.slow_for("controls.npz")
 def test_the_sequence_is_scored_with_the_controls_given(
     controlled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, control: str
 ) -> None:

@@ -50,6 +50,7 @@ def arrays_in(folder: Path) -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 def test_several_models_are_scored_as_their_mean(data: Path, folds: list[Path], tmp_path: Path) -> None:
     of_regions(data, tmp_path / "out", *folds, "--fold-spread")
     found, single = arrays_in(tmp_path / "out"), [arrays_in(path.with_suffix("")) for path in folds]
@@ -67,6 +68,7 @@ def test_several_models_are_scored_as_their_mean(data: Path, folds: list[Path], 
     assert report.exit_code == 0, report.stderr
 
 
+@pytest.mark.slow
 def test_the_mean_on_both_strands_is_that_of_single_runs(data: Path, folds: list[Path], tmp_path: Path) -> None:
     both = ("--reverse-complement", "--batch-size", "3")
     of_regions(data, tmp_path / "out", *folds[:2], *both, "--fold-spread")
@@ -79,6 +81,7 @@ def test_the_mean_on_both_strands_is_that_of_single_runs(data: Path, folds: list
         np.testing.assert_allclose(found[f"spread/{label}"], np.std(each, 0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_shards_and_resumed_runs_of_folds_are_the_whole_to_the_byte(
     data: Path, folds: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_layouts_are_turned_and_turned_back(layout: tuple[tuple[int, ...], int, 
 
 
 @pytest.mark.parametrize("references", [0.25, "shuffle"])
+@pytest.mark.slow_for("channels first-shuffle")
 def test_scores_are_those_of_the_usual_layout(layout: tuple[tuple[int, ...], int, np.ndarray], references: Any) -> None:
     row, axis, x = layout
     makers: list[Any] = [0.25] * 2
@@ -78,6 +79,7 @@ def test_scores_are_those_of_the_usual_layout(layout: tuple[tuple[int, ...], int
 
 
 @pytest.mark.parametrize("method", ["in_silico_mutagenesis", "integrated_gradients", "rescale"])
+@pytest.mark.slow_but_for("channels first-rescale")
 def test_methods_have_the_scores_of_the_usual_layout(
     layout: tuple[tuple[int, ...], int, np.ndarray], method: str
 ) -> None:

@@ -90,6 +90,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Layer '.*' .of type:UserWarning"
 
 
 @pytest.mark.parametrize("name", QUICK)
+@pytest.mark.slow_for("masked")
 def test_recurrent(name: str) -> None:
     check(model_of(MODELS[name]))
 

@@ -165,6 +165,7 @@ def _written_out(step: keras.Model, rest: keras.Model) -> keras.Model:
 
 
 @pytest.mark.parametrize("road", ["live", "keras", "export"])
+@pytest.mark.slow_but_for("live")
 def test_genomics_default_inside_and_behind_time_distributed(road: str, tmp_path: Path) -> None:
     step, rest = _parts()
     x, references = np.random.default_rng(7).normal(size=(2, 4, 3, 7, 4))

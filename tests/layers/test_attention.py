@@ -35,6 +35,7 @@ QUICK = ("additive", "heads_causal_dropout")
 
 
 @pytest.mark.parametrize("name", QUICK)
+@pytest.mark.slow_for("heads_causal_dropout")
 def test_attention(name: str) -> None:
     check(model_of(MODELS[name]))
 

@@ -116,6 +116,7 @@ QUICK = first_of_each_class()
 
 
 @pytest.mark.parametrize("row_id", QUICK)
+@pytest.mark.slow_for("gru", "convlstm2d", "rnn", "bidirectional")
 def test_layer(row_id: str) -> None:
     """The two halves of `check` that are most telling; the slow test below does the whole."""
     row = ROWS[row_id]

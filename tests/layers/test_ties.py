@@ -86,6 +86,7 @@ ADAPTIVE = hasattr(layers, "AdaptiveMaxPooling1D")
     "name", [name if name == "1d" else pytest.param(name, marks=pytest.mark.slow) for name in POOLS]
 )
 @pytest.mark.parametrize("rule", RULES)
+@pytest.mark.slow_for("reveal_cancel-1d")
 def test_every_maximum_settles_ties(name: str, rule: str) -> None:
     if name == "adaptive" and not ADAPTIVE:
         pytest.skip("this Keras has no adaptive pooling")
@@ -132,6 +133,7 @@ def between(kind: str, y: Any) -> Any:
         ),
     ],
 )
+@pytest.mark.slow_for("relu-scaled-reveal_cancel")
 def test_scores_are_the_same_without_rewriting(
     kind: str, rule: str, activation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

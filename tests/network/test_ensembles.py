@@ -51,6 +51,7 @@ def x() -> np.ndarray:
 
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel", "gradient"])
+@pytest.mark.slow_but_for("rescale")
 def test_scores_are_the_means_of_the_members(members: list[Network], x: np.ndarray, rule: str) -> None:
     network = dl.ensemble(members).with_rule(rule)
     background = np.random.default_rng(1).random((1, 3, LENGTH, 4)).astype("float32")
@@ -73,6 +74,7 @@ def test_predictions_are_the_means_of_the_models(members: list[Network], x: np.n
 
 
 @pytest.mark.parametrize("targets", [None, [2, (7,)]])
+@pytest.mark.slow_for("None")
 def test_contributions_of_each_member_come_from_one_pass(
     members: list[Network], x: np.ndarray, targets: list[Any] | None
 ) -> None:

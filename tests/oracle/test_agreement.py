@@ -161,6 +161,7 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow_for("conv1d", "batchnorm", "skip_connections", "products", "max_pooling_2d", "max_pooling")
 def test_contributions_and_multipliers_of_every_layer_are_those_of_the_oracle(name: str) -> None:
     model = randomise(MODELS[name](), seed=4)
     assert all(np.abs(w).min() > 0 for w in model.get_weights())  # biases among them

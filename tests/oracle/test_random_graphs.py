@@ -271,6 +271,7 @@ def check(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow_for("0")
 def test_random_graphs_are_scored_as_the_oracle_does(seed: int) -> None:
     check(seed)
 

@@ -41,6 +41,7 @@ START = np.random.default_rng(1).normal(0.3, 0.5, (2, 8, 8, 1))
 
 
 @pytest.mark.parametrize("loss", ["max_deviation", "mean_squared_error", "cross_entropy"])
+@pytest.mark.slow_for("max_deviation")
 def test_deviation_falls_twentyfold(network: dl.Network, loss: str) -> None:
     told: list[tuple[int, int]] = []
     # the mean squared error is small itself, so that the change must weigh less
@@ -79,6 +80,7 @@ def test_sigmoid_of_one_unit() -> None:
 
 
 @pytest.mark.parametrize("loss", ["max_deviation", "cross_entropy"])
+@pytest.mark.slow_for("cross_entropy")
 def test_a_start_of_which_the_model_is_certain(network: dl.Network, loss: str) -> None:
     """Behind logits far apart the softmax is flat: its own gradient is zero in float32."""
     x = np.zeros((8, 8, 1))

@@ -412,6 +412,7 @@ def scores_and_arguments(output: Output) -> tuple[Any, Any] | None:
     return inside, essential(json.loads(beside.read_text()))["arguments"] if beside.exists() else inside
 
 
+@pytest.mark.slow_for("True")
 def test_a_run_killed_at_any_step_leaves_no_scores_beside_the_arguments_of_another(output: Output) -> None:
     output = output._replace(overwrite=True)
     other = {**RUN, "arguments": {**RUN["arguments"], "seed": 7}}

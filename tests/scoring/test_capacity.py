@@ -32,6 +32,7 @@ def rows(count: int, length: int = LENGTH) -> np.ndarray:
 
 
 @pytest.mark.parametrize("length", [LENGTH, None])
+@pytest.mark.slow_for("None")
 def test_many_large_values_in_a_row(length: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten values of 16 kB each, kept for the way back: memory for 8 such fits any one of them, and not all."""
     score = network(length).compile()

@@ -108,6 +108,7 @@ def test_the_genomics_default_runs_them_in_dense_layers_only(network: dl.Network
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
 @pytest.mark.parametrize("references", [X0[0, 0], X0[:1]])
+@pytest.mark.slow_but_for("references1-reveal_cancel")
 def test_references_of_all_rows_are_run_once_and_change_nothing(
     rule: str, references: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

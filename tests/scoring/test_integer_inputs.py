@@ -57,6 +57,7 @@ def _forward(model: keras.Model, rows: dict[str, np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("road", ["live", "keras", "h5", "export"])
+@pytest.mark.slow_for("export")
 def test_integers_beside_floats_take_their_references(road: str, tmp_path: Path) -> None:
     model, rng = _mixed(), np.random.default_rng(1)
     saved: Any = model
@@ -198,6 +199,7 @@ def test_a_model_whose_floats_have_nothing_in_common() -> None:
 
 
 @pytest.mark.parametrize("method", ["deep_shap", "gradient", "gradient_times_input", "occlusion", "smoothgrad"])
+@pytest.mark.slow_for("occlusion")
 def test_methods_on_integers_beside_floats(method: str) -> None:
     network, rng = _convert(_mixed(), dtype="float64"), np.random.default_rng(6)
     x, background = _rows(rng, ROWS), _rows(rng, 1, 4)
@@ -277,6 +279,7 @@ OF_TRUTHS = {
 
 @pytest.mark.parametrize("road", ["live", pytest.param("h5", marks=pytest.mark.slow), "export"])
 @pytest.mark.parametrize("name", OF_TRUTHS)
+@pytest.mark.slow_for("not-export", "nested-export", "cast-export", "doubled-export")
 def test_truth_values_are_scored_where_floats_are_made_of_them(name: str, road: str, tmp_path: Path) -> None:
     given = keras.Input((4,), dtype="bool", name="given")
     hidden = layers.Dense(4, activation="tanh")(OF_TRUTHS[name](given))

@@ -220,6 +220,7 @@ def test_the_contribution_of_a_hidden_layer_needs_the_half_difference(skipping: 
 
 
 @pytest.mark.parametrize("references", ["shared", "each", "several"])
+@pytest.mark.slow_for("several")
 def test_hypothetical_contributions_by_hand(score: Score, references: str) -> None:
     several = _rng(33).dirichlet(np.ones(4), (N, 3, 8)).astype("float32")
     given = {"shared": several[0, 0], "each": several[:, 0], "several": several}[references]

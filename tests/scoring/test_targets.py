@@ -340,6 +340,7 @@ class Chosen:
 
 
 @pytest.mark.parametrize("compiled", [{}, {"jit_compile": True}], ids=["plain", "xla"])
+@pytest.mark.slow_for("xla")
 def test_callables_are_evaluated_in_every_call(classifier: Score, x: np.ndarray, compiled: dict[str, bool]) -> None:
     score, target = classifier.network.compile(**compiled), Chosen(0)
     for index in (0, 2):
@@ -372,6 +373,7 @@ def test_callables_leave_no_compiled_functions_behind(x: np.ndarray) -> None:
 @pytest.mark.parametrize(
     "method", [dl.methods.integrated_gradients, dl.methods.occlusion, dl.methods.gradient, dl.methods.deep_shap]
 )
+@pytest.mark.slow_for("occlusion", "integrated_gradients")
 def test_callables_of_numpy_in_every_method(classifier: Score, x: np.ndarray, method: Any) -> None:
     for index in (0, 2):
         found, expected = (method(classifier.network, x, 0.1, target) for target in (Chosen(index), index))
@@ -448,6 +450,7 @@ ROADS = [*((name, "live") for name in LAYERS_BEHIND), ("linear", "keras"), ("lin
 
 
 @pytest.mark.parametrize(("name", "road"), ROADS)
+@pytest.mark.slow_but_for("flatten-live", "linear-live", "dropout-live", "cast-live")
 def test_pre_activation_looks_back_through_layers_that_only_move_units(
     name: str, road: str, x: np.ndarray, tmp_path: Path
 ) -> None:

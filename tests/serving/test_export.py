@@ -70,6 +70,7 @@ OWN = dl.references.ReferenceSampler(functools.partial(backwards))
     ],
     ids=["constant", "R", "1R", "gc", "dinucleotide", "shuffle", "callable", "blurred", "uniform"],
 )
+@pytest.mark.slow_but_for("callable", "gc", "1R")
 def test_references_baked_in(score: Score, tmp_path: Path, baked: Any, in_python: Any) -> None:
     path = score.export(tmp_path / "1", baked, hypothetical=True)
     found = answer(path, dna=tf.constant(X), target=tf.constant([2]))
@@ -114,6 +115,7 @@ def test_other_examples_are_drawn_from_the_row() -> None:
 
 
 @pytest.mark.parametrize("target", [1, "predicted", np.array([1.0, -1.0, 0.0]), lambda y: tf.nn.softmax(y)])
+@pytest.mark.slow_for("1", "<lambda>")
 def test_targets_baked_in(free: Score, tmp_path: Path, target: Any) -> None:
     path = free.export(tmp_path / "1", 0, target)
     for rows, length in ((4, 9), (7, 14)):

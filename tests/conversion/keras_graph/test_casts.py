@@ -157,6 +157,7 @@ def predicted(model: keras.Model, x: list[Array]) -> Array:
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TABLE])
+@pytest.mark.slow_for("Rescaling")
 def test_predictions_and_scores_of_casts(name: str, tmp_path: Path) -> None:
     case = TABLE[name]
     model, x = model_of(case), rows_for(case)

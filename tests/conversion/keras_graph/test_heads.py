@@ -42,6 +42,7 @@ def network(request: pytest.FixtureRequest, model: keras.Model, tmp_path_factory
     return dl.convert(path)
 
 
+@pytest.mark.slow_but_for(".h5")
 def test_heads_go_by_their_keys(network: dl.Network, model: keras.Model) -> None:
     assert set(network.output_names) == {"counts", "profile"}
     expected, found = model.predict(X, verbose=0), network.predict(X)

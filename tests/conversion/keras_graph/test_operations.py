@@ -173,6 +173,7 @@ def check(operations: list[Operation], rules: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.slow_but_for("powers", "reductions")
 def test_family(family: str) -> None:
     check(list(FAMILIES[family].values()), ("reveal_cancel",))
 

@@ -71,6 +71,7 @@ def around(build: Callable[[Any], Any], shape: tuple[int, ...] = (6, 4)) -> kera
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow_but_for("number in an operation")
 def test_a_layer_that_returns_a_flag_or_a_number_too(name: str, tmp_path: Path) -> None:
     model = around(CASES[name])
     x = np.random.default_rng(0).normal(size=(5, 6, 4)).astype("float32")

@@ -187,6 +187,7 @@ def test_low_precision_computes_in_float32(policy: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["int8", "float8"])
+@pytest.mark.slow_for("save_pair_by_layer-int8", "save_h5-int8", "save_pair-int8", "save_keras-int8")
 def test_quantised_models_become_float32_ones(mode: str, save: Any, tmp_path: Path) -> None:
     tokens = keras.Input((5,), dtype="int32")
     hidden = keras.layers.Embedding(9, 4)(tokens)
@@ -250,6 +251,7 @@ def test_packed_weights_are_unpacked(policy: str, tmp_path: Path, monkeypatch: p
 
 @since_keras(3, 12, "int4")
 @pytest.mark.parametrize("options", [{}, {"tie_weights": False}])
+@pytest.mark.slow_for("options1")
 def test_packed_embeddings(options: dict[str, Any], tmp_path: Path) -> None:
     plain = randomised(
         keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.ReversibleEmbedding(7, 5, **options)])

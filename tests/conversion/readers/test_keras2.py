@@ -122,6 +122,7 @@ def same_outputs(model: keras.Model, original: Any) -> None:
 
 
 @pytest.mark.parametrize("build", MODELS, ids=lambda build: build.__name__)
+@pytest.mark.slow_for("functional")
 def test_saved_and_live_models(build: Callable[[], Any], tmp_path: Path) -> None:
     original = randomised(build())
     folder = saved(original, tmp_path)

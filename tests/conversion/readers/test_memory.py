@@ -239,6 +239,7 @@ measured = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason
 
 
 @pytest.mark.parametrize("name", ["lora_rank", "int8_units", "repeat_inside", "padding_open", "objects", "doubled"])
+@pytest.mark.slow_for("objects")
 def test_sizes_beyond_reason_are_an_error(tmp_path: Path, name: str) -> None:
     make, change = CASES[name]
     with pytest.raises(DeepLiftError, match="expected"):

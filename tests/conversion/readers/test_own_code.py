@@ -164,6 +164,7 @@ def test_own_code_with_parts_of_keras(case: str, kind: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("case", ["Dense", pytest.param("my cell", marks=pytest.mark.slow), "a block"])
+@pytest.mark.slow_for("a block")
 def test_scores_are_those_of_the_live_model(case: str, tmp_path: Path) -> None:
     model = model_with(case)
     path = saved(model, "keras", tmp_path)

@@ -32,6 +32,7 @@ def source(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.slow_for("fer2013_mini_XCEPTION.102-0.66.hdf5")
 def test_every_real_file_is_read(name: str) -> None:
     model = read(source(name))
     shape, output_shape = SHAPES[name]

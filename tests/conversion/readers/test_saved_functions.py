@@ -64,6 +64,7 @@ def folder(module: Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("path", ["folder", "file"])
+@pytest.mark.slow_for("folder")
 def test_the_most_general_trace_without_training(folder: Path, module: Module, path: str) -> None:
     network = dl.convert(folder if path == "folder" else folder / "saved_model.pb", signature="__call__")
     np.testing.assert_allclose(network.predict(X), module(X).numpy(), rtol=1e-5, atol=1e-5)

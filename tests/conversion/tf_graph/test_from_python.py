@@ -102,6 +102,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.slow_for("mish", "gelu by tanh", "unit length", "of no name", "gelu")
 def test_lambdas_stay_exact(name: str) -> None:
     function, kind = FUNCTIONS[name]
     sequence = keras.Input((5, 4))

@@ -76,6 +76,7 @@ SOME = ("threshold", "clipped", "cut gelu")
 
 @pytest.mark.parametrize("name", [n if n in SOME else pytest.param(n, marks=pytest.mark.slow) for n in ALMOST])
 @pytest.mark.parametrize("road", ["live", pytest.param("saved", marks=pytest.mark.slow)])
+@pytest.mark.slow_for("live-cut gelu")
 def test_what_only_resembles_a_function_is_not_taken_for_it(name: str, road: str, tmp_path: Path) -> None:
     function, points = ALMOST[name]
     model = model_of(function)
@@ -129,6 +130,7 @@ def test_elementwise_is_told_by_operations() -> None:
 
 @pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
 @pytest.mark.parametrize("distance", [1.0, 1e-3, 1e-6])
+@pytest.mark.slow_but_for("0.001-rescale", "1.0-rescale")
 def test_functions_of_a_user_are_exact_at_any_distance(rule: str, distance: float) -> None:
     """One-sided limits and steps, with ends on both sides of the limit, however close."""
     x = keras.Input((4,))
@@ -161,6 +163,7 @@ PIECES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 @pytest.mark.parametrize("road", ["activation", "layer"])
 @pytest.mark.parametrize("name", PIECES)
+@pytest.mark.slow_but_for("jump-layer")
 def test_functions_in_pieces_follow_reveal_cancel_unless_they_may_jump(name: str, road: str) -> None:
     function, plain = PIECES[name]
 

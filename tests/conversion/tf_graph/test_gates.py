@@ -142,6 +142,7 @@ EVERY = tuple(GATES)
 QUICK = ("relu", "two_inputs", "mean", "log_of_another", "at_argmax")
 
 
+@pytest.mark.slow
 def test_in_code_and_in_a_functional_model() -> None:
     check(model := of_own_class(QUICK), model, rules=("rescale",))
     check(model := functional(QUICK), model, rules=("rescale",))

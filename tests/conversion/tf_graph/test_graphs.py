@@ -48,6 +48,7 @@ EVERY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) f
 
 
 @pytest.mark.parametrize("name", EVERY)
+@pytest.mark.slow_but_for("open_length")
 def test_scores_are_those_of_the_layers(name: str, tmp_path: Path) -> None:
     """Of the same mathematics in another order of summation: float32 leaves about 1e-6."""
     model = with_random_weights(MODELS[name]())

@@ -296,6 +296,7 @@ def test_networks_predict_as_keras_does(name: str) -> None:
         ("relu", 1, "Elementwise Pad MaxPooling"),  # a window of zeros alone
     ],
 )
+@pytest.mark.slow_but_for("relu-3-MaxPooling Elementwise")
 def test_zeros_behind_relu_are_left_out_of_pooling(activation: str, size: int, left: str) -> None:
     x = keras.Input(IMAGE)
     y = layers.Activation(activation, name="activation")(layers.Conv2D(5, 3)(x))

@@ -54,6 +54,7 @@ def names(network: dl.Network, keep: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("rule", RULES)
+@pytest.mark.slow_for("genomics_default", "rescale")
 def test_scores_stay_the_same(model: keras.Model, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, (x, references) = dl.convert(model, rule=rule, dtype="float64"), rows()
     rewritten = network.compile()(x, references, target=1)
@@ -68,6 +69,7 @@ def test_scores_stay_the_same(model: keras.Model, rule: str, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.slow_for("False")
 def test_rules_of_layers_without_a_nonlinearity_change_nothing(
     model: keras.Model, folded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_pooling_stays_behind_the_activation_under_reveal_cancel(model: keras.Mo
 
 
 @pytest.mark.parametrize("layer", ["first", "norm", "dropout", "relu", "pool", "dense"])
+@pytest.mark.slow_but_for("dense")
 def test_a_layer_that_is_asked_for_is_still_there(
     model: keras.Model, layer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def network() -> dl.Network:
         ("guided_backprop", "shared"),
     ],
 )
+@pytest.mark.slow_but_for("guided_backprop-shared", "rescale-shared")
 def test_scores_are_the_same(network: dl.Network, rule: str, question: str) -> None:
     under, asked = network.with_rule(rule), QUESTIONS[question]
     found, expected = under.compile(jit_compile=True)(X, **asked), under.compile()(X, **asked)
