@@ -242,6 +242,7 @@ def command_line(files: Path, out: Path, *more: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own(files: Path, tmp_path: Path) -> None:
     done = subprocess.run(command_line(files, tmp_path / "s.h5"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

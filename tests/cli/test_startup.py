@@ -33,6 +33,7 @@ def test_what_is_missing_is_named() -> None:
     assert done.stderr == "error: click not installed; run: pip install 'deeplift-tf[cli]'\n"
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_quietly() -> None:
     code = (
         "import sys\nfrom deeplift_tf.cli.quiet import import_tensorflow\n"

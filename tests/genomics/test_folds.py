@@ -162,6 +162,7 @@ def test_mistakes(data: Path, folds: list[Path], tmp_path: Path, options: list[s
     assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
 
 
+@pytest.mark.slow
 def test_several_models_are_inspected_and_exported(folds: list[Path], tmp_path: Path) -> None:
     result = run("inspect", *folds[:2], "--check", "--json")
     assert result.exit_code == 0, result.stderr

@@ -120,6 +120,7 @@ def test_another_axis_is_refused_by_name() -> None:
         dl.methods.in_silico_mutagenesis(network, np.random.default_rng(0).normal(size=x.shape), letters_axis=1)
 
 
+@pytest.mark.slow
 def test_mutagenesis_by_hand() -> None:
     row, x = (4, LENGTH), X.swapaxes(1, 2)
     keras_model = model(row)

@@ -120,6 +120,7 @@ def test_the_gradient_rule_is_the_gradient() -> None:
     assert np.abs(scores.multipliers - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_length_is_open() -> None:
     check(model_of(lambda x: layers.LSTM(3)(x), steps=None), steps=9)
 

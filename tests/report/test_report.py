@@ -102,6 +102,7 @@ def test_the_layers_of_the_model(files: Path, tmp_path: Path) -> None:
     assert "conv/linear" in Page(page_of(tmp_path / "s.h5", "--top", 1)).words
 
 
+@pytest.mark.slow
 def test_the_model_is_read_as_it_was_for_the_run(scored: Path) -> None:
     import keras
 

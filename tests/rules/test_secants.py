@@ -288,6 +288,7 @@ def distinct_slopes(a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
     }
 
 
+@pytest.mark.slow
 def test_slopes_run_compiled() -> None:
     a, b = (tf.constant(ends) for ends in pairs(ROWS["exponential"], np.float32))
     expected = distinct_slopes(a, b)

@@ -142,6 +142,7 @@ def test_weights_for_a_live_model(tmp_path: Path) -> None:
         np.testing.assert_array_equal(kept, own)
 
 
+@pytest.mark.slow
 def test_optimizer_slots_that_tensorflow_refuses_are_left_alone(tmp_path: Path) -> None:
     original = functional()
     original.compile(tf_keras.optimizers.legacy.Adam(), "mse")

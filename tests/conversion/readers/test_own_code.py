@@ -253,6 +253,7 @@ def convnext(depths: list[int]) -> keras.Model:
     return randomised(keras.Model(made.input, layers.Dense(2)(layers.Flatten()(made.output))))
 
 
+@pytest.mark.slow
 def test_classes_of_keras_outside_of_its_layers(tmp_path: Path) -> None:
     model = convnext([1, 1, 1, 1])
     for kind in ("keras", "json"):

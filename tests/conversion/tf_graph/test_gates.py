@@ -183,6 +183,7 @@ def test_from_an_export(tmp_path: Path) -> None:
     check(model, exported(model, tmp_path / "served"))
 
 
+@pytest.mark.slow
 def test_a_padding_mask_is_given(tmp_path: Path) -> None:
     """The steps that Masking leaves out are those of x, for the reference too, as in the layer so in its export."""
     t = keras.Input((5, 3))
