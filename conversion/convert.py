@@ -16,7 +16,7 @@ from deeplift_tf.conversion.builder.pending_node import PendingNode, declared
 from deeplift_tf.conversion.check import check as compare
 from deeplift_tf.conversion.keras_graph.context import ConversionContext
 from deeplift_tf.conversion.keras_graph.heads import output_names
-from deeplift_tf.conversion.keras_graph.joint import Joint
+from deeplift_tf.conversion.keras_graph.joint import JointOperations
 from deeplift_tf.conversion.keras_graph.layer_call import LayerCall
 from deeplift_tf.conversion.keras_graph.registry import Converter, converter_of
 from deeplift_tf.conversion.keras_graph.tracing import as_scored
@@ -174,7 +174,7 @@ class Conversion:
             ):  # a converter of the user's raises what it raises
                 edges, pending = ConversionContext(name, use, self.dtype, self.converter_of).converted()
         except UnsupportedLayerError as error:
-            self.problems.append(str(error) if isinstance(use.operation, Joint) else f"{name}: {error}")
+            self.problems.append(str(error) if isinstance(use.operation, JointOperations) else f"{name}: {error}")
             return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
         if not self.approximate:
             self.problems += [f"{each.name} ({each.keras_class})" for each in pending if not each.layer.exact]

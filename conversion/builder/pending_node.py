@@ -11,7 +11,7 @@ from deeplift_tf.layers.base import Layer
 from deeplift_tf.layers.non_differentiable import NonDifferentiable
 
 
-class Counted(Edge):
+class DiscreteEdge(Edge):
     """A boolean or integer of the model that is a float in the network, because it is computed from floats."""
 
 
@@ -30,7 +30,7 @@ class PendingNode:
 
 def declared(edge: Edge, dtype: tf.DType, pending: list[PendingNode]) -> Edge:
     """Return a value in the model's dtype: a counted one is not a float there."""
-    if not isinstance(edge, Counted):
+    if not isinstance(edge, DiscreteEdge):
         return edge
     name = f"{edge.node}/{dtype.name}"
     if name not in {pending_node.name for pending_node in pending}:

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.conversion.builder.pending_node import Counted, PendingNode
+from deeplift_tf.conversion.builder.pending_node import DiscreteEdge, PendingNode
 from deeplift_tf.conversion.keras_graph.activations import layer_of
 from deeplift_tf.conversion.keras_graph.arguments import named_arguments
 from deeplift_tf.conversion.keras_graph.casts import cast_symbols, is_rounded
-from deeplift_tf.conversion.keras_graph.joint import Joint, follow
+from deeplift_tf.conversion.keras_graph.joint import JointOperations, follow
 from deeplift_tf.conversion.keras_graph.layer_call import LayerCall
-from deeplift_tf.conversion.keras_graph.tracing import Traced, assigning, traced
+from deeplift_tf.conversion.keras_graph.tracing import TracedFunction, assigning, traced
 from deeplift_tf.conversion.keras_graph.unfolding import unfolded, with_masks_attached
 from deeplift_tf.conversion.tf_graph.control_flow import RowCountError
 from deeplift_tf.conversion.tf_graph.from_python import graph_of_function
@@ -145,7 +145,7 @@ class ConversionContext:
         """Convert this use: by its converter, by the operations that it is written in, or along a path."""
         for shape in self.use.output_shapes:
             check_row(self.name, row_elements(shape), UnsupportedLayerError)
-        if isinstance(self.use.operation, Joint):
+        if isinstance(self.use.operation, JointOperations):
             return self.joined(self.use.operation)
         floats = any(dtype.is_floating for dtype in self.use.output_dtypes)
         converter = self.converter_of(self.use.operation)
@@ -195,15 +195,15 @@ class ConversionContext:
             return False
         made = not any(dtype.is_floating for dtype in self.use.output_dtypes)
         floats = any(spec.dtype.is_floating for spec in self.use.specs)
-        return any(isinstance(edge, Counted) for edge in self.inputs) or (made and floats)
+        return any(isinstance(edge, DiscreteEdge) for edge in self.inputs) or (made and floats)
 
     def held(self, edge: Edge, spec: tf.TensorSpec) -> Edge:
         """Return a value in the model's dtype: a counted one is fixed at x if its reader cannot be followed."""
-        if not isinstance(edge, Counted):
+        if not isinstance(edge, DiscreteEdge):
             return edge
         return self.add(NonDifferentiable(lambda x: tf.cast(x, spec.dtype)), Edge(*edge), name=spec.dtype.name)
 
-    def joined(self, joint: Joint) -> tuple[tuple[Edge, ...], list[PendingNode]]:
+    def joined(self, joint: JointOperations) -> tuple[tuple[Edge, ...], list[PendingNode]]:
         """Add operations that stand side by side: all at once, or else one at a time.
 
         Raises
@@ -227,7 +227,7 @@ class ConversionContext:
             if converter is None:
                 inputs = {id(each): each for each in use.symbols}
                 specs = dict(zip(map(id, use.symbols), use.specs, strict=True))
-                single = Joint((member,), tuple(inputs.values()), member.outputs)
+                single = JointOperations((member,), tuple(inputs.values()), member.outputs)
                 use = use._replace(
                     operation=single,
                     inputs=tuple(known[key] for key in inputs),
@@ -239,7 +239,7 @@ class ConversionContext:
             known |= zip(map(id, member.outputs), ends, strict=True)
         return tuple(known[id(each)] for each in joint.outputs), self.pending
 
-    def together(self, joint: Joint) -> str | None:
+    def together(self, joint: JointOperations) -> str | None:
         """Convert operations together; return the obstacle, or None."""
         try:
             lowered = follow(joint, self.name, self.use, self.dtype)
@@ -251,7 +251,7 @@ class ConversionContext:
         self.ends = tuple(lowered.outputs.values())
         return None
 
-    def alone(self, joint: Joint, problem: str) -> tuple[tuple[Edge, ...], list[PendingNode]]:
+    def alone(self, joint: JointOperations, problem: str) -> tuple[tuple[Edge, ...], list[PendingNode]]:
         """Add one operation that cannot be walked through, along a path.
 
         Raises
@@ -277,7 +277,7 @@ class ConversionContext:
             raise UnsupportedLayerError(f"{member.name}: {mixes}{error}") from error
 
     @functools.cached_property
-    def traced(self) -> tuple[Traced, int | None]:
+    def traced(self) -> tuple[TracedFunction, int | None]:
         """The whole Keras layer as a traced function, and how many values it returns."""
         use = self.use
         return traced(use.operation, with_masks_attached(use), use.specs, self.dtype, use.fixed_rows)
@@ -329,7 +329,9 @@ class ConversionContext:
         edge = self.along_path(function, self.use.specs, outputs=outputs or 1)
         return edge if outputs is None else tuple(Edge(edge.node, index) for index in range(outputs))
 
-    def along_path(self, function: Traced, specs: Sequence[tf.TensorSpec], *inputs: Edge, outputs: int = 1) -> Edge:
+    def along_path(
+        self, function: TracedFunction, specs: Sequence[tf.TensorSpec], *inputs: Edge, outputs: int = 1
+    ) -> Edge:
         """Add a function along a path.
 
         Raises

@@ -57,7 +57,7 @@ ROW_BY_ROW = {"SparseCategoricalCrossentropy": sparse_crossentropy, "TakeAlongAx
 """Operations that Keras writes with rows merged with other axes, written with rows in front."""
 
 
-class Member(NamedTuple):
+class JointMember(NamedTuple):
     """One use of an operation.
 
     Attributes
@@ -80,17 +80,17 @@ class Member(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Joint:
+class JointOperations:
     """Operations in an order in which each follows its inputs.
 
     Attributes
     ----------
-    members : tuple of Member
+    members : tuple of JointMember
     inputs, outputs : tuple of keras.KerasTensor
         What others make, and what others read.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[JointMember, ...]
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
 
@@ -113,7 +113,7 @@ class Joint:
         return [known[id(each)] for member in self.members for each in member.outputs]
 
 
-def follow(joint: Joint, name: str, use: LayerCall, dtype: tf.DType) -> LoweredGraph:
+def follow(joint: JointOperations, name: str, use: LayerCall, dtype: tf.DType) -> LoweredGraph:
     """Walk through what operations compute together; nodes are named after the operations.
 
     Raises
@@ -133,7 +133,7 @@ def follow(joint: Joint, name: str, use: LayerCall, dtype: tf.DType) -> LoweredG
     return named(joint, lowered)
 
 
-def traced(joint: Joint, specs: Sequence[tf.TensorSpec], dtype: tf.DType) -> Any:
+def traced(joint: JointOperations, specs: Sequence[tf.TensorSpec], dtype: tf.DType) -> Any:
     """Trace operations in a dtype, or in float32 if some of them have constants of no other dtype.
 
     Raises
@@ -151,7 +151,7 @@ def traced(joint: Joint, specs: Sequence[tf.TensorSpec], dtype: tf.DType) -> Any
     raise UnsupportedLayerError(f"cannot be traced: {error}") from error
 
 
-def named(joint: Joint, lowered: LoweredGraph) -> LoweredGraph:
+def named(joint: JointOperations, lowered: LoweredGraph) -> LoweredGraph:
     """Return a road whose nodes have the names of the operations: the result of one goes by its name alone."""
     members = {pending_node.name: member_of(joint, pending_node.name) for pending_node in lowered.pending}
     names = {old: f"{member.name}/{rest}" for old, (member, rest) in members.items()}
@@ -178,7 +178,7 @@ def named(joint: Joint, lowered: LoweredGraph) -> LoweredGraph:
     return lowered._replace(pending=pending, outputs={key: relabelled(seen[key]) for key in lowered.outputs})
 
 
-def member_of(joint: Joint, node: str) -> tuple[Member, str]:
+def member_of(joint: JointOperations, node: str) -> tuple[JointMember, str]:
     """Return the operation that a node of the graph comes from, and the rest of its name."""
     context, _, rest = node.partition("/")
     number = context.removeprefix("op").partition("_")[0]
@@ -187,7 +187,7 @@ def member_of(joint: Joint, node: str) -> tuple[Member, str]:
     return joint.members[-1], node
 
 
-def owned(pending_node: PendingNode, member: Member, name: str) -> PendingNode:
+def owned(pending_node: PendingNode, member: JointMember, name: str) -> PendingNode:
     """Return a draft as one of an operation."""
     return dataclasses.replace(
         pending_node, name=name, owner=member.name, keras_class=member.kind, uses=member.use.uses

@@ -22,7 +22,7 @@ from deeplift_tf.errors import DeepLiftError, DeepLiftWarning, UnsupportedLayerE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Traced:
+class TracedFunction:
     """A traced function with what it reads, which TensorFlow itself would let go.
 
     Attributes
@@ -76,7 +76,7 @@ class Traced:
         return tf.nest.map_structure(lambda y, spec: tf.ensure_shape(y, [None, *spec.shape[1:]]), outputs, expected)
 
 
-def as_saved(traced: Traced) -> dict[str, bytes]:
+def as_saved(traced: TracedFunction) -> dict[str, bytes]:
     """Return the files of a SavedModel of a traced function, by their paths: what TensorFlow keeps of one."""
     module, function = tf.Module(), traced.function
     specs = [tf.TensorSpec(spec.shape, spec.dtype) for spec in tf.nest.flatten(function.structured_input_signature)]
@@ -88,7 +88,7 @@ def as_saved(traced: Traced) -> dict[str, bytes]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def restored(files: Mapping[str, bytes], rows: int | None) -> Traced:
+def restored(files: Mapping[str, bytes], rows: int | None) -> TracedFunction:
     """Return a traced function from what `as_saved` gives."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
@@ -99,7 +99,7 @@ def restored(files: Mapping[str, bytes], rows: int | None) -> Traced:
     function = module.function.concrete_functions[0]
     specs = tf.nest.flatten(function.structured_input_signature)
     made = tf.function(lambda *x: module.function(*x), input_signature=specs, autograph=False).get_concrete_function()
-    return Traced(made, tuple(made.variables), module, rows)
+    return TracedFunction(made, tuple(made.variables), module, rows)
 
 
 def traced(
@@ -109,7 +109,7 @@ def traced(
     dtype: tf.DType,
     fixed_rows: int | None = None,
     declared: Sequence[tf.DType] = (),
-) -> tuple[Traced, int | None]:
+) -> tuple[TracedFunction, int | None]:
     """Trace one use of a Keras layer or operation.
 
     The trace is of a copy in the dtype of the network, so that the network is independent of the model; a layer that
@@ -129,7 +129,7 @@ def traced(
 
     Returns
     -------
-    function : Traced
+    function : TracedFunction
     outputs : int or None
         How many the function returns as a tuple; None for a single tensor.
 
@@ -154,7 +154,7 @@ def traced(
         kind = type(operation).__name__
         raise UnsupportedLayerError(f"layer {operation.name!r} ({kind}) cannot be traced: {error}") from error
     outputs = function.structured_outputs
-    made = Traced(function, tuple(function.variables), layer, fixed_rows)
+    made = TracedFunction(function, tuple(function.variables), layer, fixed_rows)
     return made, len(outputs) if isinstance(outputs, tuple) else None
 
 

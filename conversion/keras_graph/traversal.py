@@ -9,11 +9,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from deeplift_tf.conversion.builder.pending_node import Counted
+from deeplift_tf.conversion.builder.pending_node import DiscreteEdge
 from deeplift_tf.conversion.keras_graph.arguments import caller, mask_arguments, symbols_in
 from deeplift_tf.conversion.keras_graph.casts import merged_dtype
 from deeplift_tf.conversion.keras_graph.heads import nested_names
-from deeplift_tf.conversion.keras_graph.joint import Joint, Member
+from deeplift_tf.conversion.keras_graph.joint import JointMember, JointOperations
 from deeplift_tf.conversion.keras_graph.layer_call import LayerCall
 from deeplift_tf.conversion.keras_graph.scalars import scalar_values, without_scalars
 from deeplift_tf.conversion.keras_graph.symbols import names_as_before, symbol
@@ -172,7 +172,7 @@ class Visit:
         self.known, self.emit, self.dtype, self.prefix, self.name_of = known, emit, dtype, prefix, name_of
         self.nested, self.around = nested, around
         self.uses: Counter[int] = Counter()
-        self.waiting: list[Member] = []
+        self.waiting: list[JointMember] = []
         self.reads: Counter[int] = Counter()
         self.dtypes: dict[int, tf.DType] = {}  # of tensors for which Keras declares another
         self.scalars: dict[int, Any] = {}  # values of tensors without rows
@@ -212,7 +212,7 @@ class Visit:
         if not outputs:
             return
         use = LayerCall(
-            Joint(members, tuple(inputs.values()), outputs),
+            JointOperations(members, tuple(inputs.values()), outputs),
             tuple(self.edge(each) for each in inputs.values()),
             tuple(self.spec(each) for each in inputs.values()),
             lambda function, *tensors: function(*tensors),
@@ -249,7 +249,7 @@ class Visit:
                 self.meet(tensor)
             use = use_of(node, arguments, symbols, inputs, self.dtype)._replace(uses=uses)
             use = use._replace(specs=tuple(map(self.spec, symbols)))
-            self.waiting.append(Member(name, use, tuple(node.output_tensors)))
+            self.waiting.append(JointMember(name, use, tuple(node.output_tensors)))
             return
         inner = opened(operation)
         if inner is None:
@@ -305,7 +305,7 @@ class Visit:
     def as_declared(self, name: str, tensor: Any, edge: Edge, declared: Any, model: Any) -> Edge:
         """Return the inputs of a nested model: integers become floats if its input is declared as floats."""
         spec = self.spec(tensor)
-        if isinstance(edge, Counted):
+        if isinstance(edge, DiscreteEdge):
             return Edge(*edge)
         if spec.dtype.is_floating or not spec_of(declared, self.dtype).dtype.is_floating:
             return edge

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from deeplift_tf.conversion.readers.keras2.layouts import WeightLayout
-from deeplift_tf.conversion.readers.keras2.weights import Stored, assign_layer, finalize
+from deeplift_tf.conversion.readers.keras2.weights import StoredWeights, assign_layer, finalize
 from deeplift_tf.conversion.readers.untrusted.checkpoint import OBJECTS, VALUE, Checkpoint
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.errors import ModelFileError
@@ -185,7 +185,7 @@ class CheckpointWeights:
             yield from self._assign(wrapped, self._children(number)["layer"], None)
         else:
             found = list(self._variables(number))
-            arrays = Stored(
+            arrays = StoredWeights(
                 layer.name, [name for name, _ in found], lambda: [self.checkpoint.array(key) for _, key in found]
             )
             if problem := assign_layer(layer, arrays, self.origin, self.prefix):

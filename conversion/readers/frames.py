@@ -10,7 +10,7 @@ from deeplift_tf.conversion.readers.untrusted.limits import MAX_WALKED
 from deeplift_tf.errors import ModelFileError
 
 
-class Source(NamedTuple):
+class TensorSource(NamedTuple):
     """Where a tensor comes from: the node that makes it, which of its outputs it is, and the frame of the node."""
 
     node: Any
@@ -26,7 +26,7 @@ class Frame(NamedTuple):
     function : str
         Name of the function; empty for the graph itself.
     nodes : mapping of str to NodeDef
-    arguments : mapping of str to Source or None
+    arguments : mapping of str to TensorSource or None
         What the arguments of the function stand for.
     through : collection of str
         Operations that hand on their first input.
@@ -34,10 +34,10 @@ class Frame(NamedTuple):
 
     function: str
     nodes: Mapping[str, Any]
-    arguments: Mapping[str, Source | None]
+    arguments: Mapping[str, TensorSource | None]
     through: Container[str]
 
-    def source(self, tensor: str) -> Source | None:
+    def source(self, tensor: str) -> TensorSource | None:
         """Return where a tensor comes from; None where nothing in the graph makes it."""
         for _ in range(len(self.nodes) + 1):
             name = node_of(tensor)
@@ -48,7 +48,7 @@ class Frame(NamedTuple):
                 return None
             if node.op not in self.through or not node.input:
                 index = tensor.rpartition(":")[2] if ":" in tensor else "0"
-                return Source(node, int(index), self)
+                return TensorSource(node, int(index), self)
             tensor = node.input[0]
         return None
 

@@ -27,7 +27,7 @@ FILLING = (
 """Operations that put keys and values, their second and third inputs, into a table, their first."""
 
 
-class Contents(NamedTuple):
+class TableContents(NamedTuple):
     """What a table holds.
 
     Attributes
@@ -40,7 +40,7 @@ class Contents(NamedTuple):
     values: np.ndarray
 
 
-def tables_of(graph: Any) -> dict[str, Contents]:
+def tables_of(graph: Any) -> dict[str, TableContents]:
     """Return the contents of every table that constants fill, by the table's node."""
     filling = filling_in(graph.library.function)
     walked = frames(graph, ("Identity",), lambda _, node: function_called(node) in filling)
@@ -64,7 +64,7 @@ def filling_in(functions: Iterable[Any]) -> set[str]:
     return found
 
 
-def _filled(frame: Frame) -> Iterator[tuple[str, Contents]]:
+def _filled(frame: Frame) -> Iterator[tuple[str, TableContents]]:
     """Yield what the operations of one frame put into tables."""
     for node in frame.nodes.values():
         if node.op in FILLING:
@@ -77,7 +77,7 @@ def _is_constant(node: Any) -> bool:
     return node is not None and node.op == "Const"
 
 
-def contents(table: str, keys: Any, values: Any) -> Contents:
+def contents(table: str, keys: Any, values: Any) -> TableContents:
     """Return what two constants put into a table.
 
     Raises
@@ -90,4 +90,4 @@ def contents(table: str, keys: Any, values: Any) -> Contents:
         raise ModelFileError(
             f"table {table!r}: expected as many keys as values; found {len(found[0])} and {len(found[1])}"
         )
-    return Contents(*found)
+    return TableContents(*found)

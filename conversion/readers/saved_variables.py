@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deeplift_tf.conversion.readers.frames import Frame, Source, frames
+from deeplift_tf.conversion.readers.frames import Frame, TensorSource, frames
 from deeplift_tf.conversion.readers.graph_model import VARIABLES, node_of
 from deeplift_tf.conversion.readers.untrusted.checkpoint import Checkpoint
 from deeplift_tf.conversion.readers.untrusted.constants import array_of
@@ -35,7 +35,7 @@ def keys_of(meta: Any) -> dict[str, str]:
     return {source: found[copy] for copy, source in copies if copy in found} | found
 
 
-def _assigned(frame: Frame) -> Iterator[tuple[str, Source]]:
+def _assigned(frame: Frame) -> Iterator[tuple[str, TensorSource]]:
     """Yield the variables that are assigned to in a frame, and what is."""
     for node in frame.nodes.values():
         if node.op in ASSIGNING and len(node.input) > 1:
@@ -44,7 +44,7 @@ def _assigned(frame: Frame) -> Iterator[tuple[str, Source]]:
                 yield variable.node.name, value
 
 
-def _key(source: Source) -> str | None:
+def _key(source: TensorSource) -> str | None:
     """Return the key of the checkpoint that a tensor is read from; None for anything else, a slice of an array too."""
     if source.node.op != "RestoreV2":
         return None
@@ -53,7 +53,7 @@ def _key(source: Source) -> str | None:
     return keys[source.output] if is_whole else None
 
 
-def _texts(source: Source | None) -> list[str]:
+def _texts(source: TensorSource | None) -> list[str]:
     """Return the texts of a constant; none where a tensor is no constant."""
     is_constant = source is not None and source.node.op == "Const"
     return [text.decode() for text in array_of(source.node).ravel()] if is_constant else []  # type: ignore[union-attr]

@@ -8,7 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_STEPS
-from deeplift_tf.conversion.tf_graph.inlining import Entry, Inlining, Items, LoopFrame, VariableRead, handles, setting
+from deeplift_tf.conversion.tf_graph.inlining import (
+    Entry,
+    Inlining,
+    LoopFrame,
+    TensorListItems,
+    VariableRead,
+    handles,
+    setting,
+)
 from deeplift_tf.conversion.tf_graph.operation import Depends, Value
 from deeplift_tf.errors import UnsupportedLayerError
 
@@ -183,7 +191,7 @@ def number(flat: Inlining, node: Any, entry: Entry) -> int:
 
 def listed(node: Any, entry: Entry) -> tuple[Value | None, ...]:
     """Return the items of a list of tensors."""
-    if not isinstance(entry, Items):
+    if not isinstance(entry, TensorListItems):
         raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): expected a list of tensors")
     return entry.items
 
@@ -192,11 +200,11 @@ def listed(node: Any, entry: Entry) -> tuple[Value | None, ...]:
 def reserve(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """A list of nothing yet."""
     if node.op == "EmptyTensorList":
-        return [Items(())]
+        return [TensorListItems(())]
     size = number(flat, node, inputs[1])
     if not 0 <= size <= MAX_STEPS:
         raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): a list of {size} tensors")
-    return [Items((None,) * size)]
+    return [TensorListItems((None,) * size)]
 
 
 @handles("TensorListFromTensor")
@@ -206,7 +214,7 @@ def unstacked(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) 
     size = value.spec.shape[0]
     if size is None or size > MAX_STEPS:
         raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): {size or 'an open number of'} steps{CLOSED}")
-    return [Items(tuple(flat.new("Unpack", [value], node.name, num=size, axis=0, T=value.spec.dtype)))]
+    return [TensorListItems(tuple(flat.new("Unpack", [value], node.name, num=size, axis=0, T=value.spec.dtype)))]
 
 
 @handles("TensorListGetItem")
@@ -220,13 +228,13 @@ def set_item(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -
     """A list with one item replaced."""
     items = list(listed(node, inputs[0]))
     items[number(flat, node, inputs[1])] = flat.value(inputs[2], node.name)
-    return [Items(tuple(items))]
+    return [TensorListItems(tuple(items))]
 
 
 @handles("TensorListPushBack")
 def push(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """A list with one item more."""
-    return [Items((*listed(node, inputs[0]), flat.value(inputs[1], node.name)))]
+    return [TensorListItems((*listed(node, inputs[0]), flat.value(inputs[1], node.name)))]
 
 
 @handles("TensorListLength")

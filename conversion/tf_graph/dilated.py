@@ -17,14 +17,14 @@ from deeplift_tf.layers.reshaping import Pad
 CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 
 
-class Dilated(NamedTuple):
+class DilatedConvolution(NamedTuple):
     """Layers that stand for a dilated convolution of one value."""
 
     root: Value
     layers: tuple[Layer, ...]
 
 
-def dilated(operation: Operation, scratch: ShadowGraph) -> Dilated | None:
+def dilated(operation: Operation, scratch: ShadowGraph) -> DilatedConvolution | None:
     """Return the layers of a dilated convolution that ends in an operation; None where it is none."""
     if operation.type != "BatchToSpaceND":
         return None
@@ -57,7 +57,7 @@ def dilated(operation: Operation, scratch: ShadowGraph) -> Dilated | None:
     dilation = tuple(int(each) for each in block)
     layer = kind(tf.constant(kernel, scratch.dtype), None, (1,) * len(block), dilation, "valid")
     padded = (Pad(((0, 0), *amounts, (0, 0))),) if np.any(amounts) else ()
-    return Dilated(start.inputs[0], (*padded, layer))
+    return DilatedConvolution(start.inputs[0], (*padded, layer))
 
 
 def after_crops(pads: np.ndarray, crops: np.ndarray) -> list[tuple[int, int]]:

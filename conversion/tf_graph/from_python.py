@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.readers.graph_model import GraphModel, needed, node_of
-from deeplift_tf.conversion.readers.saved_tables import Contents
+from deeplift_tf.conversion.readers.saved_tables import TableContents
 from deeplift_tf.conversion.tf_graph.inlining import CHANGING
 from deeplift_tf.errors import DeepLiftError, UnsupportedLayerError
 
@@ -45,7 +45,7 @@ def graph_of_function(
     values, contents = {}, {}
     for place, tensor in zip(places, captured, strict=True):
         if id(tensor) in handles:
-            contents[place] = Contents(*(np.asarray(part) for part in handles[id(tensor)].export()))
+            contents[place] = TableContents(*(np.asarray(part) for part in handles[id(tensor)].export()))
         elif id(tensor) in variables:
             values[place] = variables[id(tensor)].numpy()
         elif tensor.dtype != tf.resource and hasattr(tensor, "numpy"):

@@ -73,7 +73,7 @@ OF_SPARSEMAX = COMMON | frozenset(
 TAKING_THE_LARGEST_OFF = frozenset(["IsFinite", "Select", "SelectV2", "ZerosLike"])
 
 
-class Fused(NamedTuple):
+class FusedRegion(NamedTuple):
     """Layers that stand for a region.
 
     Attributes
@@ -131,7 +131,7 @@ class Fusion:
         first, *others = (chains[value] for value in varying)
         return tuple(value for value in first if all(value in other for other in others))[:FARTHEST]
 
-    def found(self, operation: Operation) -> Fused | None:
+    def found(self, operation: Operation) -> FusedRegion | None:
         """Return the layers of the region that ends in an operation; None where it is an operation of its own."""
         value = Value(operation)
         varying = {each for each in operation.inputs if each.depends == Depends.INPUTS}
@@ -139,7 +139,7 @@ class Fusion:
             return self.vector_function(value) if value.is_float and ends_in_difference(operation) else None
         return self.vector_function(value) or self.scalar_function(value)
 
-    def scalar_function(self, value: Value) -> Fused | None:
+    def scalar_function(self, value: Value) -> FusedRegion | None:
         """Return the Elementwise layer of a region that looks at each unit alone."""
         roots = [root for root in self.unit_chains[value][1:] if root.is_float]
         if not roots:
@@ -153,10 +153,10 @@ class Fusion:
         scalar = all(each.spec.shape.num_elements() == 1 for each in constants)
         known = self.named(root, value, operations) if scalar else None
         if known is not None:
-            return Fused(root, (Elementwise(known),), known.name or "elementwise", scalar)
+            return FusedRegion(root, (Elementwise(known),), known.name or "elementwise", scalar)
         subgraph = OpSubgraph(self.scratch, [value], [(root, plain_view(value.spec.shape.rank))], {})
         kind = Steps if self.may_jump(root, value, operations) else Elementwise
-        return Fused(root, (kind(secants.quotient(subgraph)),), "elementwise", scalar)
+        return FusedRegion(root, (kind(secants.quotient(subgraph)),), "elementwise", scalar)
 
     def may_jump(self, root: Value, value: Value, operations: Sequence[Operation]) -> bool:
         """Whether a region may jump: unless it has one value on both sides of wherever a comparison turns.
@@ -212,7 +212,7 @@ class Fusion:
                 return function
         return None
 
-    def vector_function(self, value: Value) -> Fused | None:
+    def vector_function(self, value: Value) -> FusedRegion | None:
         """Return softmax or a relative of it, or a norm with its scale and shift, where a region is one."""
         for root in reversed(self.chains[value][1:]):
             if not root.is_float or root.spec.shape.rank is None or root.spec.shape.rank > MOST_AXES:
@@ -224,7 +224,7 @@ class Fusion:
             for each in axes - {None}:
                 layers = self.matching(root, value, each, operations)  # type: ignore[arg-type]
                 if layers:
-                    return Fused(root, layers, type(layers[0]).__name__.lower(), False)
+                    return FusedRegion(root, layers, type(layers[0]).__name__.lower(), False)
         return None
 
     def matching(

@@ -30,13 +30,13 @@ class VariableRead(NamedTuple):
     node: str
 
 
-class Table(NamedTuple):
+class TableRead(NamedTuple):
     """What stands for a table of words or numbers: the node whose contents the model holds."""
 
     node: str
 
 
-class Items(NamedTuple):
+class TensorListItems(NamedTuple):
     """A list of tensors (TensorList), each None until it is set."""
 
     items: tuple[Value | None, ...]
@@ -151,7 +151,7 @@ class Inlining:
         for node in frame.nodes.values():
             if node.op.startswith(CHANGING):
                 (entry,) = self.entries(frame, [node.input[0]])
-                if isinstance(entry, VariableRead | Table):
+                if isinstance(entry, VariableRead | TableRead):
                     self.changes[entry.node] = node.name
 
     def check_changes(self, values: Sequence[Value]) -> None:
@@ -282,7 +282,9 @@ class Inlining:
         """
         if isinstance(entry, Value):
             return entry
-        found = {VariableRead: "a variable", Table: "a table", Items: "a list of tensors"}.get(type(entry), "nothing")
+        found = {VariableRead: "a variable", TableRead: "a table", TensorListItems: "a list of tensors"}.get(
+            type(entry), "nothing"
+        )
         raise UnsupportedLayerError(f"operation {name!r}: expected a tensor; found {found}, which is not followed")
 
     def held(self, name: str) -> Value:

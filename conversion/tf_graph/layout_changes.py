@@ -12,7 +12,7 @@ from deeplift_tf.conversion.tf_graph.families.gates import steps
 from deeplift_tf.conversion.tf_graph.families.moving import reshaped
 from deeplift_tf.conversion.tf_graph.layouts import is_merged, is_plain, order_of, product, regrouped, rows_at
 from deeplift_tf.conversion.tf_graph.layouts import seen as tensor_seen
-from deeplift_tf.conversion.tf_graph.op_context import OpContext, Seen, plain_seen
+from deeplift_tf.conversion.tf_graph.op_context import LayoutEdge, OpContext, plain_seen
 from deeplift_tf.conversion.tf_graph.operation import Operation
 from deeplift_tf.conversion.tf_graph.windows import is_with_rows, unpacked
 from deeplift_tf.errors import UnsupportedLayerError
@@ -32,7 +32,7 @@ WRITTEN = (
 """What to do about a number of rows that is written into a graph."""
 
 
-def reshape(walk: Lowering, operation: Operation, index: int) -> Seen:
+def reshape(walk: Lowering, operation: Operation, index: int) -> LayoutEdge:
     """Units in other axes: a layer, or another look where rows are merged with positions or taken apart again.
 
     Raises
@@ -51,7 +51,7 @@ def reshape(walk: Lowering, operation: Operation, index: int) -> Seen:
         return plain_seen(reshaped(OpContext(walk, operation, 0, {value: seen})), shape)
     view = regrouped(before, order, shape)
     if view is not None:
-        return merged(walk, operation, Seen(seen.edge, view, before))
+        return merged(walk, operation, LayoutEdge(seen.edge, view, before))
     units = behind_rows(seen, tuple(value.spec.shape), shape)
     if units is not None:
         return units_reshaped(walk, operation, seen, units)
@@ -63,7 +63,9 @@ def reshape(walk: Lowering, operation: Operation, index: int) -> Seen:
     raise UnsupportedLayerError(f"mixes rows: {tuple(value.spec.shape)} becomes {shape}{fixed}")
 
 
-def behind_rows(seen: Seen, shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:
+def behind_rows(
+    seen: LayoutEdge, shape: tuple[int | None, ...], wanted: tuple[int | None, ...]
+) -> tuple[int, ...] | None:
     """Return the new sizes of the axes behind merged rows, where they alone are reshaped; None where that is not so."""
     tail = tuple(size for size in wanted[1:] if size is not None)
     rows = seen.view[0] if seen.view else ()
@@ -73,7 +75,7 @@ def behind_rows(seen: Seen, shape: tuple[int | None, ...], wanted: tuple[int | N
     return tail if product(shape, range(1, len(shape))) == prod(tail) else None
 
 
-def units_reshaped(walk: Lowering, operation: Operation, seen: Seen, tail: tuple[int, ...]) -> Seen:
+def units_reshaped(walk: Lowering, operation: Operation, seen: LayoutEdge, tail: tuple[int, ...]) -> LayoutEdge:
     """Reshape the axes behind merged rows."""
     rows = seen.view[0]
     kept = len(rows)
@@ -82,16 +84,18 @@ def units_reshaped(walk: Lowering, operation: Operation, seen: Seen, tail: tuple
         return tf.reshape(x, [*shape_of(x)[:kept], *tail])
 
     edge = walk.add(operation, RoutingFunction(function), [seen.edge])
-    return Seen(edge, (rows, *((kept + axis,) for axis in range(len(tail)))), (*seen.sizes[:kept], *tail))
+    return LayoutEdge(edge, (rows, *((kept + axis,) for axis in range(len(tail)))), (*seen.sizes[:kept], *tail))
 
 
-def cut_anew(walk: Lowering, operation: Operation, seen: Seen, beside: int, tail: Sequence[int | None]) -> Seen:
+def cut_anew(
+    walk: Lowering, operation: Operation, seen: LayoutEdge, beside: int, tail: Sequence[int | None]
+) -> LayoutEdge:
     """Cut the units of a row, in their order, into pieces of another shape: rows are merged with their number."""
     edge = walk.add(operation, Reshape((beside, *(size or 1 for size in tail))), [seen.edge])
-    return Seen(edge, ((0, 1), *((2 + axis,) for axis in range(len(tail)))), (None, beside, *tail))
+    return LayoutEdge(edge, ((0, 1), *((2 + axis,) for axis in range(len(tail)))), (None, beside, *tail))
 
 
-def merged(walk: Lowering, operation: Operation, seen: Seen) -> Seen:
+def merged(walk: Lowering, operation: Operation, seen: LayoutEdge) -> LayoutEdge:
     """Merge the edge's own axes where a view merges neighbours among them: rows alone have to stay apart."""
     groups = [axes for axes in seen.view if len(axes) > 1 and 0 not in axes]
     if not groups or any(axes != tuple(range(axes[0], axes[0] + len(axes))) for axes in groups):
@@ -102,10 +106,10 @@ def merged(walk: Lowering, operation: Operation, seen: Seen) -> Seen:
     view = tuple(tuple(dict.fromkeys(place[axis] for axis in axes)) for axes in seen.view)
     together = tuple(parts)
     edge = walk.add(operation, RoutingFunction(lambda x: tensor_seen(x, together)), [seen.edge], "merged")
-    return Seen(edge, view, tuple(product(seen.sizes, part) for part in parts))
+    return LayoutEdge(edge, view, tuple(product(seen.sizes, part) for part in parts))
 
 
-def transpose(walk: Lowering, operation: Operation, index: int) -> Seen:
+def transpose(walk: Lowering, operation: Operation, index: int) -> LayoutEdge:
     """Axes in another order; rows stay in front at the edge.
 
     Raises
@@ -122,10 +126,10 @@ def transpose(walk: Lowering, operation: Operation, index: int) -> Seen:
     axes, edge = [0, *(axis for axis in order_of(view) if axis != 0)], seen.edge
     if axes != sorted(axes):
         edge = walk.add(operation, Permute(tuple(axes)), [edge])
-    return Seen(edge, rows_at(view.index((0,)), len(view)), tuple(seen.sizes[axis] for axis in axes))
+    return LayoutEdge(edge, rows_at(view.index((0,)), len(view)), tuple(seen.sizes[axis] for axis in axes))
 
 
-def unpack(walk: Lowering, operation: Operation, index: int) -> Seen:
+def unpack(walk: Lowering, operation: Operation, index: int) -> LayoutEdge:
     """One place along an axis.
 
     Raises
@@ -139,7 +143,7 @@ def unpack(walk: Lowering, operation: Operation, index: int) -> Seen:
     return unpacked(walk, operation, index, seen)
 
 
-def cast(walk: Lowering, operation: Operation, index: int) -> Seen:
+def cast(walk: Lowering, operation: Operation, index: int) -> LayoutEdge:
     """Another dtype: the same number, or what is left of it as an integer or a truth value."""
     value, target = operation.inputs[0], operation.specs[index].dtype
     seen = walk.known[value]
@@ -152,7 +156,7 @@ def cast(walk: Lowering, operation: Operation, index: int) -> Seen:
     return seen._replace(edge=walk.add(operation, layer, [seen.edge]))
 
 
-LOOKS: dict[str, Callable[[Lowering, Operation, int], Seen]] = {
+LOOKS: dict[str, Callable[[Lowering, Operation, int], LayoutEdge]] = {
     "Cast": cast,
     "Reshape": reshape,
     "Transpose": transpose,

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.conversion.tf_graph.import_op import spells
-from deeplift_tf.conversion.tf_graph.inlining import Entry, Inlining, LoopFrame, Table, VariableRead, handles
+from deeplift_tf.conversion.tf_graph.inlining import Entry, Inlining, LoopFrame, TableRead, VariableRead, handles
 from deeplift_tf.errors import UnsupportedLayerError
 
 WIDTH = 1 << 62
@@ -25,7 +25,7 @@ SEEDS = 16
 @handles("HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2")
 def table(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """A table, known by its node."""
-    return [Table(node.name)]
+    return [TableRead(node.name)]
 
 
 @handles("LookupTableFind", "LookupTableFindV2")
@@ -38,7 +38,7 @@ def find(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> li
         If what the table holds is not known.
     """
     entry, keys, default = inputs
-    found = flat.model.tables.get(entry.node) if isinstance(entry, Table | VariableRead) else None
+    found = flat.model.tables.get(entry.node) if isinstance(entry, TableRead | VariableRead) else None
     if found is None:
         raise UnsupportedLayerError(
             f"operation {node.name!r} ({node.op}): expected a table that the model fills with constants; found none. "
@@ -60,7 +60,7 @@ def find(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> li
 @handles("LookupTableSize", "LookupTableSizeV2")
 def size(flat: Inlining, frame: LoopFrame, node: Any, inputs: list[Entry]) -> list[Entry]:
     """How many keys."""
-    found = flat.model.tables.get(inputs[0].node) if isinstance(inputs[0], Table | VariableRead) else None
+    found = flat.model.tables.get(inputs[0].node) if isinstance(inputs[0], TableRead | VariableRead) else None
     if found is None:
         raise UnsupportedLayerError(f"operation {node.name!r} ({node.op}): expected a table whose contents are known")
     return [flat.scratch.constant(node.name, np.int64(len(found.keys)))]

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.conversion.builder.pending_node import Counted, PendingNode
+from deeplift_tf.conversion.builder.pending_node import DiscreteEdge, PendingNode
 from deeplift_tf.conversion.readers.untrusted.errors import quoted
 from deeplift_tf.conversion.tf_graph.codes import codes_in, weighed_in
-from deeplift_tf.conversion.tf_graph.dilated import Dilated, dilated
+from deeplift_tf.conversion.tf_graph.dilated import DilatedConvolution, dilated
 from deeplift_tf.conversion.tf_graph.factors import Factors, factors_of
-from deeplift_tf.conversion.tf_graph.fusion import UNIT_BY_UNIT, Fused, Fusion
+from deeplift_tf.conversion.tf_graph.fusion import UNIT_BY_UNIT, FusedRegion, Fusion
 from deeplift_tf.conversion.tf_graph.import_op import value_places
 from deeplift_tf.conversion.tf_graph.inlining import Inlining
 from deeplift_tf.conversion.tf_graph.layout_changes import LOOKS
@@ -22,7 +22,7 @@ from deeplift_tf.conversion.tf_graph.layouts import is_merged, is_plain, order_o
 from deeplift_tf.conversion.tf_graph.layouts import seen as tensor_seen
 from deeplift_tf.conversion.tf_graph.loose import LOOSE, RESTORING, settled
 from deeplift_tf.conversion.tf_graph.naming import Names
-from deeplift_tf.conversion.tf_graph.op_context import GATES, TABLE, OpContext, Seen, is_linear, jump, plain_seen
+from deeplift_tf.conversion.tf_graph.op_context import GATES, TABLE, LayoutEdge, OpContext, is_linear, jump, plain_seen
 from deeplift_tf.conversion.tf_graph.op_subgraph import OpSubgraph, check_derivative, leaves_of, varying_inputs
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value, everything
 from deeplift_tf.conversion.tf_graph.shape_inference import PROBES
@@ -61,13 +61,15 @@ class Lowering:
         self.arrays: dict[Value, np.ndarray] = {}
         self.rows: dict[Value, np.ndarray] = {}
         self.fusing = Fusion(self.scratch)
-        self.fused: dict[Operation, Fused | Dilated | Factors | None] = {}
+        self.fused: dict[Operation, FusedRegion | DilatedConvolution | Factors | None] = {}
         self.reads: Counter[Value] = Counter()
         self.known = {
             value: plain_seen(edge, tuple(value.spec.shape)) for value, edge in zip(flat.inputs, edges, strict=True)
         }
         self.differing = {
-            value for value, edge in zip(flat.inputs, edges, strict=True) if value.is_float or isinstance(edge, Counted)
+            value
+            for value, edge in zip(flat.inputs, edges, strict=True)
+            if value.is_float or isinstance(edge, DiscreteEdge)
         }
         self.wanted: set[Value] = set()
         self.codes: set[Value] = set()
@@ -120,7 +122,7 @@ class Lowering:
             self.problems.append(self.deferred[value])
             return Edge(value.operation.name)
         edge = self.plain(value, value.operation).edge
-        return Counted(*edge) if self.discrete(value) else edge
+        return DiscreteEdge(*edge) if self.discrete(value) else edge
 
     def sized(self, value: Value) -> Edge:
         """Add a value that depends on the sizes of the inputs alone, and so has no difference."""
@@ -192,7 +194,7 @@ class Lowering:
             return self.scratch.array(value)
         return self.arrays_of(operation).get(value)
 
-    def region(self, operation: Operation) -> Fused | Dilated | Factors | None:
+    def region(self, operation: Operation) -> FusedRegion | DilatedConvolution | Factors | None:
         """Return what stands for the region that ends in an operation."""
         if operation not in self.fused:
             known = dilated(operation, self.scratch) or self.fusing.found(operation)
@@ -247,13 +249,13 @@ class Lowering:
     def convert(self, operation: Operation) -> None:
         """Add the layers of one operation."""
         region = self.region(operation)
-        if isinstance(region, Fused):
+        if isinstance(region, FusedRegion):
             self.known[Value(operation)] = self.fuse(operation, region)
             return
         if isinstance(region, Factors):
             self.multiply(operation, region)
             return
-        if isinstance(region, Dilated):
+        if isinstance(region, DilatedConvolution):
             edge = self.plain(region.root, operation).edge
             for index, layer in enumerate(region.layers):
                 edge = self.add(operation, layer, [edge], "" if index == len(region.layers) - 1 else "pad")
@@ -277,7 +279,7 @@ class Lowering:
             except UnsupportedLayerError as error:
                 self.deferred[value] = f"{operation.name} ({operation.type}): {error}"
 
-    def fuse(self, operation: Operation, region: Fused) -> Seen:
+    def fuse(self, operation: Operation, region: FusedRegion) -> LayoutEdge:
         """Add the layers of a region."""
         start = self.known[region.root]
         merged = not region.by_unit and is_with_rows(start)
@@ -307,7 +309,7 @@ class Lowering:
             self.fused[each] = None
             self.convert(each)
 
-    def one(self, operation: Operation, index: int) -> Seen:
+    def one(self, operation: Operation, index: int) -> LayoutEdge:
         """Add the layers of one output of an operation; return how it looks."""
         varying = self.needs(operation)
         if operation.specs[index].dtype.is_complex:
@@ -360,13 +362,13 @@ class Lowering:
         values = [operation.inputs[place] for place in value_places(operation.node)]
         return operation.type not in TABLE or not all(value.is_float or value in values for value in inputs)
 
-    def made(self, edge: Edge, shape: tuple[int | None, ...]) -> Seen:
+    def made(self, edge: Edge, shape: tuple[int | None, ...]) -> LayoutEdge:
         """Return how the edge of a result looks, whose axis of rows is in front."""
         place = row_axis(shape)
         if place is None:
             raise UnsupportedLayerError(f"mixes rows: expected an axis of rows in its output, {shape}")
         sizes = (shape[place], *(size for axis, size in enumerate(shape) if axis != place))
-        return Seen(edge, rows_at(place, len(shape)), sizes)
+        return LayoutEdge(edge, rows_at(place, len(shape)), sizes)
 
     def first_rows(self, operation: Operation) -> bool:
         """Whether the axis of rows comes first in all that goes in and out."""
@@ -384,7 +386,7 @@ class Lowering:
             raise UnsupportedLayerError("expected the axis of rows to come first in its inputs")
         return OpContext(self, operation, index, seen)
 
-    def unmerged(self, value: Value, operation: Operation) -> Seen:
+    def unmerged(self, value: Value, operation: Operation) -> LayoutEdge:
         """Return a value whose rows are not merged with other axes."""
         seen = self.known[value]
         if is_merged(seen.view) and seen.view[0] == (0,):
@@ -393,7 +395,7 @@ class Lowering:
             raise UnsupportedLayerError("mixes rows: they are merged with another axis in its input")
         return seen
 
-    def plain(self, value: Value, operation: Operation) -> Seen:
+    def plain(self, value: Value, operation: Operation) -> LayoutEdge:
         """Return a value as an edge that looks as the graph's tensor does."""
         seen = self.known[value]
         if is_plain(seen.view):
@@ -408,7 +410,7 @@ class Lowering:
         self.known[value] = plain_seen(edge, tuple(value.spec.shape))
         return self.known[value]
 
-    def aligned(self, operation: Operation, known: dict[Value, Seen]) -> Seen | None:
+    def aligned(self, operation: Operation, known: dict[Value, LayoutEdge]) -> LayoutEdge | None:
         """Convert an operation along the last axis in whatever form its inputs are; None where forms differ."""
         entry = TABLE.get(operation.type)
         forms, sizes = {each.view for each in known.values()}, {len(each.sizes) for each in known.values()}
@@ -432,9 +434,9 @@ class Lowering:
         seen = next(iter(known.values()))
         edge = entry.converter(OpContext(self, operation, 0, known))
         sizes_after = (*seen.sizes[:last], operation.specs[0].shape[-1])
-        return Seen(edge, view, sizes_after)
+        return LayoutEdge(edge, view, sizes_after)
 
-    def side(self, operation: Operation, index: int) -> Seen:
+    def side(self, operation: Operation, index: int) -> LayoutEdge:
         """Add an operation on values that have no difference, or whose result has none."""
         if self.is_loose(operation):
             self.loose.add(Value(operation, index))

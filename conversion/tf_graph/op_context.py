@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deeplift_tf.conversion.tf_graph.lowering import Lowering
 
 
-class Seen(NamedTuple):
+class LayoutEdge(NamedTuple):
     """A value of the graph as an edge of the network: how it looks there, and the sizes of the edge."""
 
     edge: Edge
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 Converter = Callable[["OpContext"], Edge]
 
 
-class Entry(NamedTuple):
+class OpConverter(NamedTuple):
     """How an operation is converted.
 
     Attributes
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
     any_rows: bool
 
 
-TABLE: dict[str, Entry] = {}
+TABLE: dict[str, OpConverter] = {}
 """What each operation becomes: filled by `families`."""
 
 GATES: set[str] = set()
@@ -87,7 +87,7 @@ def converts(*kinds: str, along_last: bool = False, any_rows: bool = False) -> C
         for kind in kinds:
             if kind in TABLE:
                 raise ValueError(f"a converter of {kind!r} is registered already")
-            TABLE[kind] = Entry(converter, along_last, any_rows)
+            TABLE[kind] = OpConverter(converter, along_last, any_rows)
         return converter
 
     return enter
@@ -102,14 +102,19 @@ class OpContext:
     operation : Operation
     output : int
         Which of its outputs is made.
-    seen : dict of Value to Seen
+    seen : dict of Value to LayoutEdge
         Its inputs that vary, and the values whose sizes it reads.
     rows_first : bool, optional
         Of rows that are merged with another axis: whether they stand first there. None where they are by themselves.
     """
 
     def __init__(
-        self, walk: Lowering, operation: Operation, output: int, seen: dict[Value, Seen], rows_first: bool | None = None
+        self,
+        walk: Lowering,
+        operation: Operation,
+        output: int,
+        seen: dict[Value, LayoutEdge],
+        rows_first: bool | None = None,
     ) -> None:
         self.rows_first = rows_first
         self.walk, self.operation, self.output, self.seen = walk, operation, output, seen
@@ -278,6 +283,6 @@ def shared_axes(op: OpContext, values: Sequence[Value]) -> int:
     return 1
 
 
-def plain_seen(edge: Edge, shape: Sequence[int | None]) -> Seen:
+def plain_seen(edge: Edge, shape: Sequence[int | None]) -> LayoutEdge:
     """Return an edge that looks as the graph's tensor does."""
-    return Seen(edge, plain_view(len(shape)), tuple(shape))
+    return LayoutEdge(edge, plain_view(len(shape)), tuple(shape))

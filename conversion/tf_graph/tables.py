@@ -8,14 +8,14 @@ from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.shape_inference import ShadowGraph
 
 
-class Table(NamedTuple):
+class TokenInput(NamedTuple):
     """An input of the model that names rows, and how many rows there are."""
 
     tokens: Value
     rows: int
 
 
-def table_of(operation: Operation, scratch: ShadowGraph) -> Table | None:
+def table_of(operation: Operation, scratch: ShadowGraph) -> TokenInput | None:
     """Return the table from which an operation takes rows for the tokens of an input; None where it does no such thing.
 
     Parameters
@@ -35,7 +35,7 @@ def table_of(operation: Operation, scratch: ShadowGraph) -> Table | None:
         if before is None or not before.spec.dtype.is_integer:
             return None
         tokens = before
-    return Table(tokens, rows) if tokens.spec.dtype.is_integer else None
+    return TokenInput(tokens, rows) if tokens.spec.dtype.is_integer else None
 
 
 def uncounted(tokens: Value, scratch: ShadowGraph, rows: int) -> Value | None:

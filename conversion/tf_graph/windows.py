@@ -15,11 +15,11 @@ import tensorflow as tf
 from deeplift_tf.conversion.tf_graph.families.moving import rearranged
 from deeplift_tf.conversion.tf_graph.families.products import product
 from deeplift_tf.conversion.tf_graph.families.reducing import chosen, least
-from deeplift_tf.conversion.tf_graph.fusion import Fused
+from deeplift_tf.conversion.tf_graph.fusion import FusedRegion
 from deeplift_tf.conversion.tf_graph.layouts import order_of, row_axis
 from deeplift_tf.conversion.tf_graph.layouts import product as size_of
 from deeplift_tf.conversion.tf_graph.layouts import seen as tensor_seen
-from deeplift_tf.conversion.tf_graph.op_context import MOVING, Converter, OpContext, Seen
+from deeplift_tf.conversion.tf_graph.op_context import MOVING, Converter, LayoutEdge, OpContext
 from deeplift_tf.conversion.tf_graph.op_subgraph import varying_inputs
 from deeplift_tf.conversion.tf_graph.operation import Depends, Operation, Value
 from deeplift_tf.conversion.tf_graph.rows import differs
@@ -46,17 +46,17 @@ LARGEST = frozenset(["Max", "MaxPool", "MaxPool3D", "MaxPoolV2"])
 OPEN_SIZE = 5  # at which other open axes are tried
 
 
-def place_of_rows(seen: Seen) -> int:
+def place_of_rows(seen: LayoutEdge) -> int:
     """Return the axis of the graph's tensor that holds rows, alone or merged with others."""
     return next(place for place, axes in enumerate(seen.view) if 0 in axes)
 
 
-def is_with_rows(seen: Seen) -> bool:
+def is_with_rows(seen: LayoutEdge) -> bool:
     """Whether rows are merged with another axis."""
     return bool(seen.view) and len(seen.view[place_of_rows(seen)]) > 1
 
 
-def in_two(walk: Lowering, operation: Operation, value: Value) -> Seen:
+def in_two(walk: Lowering, operation: Operation, value: Value) -> LayoutEdge:
     """Return a value whose edge has rows in front, then all that they are merged with, then the graph's other axes.
 
     Raises
@@ -76,11 +76,13 @@ def in_two(walk: Lowering, operation: Operation, value: Value) -> Seen:
     view = tuple(pair if at == place else (next(others),) for at in range(len(seen.view)))
     sizes = tuple(size_of(seen.sizes, part) for part in parts)
     if parts == tuple((axis,) for axis in range(len(seen.sizes))):
-        return Seen(seen.edge, view, sizes)
-    return Seen(walk.add(operation, RoutingFunction(lambda x: tensor_seen(x, parts)), [seen.edge], "rows"), view, sizes)
+        return LayoutEdge(seen.edge, view, sizes)
+    return LayoutEdge(
+        walk.add(operation, RoutingFunction(lambda x: tensor_seen(x, parts)), [seen.edge], "rows"), view, sizes
+    )
 
 
-def on_merged_rows(walk: Lowering, operation: Operation, index: int) -> Seen:
+def on_merged_rows(walk: Lowering, operation: Operation, index: int) -> LayoutEdge:
     """Add an operation on rows that are merged.
 
     Raises
@@ -104,10 +106,10 @@ def on_merged_rows(walk: Lowering, operation: Operation, index: int) -> Seen:
     edge = converter_of(walk, operation)(OpContext(walk, operation, index, seen, pair[0] == 0))
     others = iter(range(2, len(shape) + 1))
     view = tuple(pair if axis == place else (next(others),) for axis in range(len(shape)))
-    return Seen(edge, view, (None, beside, *(size for axis, size in enumerate(shape) if axis != place)))
+    return LayoutEdge(edge, view, (None, beside, *(size for axis, size in enumerate(shape) if axis != place)))
 
 
-def rows_in_front(walk: Lowering, operation: Operation, region: Fused) -> Seen:
+def rows_in_front(walk: Lowering, operation: Operation, region: FusedRegion) -> LayoutEdge:
     """Return what a region is made of, in a form in which its layers see the same axes, counted from the end.
 
     Raises
@@ -134,7 +136,7 @@ def converter_of(walk: Lowering, operation: Operation) -> Converter:
     return rearranged if kind in MOVING | SUMS else walk.path
 
 
-def keeps_apart(walk: Lowering, operation: Operation, index: int, seen: dict[Value, Seen], place: int) -> bool:
+def keeps_apart(walk: Lowering, operation: Operation, index: int, seen: dict[Value, LayoutEdge], place: int) -> bool:
     """Whether an operation makes of two things along the merged axis what it makes of each alone: on random input."""
     known = walk.arrays_of(operation)
     if any(value.depends == Depends.SIZES and value not in known for value in operation.inputs):
@@ -162,7 +164,7 @@ def keeps_apart(walk: Lowering, operation: Operation, index: int, seen: dict[Val
     return not differs(together, np.concatenate(alone, place))
 
 
-def unpacked(walk: Lowering, operation: Operation, index: int, seen: Seen) -> Seen:
+def unpacked(walk: Lowering, operation: Operation, index: int, seen: LayoutEdge) -> LayoutEdge:
     """Take one place along an axis that is not merged with any.
 
     Raises
@@ -179,4 +181,4 @@ def unpacked(walk: Lowering, operation: Operation, index: int, seen: Seen) -> Se
     edge: Edge = walk.add(operation, RoutingFunction(lambda x: x[place]), [seen.edge])
     later = {old: old - (old > axis) for old in order_of(seen.view)}
     view = tuple(tuple(later[each] for each in group) for at, group in enumerate(seen.view) if at != along)
-    return Seen(edge, view, tuple(size for old, size in enumerate(seen.sizes) if old != axis))
+    return LayoutEdge(edge, view, tuple(size for old, size in enumerate(seen.sizes) if old != axis))

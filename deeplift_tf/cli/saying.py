@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from deeplift_tf.printable import printable
-from deeplift_tf.scoring.completeness import Completeness, Missed, hint_of, promised_by
+from deeplift_tf.scoring.completeness import Completeness, MissedRows, hint_of, promised_by
 
 
 def say(text: str, err: bool = False) -> None:
@@ -15,12 +15,12 @@ def say(text: str, err: bool = False) -> None:
     click.echo(printable(text, keep="\n\t"), err=err)
 
 
-def say_missed(missed: Missed, method: str, approximate: Sequence[str] | None, strict: bool) -> None:
+def say_missed(missed: MissedRows, method: str, approximate: Sequence[str] | None, strict: bool) -> None:
     """Warn of rows whose contributions miss the difference, where the method promises that none does.
 
     Parameters
     ----------
-    missed : Missed
+    missed : MissedRows
         Of all rows.
     method : str
         As it was spelled.

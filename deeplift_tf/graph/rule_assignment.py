@@ -59,7 +59,7 @@ def with_rules(graph: Graph, choice: RuleChoice) -> Graph:
         raise RuleError(
             f"rules are given for {strange}, but the model has no layer and no layer class of that name; {near}"
         )
-    around = Around(graph)
+    around = GraphContext(graph)
     chosen = {node.name: _chosen(node.name, choices, places) for node in graph.nodes}
     return dataclasses.replace(graph, nodes=tuple(_under_rule(node, chosen[node.name], around) for node in graph.nodes))
 
@@ -138,7 +138,7 @@ def layer_name(node: Node) -> str:
     return "/".join(each.name for each in uses_of(node))
 
 
-def _under_rule(node: Node, choice: str | Rule, around: Around) -> Node:
+def _under_rule(node: Node, choice: str | Rule, around: GraphContext) -> Node:
     """Return a node under a rule, with the subgraph of its layer under it too."""
     if choice != GENOMICS_DEFAULT:
         rule = rule_named(choice)
@@ -146,29 +146,29 @@ def _under_rule(node: Node, choice: str | Rule, around: Around) -> Node:
     if not isinstance(node.layer, TimeDistributed):
         return dataclasses.replace(node, rule=genomics_default(node, around))
     graph = node.layer.graph
-    inside = Around(graph, node, around)
+    inside = GraphContext(graph, node, around)
     nodes = tuple(_under_rule(each, choice, inside) for each in graph.nodes)
     folded = dataclasses.replace(node.layer, graph=dataclasses.replace(graph, nodes=nodes))
     return dataclasses.replace(node, layer=folded, rule=RESCALE)
 
 
-class Around(NamedTuple):
+class GraphContext(NamedTuple):
     """A graph and, if it is the subgraph of a layer, the node around it.
 
     Attributes
     ----------
     graph : Graph
     node : Node or None
-    outside : Around or None
+    outside : GraphContext or None
         The graph that contains the node.
     """
 
     graph: Graph
     node: Node | None = None
-    outside: Around | None = None
+    outside: GraphContext | None = None
 
 
-def genomics_default(node: Node, around: Around) -> Rule:
+def genomics_default(node: Node, around: GraphContext) -> Rule:
     """Return RevealCancel if every Linear layer that feeds a node is fully connected, otherwise Rescale.
 
     A Linear layer feeds a node if only Routing layers are between them. The original DeepLIFT makes the same
@@ -179,7 +179,7 @@ def genomics_default(node: Node, around: Around) -> Rule:
     return REVEAL_CANCEL if feeders and all(each.layer.fully_connected for each in feeders) else RESCALE
 
 
-def feeding_linear(edges: Iterable[Edge], around: Around) -> list[Node]:
+def feeding_linear(edges: Iterable[Edge], around: GraphContext) -> list[Node]:
     """Return the Linear layers that are reached backwards from values through Routing layers."""
     met, reached = looked_back(edges, around.graph)
     if around.node is None or around.outside is None or reached.isdisjoint(each.edge for each in around.graph.inputs):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deeplift_tf.references import ReferenceSampler
 
 
-class Opened(NamedTuple):
+class OpenedFile(NamedTuple):
     """A file that references are made from.
 
     Attributes
@@ -95,7 +95,7 @@ class DeferredReferences(NamedTuple):
     def arguments_for(self, name: str, network: Network, preprocess: str | None) -> dict[str, Any]:
         """Return the arguments for one input, with files read."""
         arguments = {
-            key: each.of(name, network, preprocess) if isinstance(each, Opened) else each
+            key: each.of(name, network, preprocess) if isinstance(each, OpenedFile) else each
             for key, each in self.arguments.items()
         }
         if "examples" in arguments:  # a maker keeps them, also in other processes, in which this file is not open
@@ -157,9 +157,9 @@ def opened(argument: Any, stack: ExitStack) -> Any:
     if not isinstance(argument, File):
         return argument
     if argument.rows and is_images(argument.path):
-        return Opened(argument.path, None, True)
+        return OpenedFile(argument.path, None, True)
     try:
-        return Opened(argument.path, stack.enter_context(open_arrays(argument.path)), argument.rows)
+        return OpenedFile(argument.path, stack.enter_context(open_arrays(argument.path)), argument.rows)
     except InputError as error:
         raise ReferencesError(f"references: {error}") from error
 

@@ -14,7 +14,7 @@ from deeplift_tf.arrays.checks import require_real
 from deeplift_tf.arrays.rows import RowArray, check_finite
 from deeplift_tf.errors import InputError, ReferencesError
 from deeplift_tf.images import is_images
-from deeplift_tf.io.deferred_references import DeferredReferences, Opened, as_they_are, named_references, refusal
+from deeplift_tf.io.deferred_references import DeferredReferences, OpenedFile, as_they_are, named_references, refusal
 from deeplift_tf.io.inputs import Rows, one_or_all, open_arrays, select
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def open_references(
         if named is not None:
             yield named
         elif is_images(Path(given)):
-            yield DeferredReferences(as_they_are, {"data": Opened(Path(given), None, True)})
+            yield DeferredReferences(as_they_are, {"data": OpenedFile(Path(given), None, True)})
         else:
             try:
                 arrays = stack.enter_context(open_arrays(Path(given)))

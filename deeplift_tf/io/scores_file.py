@@ -117,7 +117,7 @@ def take(array: RowArray, indices: Sequence[int]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Cut(StoredRows):
+class RowRange(StoredRows):
     """Some rows of an array, as an array of their own."""
 
     array: RowArray
@@ -177,7 +177,7 @@ def open_scores(path: Path, name: str | None = None, x: Path | None = None) -> I
             given = stack.enter_context(open_arrays(source))
             dataset = recorded.get("dataset") if x is None else None
             fitting = matching(given, (count, *arrays[key].shape[1:]), dataset, name)
-            found = None if fitting is None else Cut(fitting, range(start, stop))
+            found = None if fitting is None else RowRange(fitting, range(start, stop))
         if x is not None and found is None:
             raise InputError(f"{x}: expected one array of shape {arrays[key].shape}, as the contributions have")
         yield ScoresFile(path, key.partition("/")[2], arrays[key], found, arrays, metadata, names_in(arrays, found))

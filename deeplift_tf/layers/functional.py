@@ -24,7 +24,7 @@ from deeplift_tf.rules.tensors import shape_of, vjp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Given(Layer):
+class FunctionLayer(Layer):
     """A function, and which of its inputs are sides.
 
     Attributes
@@ -43,7 +43,7 @@ class Given(Layer):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GivenAffine(Given, Affine):
+class AffineFunction(FunctionLayer, Affine):
     """Base class of the affine kinds: f(x) = A(x) + b, with A found by differentiation.
 
     Attributes
@@ -68,7 +68,7 @@ class GivenAffine(Given, Affine):
             return y
         return y - self.function(*(x if i in self.sides else tf.zeros_like(x) for i, x in enumerate(inputs)))
 
-    def magnitude(self) -> GivenAffine:
+    def magnitude(self) -> AffineFunction:
         """Return the map by |A|."""
         return self if self.absolute is None else dataclasses.replace(self, function=self.absolute, absolute=None)
 
@@ -93,7 +93,7 @@ class GivenAffine(Given, Affine):
         return [None if i in self.sides else each for i, each in enumerate(sent)]
 
 
-class RoutingFunction(GivenAffine, Routing):
+class RoutingFunction(AffineFunction, Routing):
     """A Routing: moves, repeats, sums or weighs units."""
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
@@ -108,7 +108,7 @@ class RoutingFunction(GivenAffine, Routing):
         return self.without_sides(super().backward(step, *multipliers))
 
 
-class LinearFunction(GivenAffine, Linear):
+class LinearFunction(AffineFunction, Linear):
     """A Linear layer: mixes units by constant weights."""
 
     def spread(self, step: Step) -> tuple[tf.Tensor, ...]:
@@ -124,7 +124,7 @@ class LinearFunction(GivenAffine, Linear):
         return self.without_sides(super().backward(step, *multipliers))
 
 
-class OnPartOfTheLine(Elementwise):
+class PartialFunction(Elementwise):
     """A scalar function that is not defined everywhere: logarithm, root, reciprocal.
 
     RevealCancel reads the function at x⁰+Δ⁺ and x⁰+Δ⁻, which may lie outside its domain; so this layer follows Rescale
@@ -149,7 +149,7 @@ class OnPartOfTheLine(Elementwise):
         return step._replace(rule=RESCALE) if step.rule.spread else step
 
 
-class MaxFunction(Given, Maximum):
+class MaxFunction(FunctionLayer, Maximum):
     """Each unit of the output is the largest of some units of the input."""
 
     any_dtype = False  # a function of another framework may hold to the network's
@@ -162,7 +162,7 @@ class MinFunction(MaxFunction):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Product(Given, Multilinear):
+class Product(FunctionLayer, Multilinear):
     """A polynomial in all of its inputs together: products of tensors, or of the units of one.
 
     Attributes
@@ -179,7 +179,7 @@ class Product(Given, Multilinear):
         return straight_line(self.function, step.inputs, multipliers, max(1, (degree + 1) // 2), step.rows)
 
 
-class OfTwo(Given, Secant):
+class BinaryFunction(FunctionLayer, Secant):
     """Any function of two values, unit by unit, for example a guarded quotient, which jumps because 0/0 is 0.
 
     Each value gets the mean of the change of y by its own step before and after the other value's step, divided by its

@@ -12,7 +12,7 @@ import functools
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Step
-from deeplift_tf.layers.functional import Given, OnPartOfTheLine
+from deeplift_tf.layers.functional import FunctionLayer, PartialFunction
 from deeplift_tf.layers.kinds import Secant
 from deeplift_tf.layers.non_differentiable import side_rows
 from deeplift_tf.rules.multipliers import Difference, Pairing
@@ -24,7 +24,7 @@ def opened(gate: tf.Tensor) -> tf.Tensor:
     return gate > 0.5
 
 
-class Steps(OnPartOfTheLine):
+class Steps(PartialFunction):
     """A scalar function that jumps: comparisons, rounding. Values often lie exactly on a jump.
 
     RevealCancel reads a function at x⁰+Δ⁺ and x⁰+Δ⁻, whose rounding may fall on the other side of a jump; so this layer
@@ -88,7 +88,7 @@ class Where(Secant):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Jump(Given, Secant):
+class Jump(FunctionLayer, Secant):
     """A function that jumps, such as argmax: its difference is divided in proportion to |Δx|.
 
     The units of a group get m·Δy in proportion to their |Δx|, which is the secant slope if the group is one unit.

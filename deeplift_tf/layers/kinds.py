@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from deeplift_tf.layers.base import Layer, Step
-from deeplift_tf.layers.ties import Groups, Moved, Windows, in_order, sent_back, sent_to_places, shared
+from deeplift_tf.layers.ties import GroupMoves, Groups, Windows, in_order, sent_back, sent_to_places, shared
 from deeplift_tf.rules.multipliers import Difference, Multipliers, Pairing, collapse
 from deeplift_tf.rules.rules import Rule, Slopes
 from deeplift_tf.rules.secants import Function
@@ -226,7 +226,7 @@ class Maximum(Layer):
     def credited(self, step: Step, credit: tf.Tensor, send: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
         """Return the credit of each group at its credited unit."""
         rows, keys, windows, groups = step.rows, self.keys(step), self.separate_windows(), self.groups()
-        moved = Moved(rows.merge_pairs(step.outputs[0].delta), self.value_of_key)
+        moved = GroupMoves(rows.merge_pairs(step.outputs[0].delta), self.value_of_key)
         if windows is not None:
             (merged,) = [[rows.merge_pairs(key) for key in each] for each in keys]
             return [send(windows, merged, moved, credit, lambda each: rows.repeat(rows.pair(each)))]
@@ -256,7 +256,7 @@ def through_windows(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Decided(Maximum):
+class TieBrokenMaximum(Maximum):
     """A maximum of units that an activation may have made equal: their values before it break ties.
 
     Its inputs are those of the maximum, then as many again that only break ties.

@@ -69,7 +69,7 @@ class Members(Average):
     logits: str | None = None
 
 
-class Stacked(Routing):
+class Stack(Routing):
     """Inputs of one shape along a new axis, behind that of rows."""
 
     def linear(self, *inputs: tf.Tensor) -> tf.Tensor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from deeplift_tf.layers.functional import OfTwo
+from deeplift_tf.layers.functional import BinaryFunction
 
 SERIES_BELOW = 0.25  # of |t|: there the two forms of Q below agree to rounding
 SERIES_TERMS = 14  # 0.25^28 is below the rounding of float64
 
 
-class Quotient(OfTwo):
+class Quotient(BinaryFunction):
     """u/v, where v keeps its sign: the mean Jacobian along the line from (u⁰, v⁰) to (u, v).
 
     K = ∫ 1/v = ln(v/v⁰)/Δv is what u gets, W = −∫ u/v² = (Δ(u/v) − K·Δu)/Δv what v gets. From a reference close to

@@ -37,7 +37,7 @@ class Groups(NamedTuple):
 
 
 def shared(
-    groups: Groups, keys: Sequence[Sequence[tf.Tensor]], moved: Moved, credit: tf.Tensor, targets: Any
+    groups: Groups, keys: Sequence[Sequence[tf.Tensor]], moved: GroupMoves, credit: tf.Tensor, targets: Any
 ) -> list[tf.Tensor]:
     """Return the credit of each group at the unit with the largest keys.
 
@@ -46,7 +46,7 @@ def shared(
     groups : Groups
     keys : sequence of sequence of tf.Tensor, shape (rows, ...)
         For each tensor of units, pairs of what is compared, the most significant first.
-    moved : Moved
+    moved : GroupMoves
     credit : tf.Tensor, shape (targets · rows, ...)
         Of each group.
     targets : int, tf.Tensor or None
@@ -90,7 +90,7 @@ def rounding(top: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_finite(slack), slack, tf.zeros_like(slack))
 
 
-class Moved(NamedTuple):
+class GroupMoves(NamedTuple):
     """How groups move, which says whether units that count as equal may stand for one another.
 
     Attributes
@@ -134,7 +134,7 @@ class Windows(NamedTuple):
 def sent_back(
     windows: Windows,
     keys: Sequence[tf.Tensor],
-    moved: Moved,
+    moved: GroupMoves,
     credit: tf.Tensor,
     repeat: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
@@ -147,7 +147,7 @@ def sent_back(
     windows : Windows
     keys : sequence of tf.Tensor, shape (rows, ...)
         Pairs of what is compared, the most significant first.
-    moved : Moved
+    moved : GroupMoves
     credit : tf.Tensor, shape (targets · rows, ...)
         Of each window.
     repeat : callable
@@ -173,7 +173,7 @@ def sent_back(
 def sent_to_places(
     windows: Windows,
     keys: Sequence[tf.Tensor],
-    moved: Moved,
+    moved: GroupMoves,
     credit: tf.Tensor,
     repeat: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:

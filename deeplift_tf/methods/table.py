@@ -18,7 +18,7 @@ from deeplift_tf.scoring.scores import Scores
 Method = Callable[..., Scores]
 
 
-class Bound(partial[Scores]):
+class BoundMethod(partial[Scores]):
     """A method under a name that stands for some of its arguments: those are closed."""
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Scores:
@@ -40,8 +40,8 @@ class Bound(partial[Scores]):
 
 METHODS: dict[str, Method] = {
     "deeplift": deeplift,
-    "rescale": Bound(deeplift, rule="rescale"),
-    "reveal_cancel": Bound(deeplift, rule="reveal_cancel"),
+    "rescale": BoundMethod(deeplift, rule="rescale"),
+    "reveal_cancel": BoundMethod(deeplift, rule="reveal_cancel"),
     "gradient": gradient,
     "gradient_times_input": gradient_times_input,
     "guided_backprop": guided_backprop,

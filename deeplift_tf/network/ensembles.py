@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from deeplift_tf.errors import DeepLiftError, TargetError
 from deeplift_tf.graph.graph import Edge, Graph, Input, LayerUse, Node
-from deeplift_tf.layers.merging import Average, Members, Stacked
+from deeplift_tf.layers.merging import Average, Members, Stack
 from deeplift_tf.layers.reshaping import Identity
 from deeplift_tf.network.network import Members as Networks
 from deeplift_tf.network.network import Network, Origin
@@ -176,7 +176,7 @@ def means_of(name: str, members: Sequence[Network], place: int) -> list[Node]:
     folds = tuple(within(index, edge) for index, edge in enumerate(edges))
     side = Node(
         f"{name}/{EACH}",
-        Stacked(),
+        Stack(),
         folds,
         (tf.TensorShape([shape[0], len(members), *shape[1:]]),),
         f"{name}/{EACH}",

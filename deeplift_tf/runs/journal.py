@@ -16,7 +16,7 @@ from deeplift_tf.errors import OutputFileError
 from deeplift_tf.platform import names
 from deeplift_tf.platform.descriptors import opened
 from deeplift_tf.platform.locks import lock
-from deeplift_tf.scoring.completeness import Missed
+from deeplift_tf.scoring.completeness import MissedRows
 
 
 class State(NamedTuple):
@@ -29,14 +29,14 @@ class State(NamedTuple):
         Absolute delta.
     skipped : tuple of (int, str)
         Rows that were skipped, with reasons.
-    missed : Missed
+    missed : MissedRows
         Of all rows, those whose contributions miss the difference.
     """
 
     rows: int = 0
     largest: float | None = None
     skipped: tuple[tuple[int, str], ...] = ()
-    missed: Missed = Missed()
+    missed: MissedRows = MissedRows()
 
 
 class Journal:
@@ -182,4 +182,6 @@ def _after(before: State, entry: Mapping[str, Any]) -> State:
         raise ValueError(f"expected more than {before.rows} rows; received {rows}")
     reasons = tuple((int(row), str(reason)) for row, reason in skipped)
     largest = None if largest is None else float(largest)
-    return State(int(rows), largest, before.skipped + reasons, Missed(**dict(zip(Missed._fields, missed, strict=True))))
+    return State(
+        int(rows), largest, before.skipped + reasons, MissedRows(**dict(zip(MissedRows._fields, missed, strict=True)))
+    )

@@ -13,7 +13,7 @@ from deeplift_tf.io.scores_h5 import is_sealed
 from deeplift_tf.runs.identity import differences
 from deeplift_tf.runs.merge import (
     FinishedPart,
-    Merged,
+    MergeResult,
     check_files,
     merged_from,
     output_of,
@@ -28,7 +28,7 @@ MODEL = ("model", "weights")
 """Arguments in which the runs may differ."""
 
 
-def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool = False) -> Merged:
+def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool = False) -> MergeResult:
     """Write the mean of finished runs of the same rows, which differ in their model alone.
 
     Every array is the mean of theirs, but delta, of which the one of the largest size counts.
@@ -46,7 +46,7 @@ def mean(out: Path, paths: Sequence[Path], overwrite: bool = False, spread: bool
 
     Returns
     -------
-    Merged
+    MergeResult
         Rows count as missing the difference by the largest delta of any run.
 
     Raises

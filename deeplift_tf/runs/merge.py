@@ -22,7 +22,7 @@ from deeplift_tf.runs.output import SCORES, Output, followed
 from deeplift_tf.runs.request import Arrays
 from deeplift_tf.runs.resumable import ResumableWriter
 from deeplift_tf.runs.source import Shard
-from deeplift_tf.scoring.completeness import Missed
+from deeplift_tf.scoring.completeness import MissedRows
 
 
 class FinishedPart(NamedTuple):
@@ -89,17 +89,17 @@ class FinishedPart(NamedTuple):
         return self.metadata | {"arguments": arguments, "files": files | self.metadata["files"]}
 
 
-class Merged(NamedTuple):
+class MergeResult(NamedTuple):
     """What was put together: rows, those of them that miss the difference, and the method of their scores."""
 
     rows: int
-    missed: Missed
+    missed: MissedRows
     method: str
 
 
-def merged_from(kept: ResumableWriter, rows: int, arguments: Mapping[str, Any]) -> Merged:
+def merged_from(kept: ResumableWriter, rows: int, arguments: Mapping[str, Any]) -> MergeResult:
     """Return what was put together, of so many rows, when all of it is on the disk."""
-    return Merged(int(rows), kept.state.missed, str(arguments.get("method", "deeplift")))
+    return MergeResult(int(rows), kept.state.missed, str(arguments.get("method", "deeplift")))
 
 
 def scores_in(path: Path) -> Path:
@@ -107,7 +107,7 @@ def scores_in(path: Path) -> Path:
     return path / SCORES if path.is_dir() else path
 
 
-def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Merged:
+def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> MergeResult:
     """Put the shards of a run together, in the order of their rows.
 
     What is written beside the scores is what the command of the first one asks for.
@@ -123,7 +123,7 @@ def merge(out: Path, paths: Sequence[Path], overwrite: bool = False) -> Merged:
 
     Returns
     -------
-    Merged
+    MergeResult
 
     Raises
     ------

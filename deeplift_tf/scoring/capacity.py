@@ -40,7 +40,7 @@ class RowValue(NamedTuple):
     kept: int = 0
 
 
-class Kept(NamedTuple):
+class BackwardNeeds(NamedTuple):
     """What the way back needs: the nodes that it passes, and how many examples a batch has at most."""
 
     nodes: Collection[str]
@@ -48,7 +48,7 @@ class Kept(NamedTuple):
 
 
 def require_room(
-    graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, copies: int = COPIES, kept: Kept | None = None
+    graph: Graph, shapes: Sequence[tuple[int, ...]], rows: int, copies: int = COPIES, kept: BackwardNeeds | None = None
 ) -> None:
     """Refuse a batch whose largest value, or whose values that are alive at once, cannot fit into memory.
 
@@ -61,7 +61,7 @@ def require_room(
         (Example, reference) pairs in a batch.
     copies : int
         Tensors of the size of the largest value that are held at once.
-    kept : Kept, optional
+    kept : BackwardNeeds, optional
         Where multipliers go back: of every nonlinear layer on the way at least one tensor is kept from the pass forward
         until they arrive there, be it the value or the difference.
 
@@ -132,13 +132,13 @@ def _largest(values: Sequence[RowValue]) -> RowValue:
     return max(values, key=lambda value: value.elements, default=RowValue("", 0))
 
 
-def _kept(values: Sequence[RowValue], kept: Kept) -> tuple[int, int]:
+def _kept(values: Sequence[RowValue], kept: BackwardNeeds) -> tuple[int, int]:
     """Return the elements of one row that nonlinear layers on the way back keep, and the number of those layers."""
     found = [value.kept for value in values if value.kept and value.layer in kept.nodes]
     return sum(found), len(found)
 
 
-def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], times: int, kept: Kept | None) -> bool:
+def _fits_by_larger(graph: Graph, shapes: Sequence[tuple[int, ...]], times: int, kept: BackwardNeeds | None) -> bool:
     """Whether inputs that were larger in every axis would fit: so that not every length of a sequence is traced."""
     for key, values in _KNOWN.get(graph, {}).items():
         pairs = [pair for known, shape in zip(key, shapes, strict=False) for pair in zip(known, shape, strict=False)]

@@ -17,7 +17,7 @@ ESTIMATES = ("expected_gradients",)  # complete in expectation only: their delta
 OF_PATHS = "the mean of gradients on the path is too coarse: more points (steps=, quadrature=) come nearer"
 
 
-class Missed(NamedTuple):
+class MissedRows(NamedTuple):
     """How many rows miss the difference, and the worst of them.
 
     Attributes
@@ -43,7 +43,7 @@ class Missed(NamedTuple):
     difference: float = 0.0
 
 
-NONE = Missed()
+NONE = MissedRows()
 
 
 class Completeness:
@@ -51,15 +51,15 @@ class Completeness:
 
     Parameters
     ----------
-    found : Missed
+    found : MissedRows
         By those who have counted before.
 
     Attributes
     ----------
-    found : Missed
+    found : MissedRows
     """
 
-    def __init__(self, found: Missed = NONE) -> None:
+    def __init__(self, found: MissedRows = NONE) -> None:
         self.found = found
 
     def add(

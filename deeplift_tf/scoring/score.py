@@ -20,7 +20,7 @@ from deeplift_tf.graph.rule_assignment import RuleChoice
 from deeplift_tf.pickling import Portable
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.batches import ScoreRequest, as_tensor
-from deeplift_tf.scoring.capacity import Kept, computing, require_room
+from deeplift_tf.scoring.capacity import BackwardNeeds, computing, require_room
 from deeplift_tf.scoring.completeness import Completeness
 from deeplift_tf.scoring.display import Displayed, described
 from deeplift_tf.scoring.fixed_at_input import first_floats, fixed_at_input, followed
@@ -194,7 +194,7 @@ class Score(Displayed, Portable):
         size = self.pass_size(question, batch_size)
         if size.pairs < question.largest_batch(batch_size):
             batch_size = size.pairs
-        kept = Kept(self.passed(question.target), question.most_examples(batch_size))
+        kept = BackwardNeeds(self.passed(question.target), question.most_examples(batch_size))
         require_room(
             self.network.graph,
             question.x.row_shapes,

@@ -50,7 +50,7 @@ class TargetValue(NamedTuple):
 
     def selector(self, select: Selector) -> Selector:
         """Return the selector of weights of the value, given the selector of weights of the output."""
-        return Rearranged(self, select) if self.moves else select
+        return RearrangedSelector(self, select) if self.moves else select
 
     def weights(self, weights: tf.Tensor, shape: Sequence[Any]) -> tf.Tensor:
         """Return weights of the positions of the output as weights of the value.
@@ -68,7 +68,7 @@ class TargetValue(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Rearranged:
+class RearrangedSelector:
     """A selector of positions of an output, applied to the value that the output is a rearrangement of."""
 
     value: TargetValue
@@ -83,7 +83,7 @@ class Rearranged:
         return self.value.as_output(values)
 
 
-class Final(NamedTuple):
+class FinalActivation(NamedTuple):
     """The softmax or sigmoid that an output ends in, and the layers behind it, which only move units.
 
     Attributes
@@ -150,7 +150,7 @@ def _output(graph: Graph, name: str | None) -> Edge:
     return next(iter(graph.outputs.values()))
 
 
-def final_activation(graph: Graph, edge: Edge) -> Final | None:
+def final_activation(graph: Graph, edge: Edge) -> FinalActivation | None:
     """Return the softmax or sigmoid that a value ends in; None if the value is linear already.
 
     The search passes layers that do nothing, reshape or permute.
@@ -167,7 +167,7 @@ def final_activation(graph: Graph, edge: Edge) -> Final | None:
     if node is None:
         return None
     if is_activation(node.layer):
-        return Final(node, tuple(each for each in reversed(moves) if not leaves_alone(graph, each)))
+        return FinalActivation(node, tuple(each for each in reversed(moves) if not leaves_alone(graph, each)))
     if node.layer.kind not in LINEAR_KINDS:
         raise TargetError(
             f"pre_activation: expected layer {node.name!r} ({node.keras_class}) to end in a softmax or sigmoid; it is "

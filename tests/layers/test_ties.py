@@ -15,7 +15,7 @@ from keras import layers, ops
 import deeplift_tf as dl
 from deeplift_tf.layers.kinds import Maximum
 from deeplift_tf.layers.pooling import AdaptiveMax, Max, MaxPooling
-from deeplift_tf.layers.ties import Moved, in_order, sent_back, shared
+from deeplift_tf.layers.ties import GroupMoves, in_order, sent_back, shared
 from deeplift_tf.scoring import programs
 
 RULES = ("rescale", "reveal_cancel")
@@ -243,7 +243,7 @@ def test_of_units_within_rounding_the_one_that_holds_y_gets_the_credit(dtype: st
     x = np.array([0.2, 0.8, 0.8 - eps], dtype).reshape(1, 3, 1)
     keys = [tf.constant(np.maximum(x, x0)), tf.constant(np.minimum(x, x0))]
     for delta, expected in ((-0.2, (0, 1, 0) if kind == "windows" else (0, 0.5, 0.5)), (-2 * eps, (1, 0, 0))):
-        moved, one = Moved(tf.constant([[[delta]]], dtype)), tf.ones((1, 1, 1), dtype)
+        moved, one = GroupMoves(tf.constant([[[delta]]], dtype)), tf.ones((1, 1, 1), dtype)
         if kind == "windows":
             windows = MaxPooling((3,), (3,), "valid").separate_windows()
             assert windows is not None

@@ -11,7 +11,7 @@ import numpy as np
 from deeplift_tf.conversion.readers.building import build, prepare
 from deeplift_tf.conversion.readers.keras2.layouts import WeightLayout
 from deeplift_tf.conversion.readers.keras2.saved_model import noted_architecture
-from deeplift_tf.conversion.readers.keras2.weights import Stored, assign_stored
+from deeplift_tf.conversion.readers.keras2.weights import StoredWeights, assign_stored
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.vocabulary import CustomObjects, supplied
 
@@ -58,8 +58,8 @@ def _functions(model: Any) -> Mapping[str, Any]:
     return {layer.name: layer.function for layer in layers}
 
 
-def _stored(name: str, layer: Any, apart_from: Collection[int] = ()) -> Stored:
+def _stored(name: str, layer: Any, apart_from: Collection[int] = ()) -> StoredWeights:
     """Return the arrays of a layer, what is trained first."""
     every = [*layer.trainable_weights, *layer.non_trainable_weights]
     weights = [weight for weight in every if id(weight) not in apart_from]
-    return Stored(name, [weight.name for weight in weights], lambda: [weight.numpy() for weight in weights])
+    return StoredWeights(name, [weight.name for weight in weights], lambda: [weight.numpy() for weight in weights])

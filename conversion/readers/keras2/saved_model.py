@@ -16,7 +16,7 @@ from deeplift_tf.conversion.readers.architecture import Config, children, load_j
 from deeplift_tf.conversion.readers.building import build, prepare
 from deeplift_tf.conversion.readers.keras2.layouts import WeightLayout
 from deeplift_tf.conversion.readers.keras2.legacy_graph import upgrade_model
-from deeplift_tf.conversion.readers.keras2.weights import Stored, assign_stored
+from deeplift_tf.conversion.readers.keras2.weights import StoredWeights, assign_stored
 from deeplift_tf.conversion.readers.saved_model import meta_graph
 from deeplift_tf.conversion.readers.untrusted.checkpoint import Checkpoint
 from deeplift_tf.conversion.readers.untrusted.errors import reading
@@ -151,14 +151,14 @@ class SavedWeights:
         """Elements of all the arrays, those of optimizers too."""
         return sum(map(self.checkpoint.size, self.keys.values()))
 
-    def layers(self) -> list[Stored]:
+    def layers(self) -> list[StoredWeights]:
         """Return the arrays of each layer, in the model's order."""
         return [self._stored(self._name(number), self._variables(number)) for number in self._layer_nodes()]
 
     def _name(self, number: int) -> str:
         return str(load_json(self.objects.notes[number], "the notes of Keras 2", "a layer in JSON")["name"])
 
-    def outside(self) -> Stored:
+    def outside(self) -> StoredWeights:
         """Return the arrays of the model that belong to no layer."""
         inside = {variable for number in self._layer_nodes() for variable in self._variables(number)}
         return self._stored("the model", [each for each in self._variables(0) if each not in inside])
@@ -179,7 +179,7 @@ class SavedWeights:
         ordered = [each[name] for each in lists for name in sorted(each, key=int)]
         return list(dict.fromkeys(ordered))
 
-    def _stored(self, name: str, variables: Iterable[int]) -> Stored:
+    def _stored(self, name: str, variables: Iterable[int]) -> StoredWeights:
         numbers = list(variables)
         names = [self.objects.nodes[number].variable.name for number in numbers]
-        return Stored(name, names, lambda: [self.checkpoint.array(self.keys[number]) for number in numbers])
+        return StoredWeights(name, names, lambda: [self.checkpoint.array(self.keys[number]) for number in numbers])

@@ -16,7 +16,7 @@ from deeplift_tf.conversion.readers.untrusted.hdf5 import list_attribute, text_a
 from deeplift_tf.errors import ModelFileError
 
 
-class Stored(NamedTuple):
+class StoredWeights(NamedTuple):
     """The arrays of one layer in the file, by name, in the file's order: what is trained first."""
 
     layer: str
@@ -55,7 +55,7 @@ def assign(model: keras.Model, group: h5py.Group, path: object) -> None:
 
 
 def assign_stored(
-    model: keras.Model, stored: Sequence[Stored], own: Stored, origin: WeightLayout, path: object
+    model: keras.Model, stored: Sequence[StoredWeights], own: StoredWeights, origin: WeightLayout, path: object
 ) -> None:
     """Assign weights that are listed by layer.
 
@@ -65,9 +65,9 @@ def assign_stored(
     ----------
     model : keras.Model
         Built; changed.
-    stored : sequence of Stored
+    stored : sequence of StoredWeights
         The layers that have weights.
-    own : Stored
+    own : StoredWeights
         The variables that belong to no layer.
     origin : WeightLayout
         What wrote them.
@@ -90,7 +90,7 @@ def assign_stored(
         raise ModelFileError(f"{path}: the weights do not fit the architecture in {'; in '.join(problems)}")
 
 
-def assign_layer(layer: Any, stored: Stored, origin: WeightLayout, path: object) -> str | None:
+def assign_layer(layer: Any, stored: StoredWeights, origin: WeightLayout, path: object) -> str | None:
     """Assign the weights of one layer, or say what does not fit; see `assign_stored`."""
     with reading(path, f"the weights of layer {layer.name!r}"):
         problem = _assign_all(_variables(layer), stored.names, modern_layout(layer, stored.arrays(), origin))
@@ -100,15 +100,15 @@ def assign_layer(layer: Any, stored: Stored, origin: WeightLayout, path: object)
     return None
 
 
-def _own_weights(group: h5py.Group) -> Stored:
+def _own_weights(group: h5py.Group) -> StoredWeights:
     """Return what Keras 2.7 and later store for variables of the model that belong to none of its layers."""
     name = "top_level_model_weights"
-    return _of_group(name, group[name]) if name in group else Stored("", [], list)
+    return _of_group(name, group[name]) if name in group else StoredWeights("", [], list)
 
 
-def _of_group(name: str, group: h5py.Group) -> Stored:
+def _of_group(name: str, group: h5py.Group) -> StoredWeights:
     names = list_attribute(group, "weight_names")
-    return Stored(name, names, lambda: [np.asarray(group[each]) for each in names])
+    return StoredWeights(name, names, lambda: [np.asarray(group[each]) for each in names])
 
 
 def _outside(model: keras.Model) -> list[Any]:
@@ -117,7 +117,7 @@ def _outside(model: keras.Model) -> list[Any]:
     return [weight for weight in _variables(model) if id(weight) not in inside]
 
 
-def _stored_layers(group: h5py.Group) -> list[Stored]:
+def _stored_layers(group: h5py.Group) -> list[StoredWeights]:
     layers = []
     for name in list_attribute(group, "layer_names"):
         layer = group[name]
@@ -127,7 +127,9 @@ def _stored_layers(group: h5py.Group) -> list[Stored]:
     return layers
 
 
-def _paired(layers: Sequence[Any], stored: Sequence[Stored], path: object) -> Iterable[tuple[Any, Stored]]:
+def _paired(
+    layers: Sequence[Any], stored: Sequence[StoredWeights], path: object
+) -> Iterable[tuple[Any, StoredWeights]]:
     by_name = {found.layer: found for found in stored}
     if set(by_name) == {layer.name for layer in layers}:
         return [(layer, by_name[layer.name]) for layer in layers]

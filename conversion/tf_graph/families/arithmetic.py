@@ -12,7 +12,7 @@ from deeplift_tf.conversion.tf_graph.families.scalars import apply, edge_in
 from deeplift_tf.conversion.tf_graph.op_context import OpContext, converts
 from deeplift_tf.errors import UnsupportedLayerError
 from deeplift_tf.graph.graph import Edge
-from deeplift_tf.layers.functional import OfTwo, Product, RoutingFunction
+from deeplift_tf.layers.functional import BinaryFunction, Product, RoutingFunction
 from deeplift_tf.layers.merging import Add, Largest, Multiply, Smallest, Subtract
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.quotients import Quotient
@@ -214,7 +214,7 @@ def of_one_value(op: OpContext) -> Edge:
     subgraph, edges, sides = op.subgraph()
     same_rank = len(op.shape_of(0)) == len(op.shape_of(1))
     if len(edges) == 2 and not sides and same_rank and op.operation.type in DEFINED_AT_ZERO:
-        return op.add((Quotient if op.operation.type == "DivNoNan" else OfTwo)(subgraph), *edges)
+        return op.add((Quotient if op.operation.type == "DivNoNan" else BinaryFunction)(subgraph), *edges)
     if len(edges) > 1 or op.shape not in (op.shape_of(0), op.shape_of(1)):
         return op.walk.path(op)
     return apply(op, secants.quotient(subgraph), edges[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from deeplift_tf.conversion.tf_graph.op_context import OpContext, converts
 from deeplift_tf.graph.graph import Edge
-from deeplift_tf.layers.functional import OnPartOfTheLine
+from deeplift_tf.layers.functional import PartialFunction
 from deeplift_tf.layers.gates import Steps
 from deeplift_tf.layers.kinds import Elementwise
 from deeplift_tf.layers.softmax import LogSoftmax, Softmax
@@ -73,7 +73,7 @@ def general(op: OpContext) -> Edge:
 
 def apply(op: OpContext, function: Function, edge: Edge, partial: bool = False, word: str = "") -> Edge:
     """Add a scalar function."""
-    return op.add(OnPartOfTheLine(function) if partial else Elementwise(function), edge, word=word)
+    return op.add(PartialFunction(function) if partial else Elementwise(function), edge, word=word)
 
 
 def edge_in(op: OpContext, index: int = 0) -> Edge:

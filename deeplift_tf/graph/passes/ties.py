@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from deeplift_tf.graph.graph import Edge, Node
 from deeplift_tf.graph.time_distributed import TimeDistributed
-from deeplift_tf.layers.kinds import Decided, Elementwise, Maximum, Routing
+from deeplift_tf.layers.kinds import Elementwise, Maximum, Routing, TieBrokenMaximum
 from deeplift_tf.layers.merging import Concatenate
 from deeplift_tf.layers.normalization import Scale
 from deeplift_tf.layers.pooling import Max, MaxPooling
@@ -20,7 +20,7 @@ from deeplift_tf.rules.secants import Function, relu
 MOVING = (Identity, Reshape, Permute, Crop)
 
 
-class Before(NamedTuple):
+class PreActivation(NamedTuple):
     """A value as it would be without the activation that it comes from.
 
     Attributes
@@ -52,9 +52,9 @@ def settle_ties(nodes: Sequence[Node]) -> tuple[Node, ...]:
     Returns
     -------
     tuple of Node
-        The same, with `Decided` in place of such maxima, and what those compare.
+        The same, with `TieBrokenMaximum` in place of such maxima, and what those compare.
     """
-    known: dict[Edge, Before] = {}
+    known: dict[Edge, PreActivation] = {}
     settled: dict[str, Node] = {}
     for node in nodes:
         layer = node.layer
@@ -72,12 +72,12 @@ def settle_ties(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(settled.values())
 
 
-def before_activation(node: Node, function: Function, known: dict[Edge, Before]) -> Before:
+def before_activation(node: Node, function: Function, known: dict[Edge, PreActivation]) -> PreActivation:
     """Return what an activation was made from; of two activations in a row what the first was made from."""
     (edge,) = node.inputs
     law = None if function.levels else function
     if edge not in known:
-        return Before(edge, (), law)
+        return PreActivation(edge, (), law)
     return known[edge]._replace(law=None)
 
 
@@ -88,17 +88,17 @@ def passes(node: Node) -> bool:
     return isinstance(node.layer, Routing) and len(node.inputs) == 1
 
 
-def before_node(node: Node, known: dict[Edge, Before]) -> Before:
+def before_node(node: Node, known: dict[Edge, PreActivation]) -> PreActivation:
     """Return what a node would make of the values before."""
-    sources = [known.get(edge, Before(edge)) for edge in node.inputs]
+    sources = [known.get(edge, PreActivation(edge)) for edge in node.inputs]
     name = f"{node.name}/before"
     layer = dataclasses.replace(node, name=name, inputs=tuple(source.edge for source in sources))
     nodes = tuple(dict.fromkeys(each for source in sources for each in source.nodes))
     law, by_channel = law_through(node, sources)
-    return Before(Edge(name), (*nodes, layer), law, by_channel)
+    return PreActivation(Edge(name), (*nodes, layer), law, by_channel)
 
 
-def law_through(node: Node, sources: Sequence[Before]) -> tuple[Function | None, bool]:
+def law_through(node: Node, sources: Sequence[PreActivation]) -> tuple[Function | None, bool]:
     """Return the law of what a node makes, and whether it holds by channel only."""
     layer, law, by_channel = node.layer, sources[0].law, sources[0].by_channel
     if law is None or len({(source.law, source.by_channel) for source in sources}) > 1:
@@ -138,11 +138,11 @@ def node_rank(node: Node) -> int:
     return rank if not isinstance(node.layer, Max) or node.layer.keepdims else rank + len(node.layer.axes)
 
 
-def decided(node: Node, known: dict[Edge, Before]) -> tuple[tuple[Node, ...], Node]:
+def decided(node: Node, known: dict[Edge, PreActivation]) -> tuple[tuple[Node, ...], Node]:
     """Return the nodes that a maximum is to compare, and the maximum that does."""
     layer = node.layer
     assert isinstance(layer, Maximum)
-    sources = [known.get(edge, Before(edge)) for edge in node.inputs]
+    sources = [known.get(edge, PreActivation(edge)) for edge in node.inputs]
     laws = {source.law for source in sources}
     by_channel = any(source.by_channel for source in sources)
     law = next(iter(laws)) if len(laws) == 1 else None
@@ -151,5 +151,7 @@ def decided(node: Node, known: dict[Edge, Before]) -> tuple[tuple[Node, ...], No
     inputs = (*node.inputs, *(source.edge for source in sources))
     made = tuple(each for source in sources for each in source.nodes)
     return made, dataclasses.replace(
-        node, layer=Decided(layer, alone, None if contracts or not alone else law, run=layer.run), inputs=inputs
+        node,
+        layer=TieBrokenMaximum(layer, alone, None if contracts or not alone else law, run=layer.run),
+        inputs=inputs,
     )
