@@ -74,14 +74,16 @@ def test_a_worker_with_another_model_refuses_to_score(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
     request = Request(ModelSource(tmp_path / "model.keras"))
     identity = of_model(request.model)
-    scores = Worker(request, 0.0, 1, identity).score(np.ones((2, 3), "float32"), None)
+    worker = Worker()
+    worker.start(request, 0.0, 1, identity)
+    scores = worker.score(np.ones((2, 3), "float32"), None)
     assert scores["contributions"].shape == (2, 3)
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
     with pytest.raises(WorkerError, match=f"{socket.gethostname()}: .*model.keras is not the file that it is there"):
-        Worker(request, 0.0, 1, identity)
+        Worker().start(request, 0.0, 1, identity)
     other = of_model(request.model) | {"keras": "3.0.1"}
     with pytest.raises(WorkerError, match=f"keras is {keras.__version__}, there 3.0.1. Copy the model"):
-        Worker(request, 0.0, 1, other)
+        Worker().start(request, 0.0, 1, other)
 
 
 @pytest.mark.parametrize("place", ["saved_model.pb", "variables/variables.index"])

@@ -132,7 +132,8 @@ def test_workers_of_ray_may_die(files: Path, tmp_path: Path) -> None:
     stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
     assert stdout.startswith("6000 rows in ")
-    assert "worker died" in stderr
+    assert stderr.count("a worker died on ") == 1
+    assert not any(text in stderr for text in ("raylet", "core_worker", "ray-project")), stderr  # Ray's own
     assert "Traceback" not in stderr
     assert not [each for each in family if named(each).startswith("ray::")]
     local = run(*arguments[:-3], tmp_path / "local.h5", "--batch-size", "4")
@@ -147,7 +148,7 @@ def test_mistakes_on_ray_end_in_one_line(files: Path, tmp_path: Path) -> None:
     command = ["score", "-m", files / "one.keras", "-i", files / "x.npy", "-o", tmp_path / "s.h5", "--engine", "ray"]
     for options, message in [
         (["--target", "7"], "target"),
-        (["--gpus-per-worker", "3"], "1 workers with 3 GPUs each: expected 3; Ray has 0"),
+        (["--gpus-per-worker", "3"], "1 workers with 3 GPUs each: no node of Ray has that"),
         (["--address", "127.0.0.1:9"], "--address 127.0.0.1:9: no Ray cluster could be reached"),
     ]:
         command_line = [sys.executable, "-m", "deeplift_tf.cli", *map(str, [*command, *options])]
@@ -164,7 +165,7 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     request = Request(ModelSource(tmp_path / "none.keras"))
     batch = RowBatch(slice(0, 3), np.zeros((3, 2), "float32"), 0.0, {}, {})
     with (
-        pytest.raises(WorkerError, match=r"rows 0 to 3: a worker could not start; .*none.keras: expected a model file"),
+        pytest.raises(WorkerError, match=r"none.keras: expected a model file"),
         on_ray(request, Workers(1), 0.0) as engine,
     ):
         list(engine(iter([batch])))
@@ -178,7 +179,7 @@ def test_a_worker_with_another_model_ends_the_run(files: Path, tmp_path: Path, m
     monkeypatch.setattr("deeplift_tf.runs.engines.ray.of_model", lambda model: other)
     batch = RowBatch(slice(0, 3), np.zeros((3, 12, 4), "float32"), 0.0, {}, {})
     with (
-        pytest.raises(WorkerError, match=r"rows 0 to 3: worker on .*one.keras is not the file that it is there"),
+        pytest.raises(WorkerError, match=r"worker on .*one.keras is not the file that it is there"),
         on_ray(request, Workers(1), 0.0) as engine,
     ):
         list(engine(iter([batch])))

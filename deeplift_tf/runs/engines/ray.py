@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import socket
 import sys
-from collections import deque
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from deeplift_tf.errors import WorkerError
 from deeplift_tf.optional import require
 from deeplift_tf.runs.engines.local import Engine
+from deeplift_tf.runs.engines.pool import Place, Pool
+from deeplift_tf.runs.engines.room import check_room, nodes_of, spread, waited_for
 from deeplift_tf.runs.identity import of_model
 from deeplift_tf.runs.request import Arrays, Request, Scorer
-from deeplift_tf.runs.source import RowBatch
 
-RETRIES = 3  # of a batch whose worker has died, before the run ends
-EACH = 2  # batches that a worker holds: one that is scored and one that waits, so that it is never idle
+REACHED = 5  # seconds to connect to a cluster
 
 
 class Workers(NamedTuple):
@@ -49,23 +50,27 @@ class Workers(NamedTuple):
 
 
 class Worker:
-    """What runs in a process of its own: the model is read once.
+    """What runs in a process of its own: the model is read once, by `start`."""
 
-    Parameters
-    ----------
-    request : Request
-    made : float or Maker, optional
-    threads : int
-    identity : dict
-        That of the model and of the versions where the run was started; see `identity.of_model`.
+    def answer(self) -> None:
+        """Say that the process is there."""
 
-    Raises
-    ------
-    WorkerError
-        If the model, or a version, is another one here.
-    """
+    def start(self, request: Request, made: Any, threads: int, identity: Mapping[str, Any]) -> None:
+        """Read the model.
 
-    def __init__(self, request: Request, made: Any, threads: int, identity: Mapping[str, Any]) -> None:
+        Parameters
+        ----------
+        request : Request
+        made : float or Maker, optional
+        threads : int
+        identity : dict
+            That of the model and of the versions where the run was started; see `identity.of_model`.
+
+        Raises
+        ------
+        WorkerError
+            If the model, or a version, is another one here.
+        """
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # another worker may share the GPU
         check_identity(identity, of_model(request.model))
@@ -80,8 +85,8 @@ class Worker:
 def on_ray(request: Request, workers: Workers, made: Any = None) -> Iterator[Engine]:
     """Start workers, and yield an engine that scores on them; they end with it.
 
-    Batches go to the worker with the fewest at hand, never more than a few to each, and their scores come back in the
-    order of the rows. A worker that dies is started again, and scores its batches again.
+    Batches go to the workers that are up, never more than a few to each, and their scores come back in the order of the
+    rows; see `pool.Pool` for workers that are late, die, or do not answer.
 
     Parameters
     ----------
@@ -98,18 +103,66 @@ def on_ray(request: Request, workers: Workers, made: Any = None) -> Iterator[Eng
         If no cluster can be reached, it cannot take the workers, or they die again and again.
     """
     ray = start(workers.address)
-    with redirect_stdout(sys.stderr):  # where Ray is to say that a worker has died; some of it only as it ends
+    with redirect_stdout(without_ray(sys.stdout)):
         try:
-            check_room(ray, workers)
-            cpus = 0 if workers.address is None else workers.threads
-            actor = ray.remote(num_cpus=cpus, num_gpus=workers.gpus, max_restarts=-1, max_task_retries=RETRIES)(Worker)
-            shared = ray.put(made)
-            request = absolute(request)
-            identity = of_model(request.model)
-            pool = [actor.remote(request, shared, workers.threads, identity) for _ in range(workers.number)]
-            yield lambda batches: scored(ray, pool, batches, made is not None)
+            yield pool_of(ray, absolute(request), workers, made).scored
         finally:
             ray.shutdown()
+
+
+def pool_of(ray: Any, request: Request, workers: Workers, made: Any) -> Pool:
+    """Return the pool of a run's workers.
+
+    Raises
+    ------
+    WorkerError
+        If no node has room for any of them.
+    """
+    needs = {"CPU": 0.0 if workers.address is None else float(workers.threads), "GPU": workers.gpus}
+    asked = {kind: amount for kind, amount in needs.items() if amount}
+    check_room(nodes_of(ray), asked, workers.number)
+    actor = ray.remote(num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_restarts=0, max_task_retries=0)(Worker)
+    shared, identity = ray.put(made), of_model(request.model)
+    names: dict[str, str] = {}
+
+    def place(count: int) -> tuple[list[Place], str]:
+        nodes = nodes_of(ray)
+        names.update({node.id: node.name for node in nodes})
+        chosen = [Place(node, names[node]) for node in spread(nodes, asked, count)]
+        return chosen, waited_for(nodes, asked, count - len(chosen), workers.number)
+
+    def make(node: str) -> Any:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        return actor.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)).remote()
+
+    return Pool(
+        ray,
+        workers.number,
+        place,
+        make,
+        start=lambda worker: worker.start.remote(request, shared, workers.threads, identity),
+        score=lambda worker, batch: worker.score.remote(batch.x, None if made is not None else batch.references),
+    )
+
+
+class without_ray(io.TextIOBase):  # noqa: N801 # read as a word: redirect_stdout(without_ray(stdout))
+    """A stream without what Ray prints of workers that have died; the pool says it in a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._dropped = stream, False
+
+    def write(self, text: str) -> int:
+        """Write text, unless it is Ray's, and the end of a line, unless the line was."""
+        if "(raylet)" in text or (self._dropped and text == "\n"):
+            self._dropped = text != "\n"
+            return len(text)
+        self._dropped = False
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
 
 
 def check_identity(expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
@@ -137,6 +190,7 @@ def check_identity(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Non
 def start(address: str | None) -> Any:
     """Connect to a cluster, or start one that this machine alone can reach; return Ray."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what goes wrong is said here
     if address is None:  # Ray keeps to loopback where it makes no clusters; its _node_ip_address alone does not
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     ray = require("ray", "ray")
@@ -145,33 +199,23 @@ def start(address: str | None) -> Any:
     quiet = {"configure_logging": False, "log_to_driver": False}
     here = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address is None else {}
     try:
-        ray.init(address="local" if address is None else address, **quiet, **here)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own next versions
+            ray.init(address="local" if address is None else address, **quiet, **here)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise WorkerError(f"`address={address}`: no Ray cluster could be reached; {error}") from error
     return ray
 
 
 def check_address(address: str | None) -> None:
-    """Refuse HOST:PORT where nobody answers: Ray itself would try for minutes."""
-    host, _, port = (address or "").rpartition(":")
+    """Refuse HOST:PORT or ray://HOST:PORT where nobody answers: Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").partition("?")[0].rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         return
     try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError as error:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED).close()
+    except (OSError, OverflowError) as error:
         raise WorkerError(f"`address={address}`: no Ray cluster could be reached; {error}") from error
-
-
-def check_room(ray: Any, workers: Workers) -> None:
-    """Refuse more CPUs or GPUs than there are: Ray would wait for them for ever."""
-    each = {"GPU": workers.gpus, "CPU": 0 if workers.address is None else workers.threads}
-    for kind, wanted in each.items():
-        there = ray.cluster_resources().get(kind, 0.0)
-        if workers.number * wanted > there:
-            raise WorkerError(
-                f"{workers.number} workers with {wanted:g} {kind}s each: expected {workers.number * wanted:g}; Ray has "
-                f"{there:g}"
-            )
 
 
 def leave_gpus() -> None:
@@ -184,45 +228,3 @@ def leave_gpus() -> None:
 def absolute(request: Request) -> Request:
     """Return the same request for another working directory."""
     return request._replace(model=request.model.elsewhere())
-
-
-def scored(ray: Any, pool: list[Any], batches: Iterator[RowBatch], made: bool) -> Iterator[tuple[RowBatch, Arrays]]:
-    """Yield batches with their scores, in order."""
-    waiting: deque[tuple[RowBatch, Any, int]] = deque()
-    for batch in batches:
-        if len(waiting) == EACH * len(pool):
-            yield result(ray, *waiting.popleft()[:2])
-        index = idlest(ray, waiting, len(pool))
-        task = pool[index].score.remote(batch.x, None if made else batch.references)
-        waiting.append((batch._replace(x=None), task, index))
-    while waiting:
-        yield result(ray, *waiting.popleft()[:2])
-
-
-def idlest(ray: Any, waiting: deque[tuple[RowBatch, Any, int]], count: int) -> int:
-    """Return the worker with the fewest batches that are not done yet."""
-    tasks = [task for _, task, _ in waiting]
-    left = set(ray.wait(tasks, num_returns=len(tasks), timeout=0)[1]) if tasks else set()
-    held = [sum(index == worker and task in left for _, task, index in waiting) for worker in range(count)]
-    return held.index(min(held))
-
-
-def result(ray: Any, batch: RowBatch, task: Any) -> tuple[RowBatch, Arrays]:
-    """Return the scores of a batch when they are there; what the worker has raised is raised here."""
-    try:
-        return batch, ray.get(task)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
-    except ray.exceptions.RayError as error:
-        raise WorkerError(f"rows {batch.rows.start} to {batch.rows.stop}: {reason(error)}") from error
-
-
-def reason(error: Exception) -> str:
-    """Return why there is no worker: what it has raised at its start, or that it has died."""
-    lines = str(error).strip().splitlines()
-    if getattr(error, "actor_init_failed", False):
-        said = next((line for line in reversed(lines) if "WorkerError: " in line), "")
-        if said:
-            return said.partition("WorkerError: ")[2]
-        return f"a worker could not start; is the package there, and the model under the same path? {lines[-1]}"
-    return f"a worker died {RETRIES + 1} times; is there memory for all of them? {lines[0]}"
