@@ -190,7 +190,6 @@ def check_identity(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Non
 def start(address: str | None) -> Any:
     """Connect to a cluster, or start one that this machine alone can reach; return Ray."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what goes wrong is said here
     if address is None:  # Ray keeps to loopback where it makes no clusters; its _node_ip_address alone does not
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     ray = require("ray", "ray")
