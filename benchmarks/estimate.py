@@ -32,6 +32,21 @@ def hours(milliseconds: float, machines: int, regions: int = REGIONS, references
     return milliseconds * regions * references / machines / 3.6e6
 
 
+def hours_of(rows_per_second: float, measured: int, workers: int, regions: int = REGIONS) -> float:
+    """Return the hours that workers take, from the rate of a run on some of them.
+
+    Parameters
+    ----------
+    rows_per_second : float
+        Of the run, with the references that are meant.
+    measured : int
+        Workers of that run.
+    workers : int
+    regions : int
+    """
+    return regions / (rows_per_second / measured * workers) / 3600
+
+
 def rows(cpu: Results, gpu: Results | None, times: float) -> Iterator[list[str]]:
     """Return a line for each network that was measured: its name, ms for a pair, and hours.
 
@@ -67,8 +82,17 @@ def main(cpu: Path, gpu: Path | None, times: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=Path, nargs="?")
+    parser.add_argument("--rows-per-second", type=float, help="of a run on --of-workers workers; instead of results")
+    parser.add_argument("--of-workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=100)
     parser.add_argument("--gpu", type=Path)
     parser.add_argument("--gpu-times", type=float, default=10)
     given = parser.parse_args()
-    main(given.results, given.gpu, given.gpu_times)
+    if given.rows_per_second is not None:
+        for count in (1, given.workers):
+            print(f"{count} workers: {hours_of(given.rows_per_second, given.of_workers, count):.3g} hours")
+    elif given.results is not None:
+        main(given.results, given.gpu, given.gpu_times)
+    else:
+        parser.error("give results of the benchmark, or --rows-per-second")

@@ -162,3 +162,11 @@ def test_the_twin_predicts_as_the_model(tmp_path: Path) -> None:
     prepare(CASES["tiny"], tmp_path / "tiny.npz")
     peers = TorchPeers(CASES["tiny"], tmp_path / "tiny.npz", data_of(CASES["tiny"]))
     assert peers.difference < AGREEMENT
+
+
+def test_hours_come_from_the_rate_of_measured_workers() -> None:
+    """330,000 rows at 26 a second on two workers: 13 a second each."""
+    command = [sys.executable, "-m", "benchmarks.estimate", "--rows-per-second", "26", "--of-workers", "2"]
+    done = subprocess.run([*command, "--workers", "50"], capture_output=True, text=True, check=True, cwd=ROOT)
+    one, many = 330_000 / 13 / 3600, 330_000 / 13 / 50 / 3600
+    assert done.stdout.splitlines() == [f"1 workers: {one:.3g} hours", f"50 workers: {many:.3g} hours"]

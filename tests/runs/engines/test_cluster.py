@@ -21,7 +21,11 @@ from tests.support.command_line import run
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'deeplift-tf[ray]'")
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # files that Ray leaves to the end of the process
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 COMMAND = [sys.executable, "-m", "deeplift_tf.cli"]
 RAYS_OWN = ("raylet", "core_worker", "ray-project", "Traceback")
 
