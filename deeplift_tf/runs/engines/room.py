@@ -25,9 +25,10 @@ def nodes_of(ray: Any) -> list[Node]:
     alive = [node for node in ray.nodes() if node.get("Alive")]
     free: Mapping[str, Mapping[str, float]] = {}
     if not ray.util.client.ray.is_connected():
-        from ray._private.state import available_resources_per_node
+        from ray._private import state
 
-        free = available_resources_per_node()
+        look: Any = state.available_resources_per_node
+        free = look()
     found = []
     for node in alive:
         has = node.get("Resources", {})

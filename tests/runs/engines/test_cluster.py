@@ -42,7 +42,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     made.add_node(num_cpus=1)
     try:
         yield made
@@ -139,7 +139,7 @@ def test_a_stale_file_on_one_node(files: Path, tmp_path: Path, monkeypatch: pyte
     model, stale = tmp_path / "model.keras", tmp_path / "stale.keras"
     shutil.copy(files / "one.keras", model)
     shutil.copy(files / "two.keras", stale)
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     inside = f"mount --bind {stale} {model} && exec {sys.executable} -m ray.scripts.scripts start --block"
     node = subprocess.Popen(
         ["unshare", "-m", "sh", "-c", f"{inside} --num-cpus 1 --address {made.address}"],

@@ -49,7 +49,8 @@ class Ray:
         ActorUnavailableError = ActorUnavailableError
 
     def __init__(self) -> None:
-        self.now, self.killed = 0.0, []
+        self.now = 0.0
+        self.killed: list[int] = []
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
