@@ -66,6 +66,12 @@ class Commands(click.Group):
     ``--debug`` anywhere among the arguments lets the exception through instead.
     """
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments apart; where there are none, say which commands there are."""
+        if not args and not ctx.resilient_parsing:
+            ctx.fail(f"expected a command: {', '.join(self.list_commands(ctx))}; {ctx.info_name} --help explains them")
+        return super().parse_args(ctx, args)
+
     def main(self, args: Sequence[str] | None = None, *others: Any, **extra: Any) -> Any:  # noqa: D102
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False

@@ -65,7 +65,8 @@ def about(found: dict[str, Any]) -> str:
     for name, value in found.items():
         if value in (None, [], {}, False):
             continue
-        lines += [f"{name}:", *inside(value)] if isinstance(value, (dict, list)) else [f"{name}: {value}"]
+        several = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
+        lines += [f"{name}:", *inside(value)] if several else [f"{name}: {shown(value)}"]
     return "\n".join(lines)
 
 
@@ -77,8 +78,8 @@ def inside(value: Any) -> list[str]:
 
 def shown(value: Any) -> str:
     """Return a value in one line."""
-    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
-        return ", ".join(value)
+    if isinstance(value, list) and not any(isinstance(each, (list, dict)) for each in value):
+        return ", ".join(map(shown, value))
     return value if isinstance(value, str) else json.dumps(value)
 
 

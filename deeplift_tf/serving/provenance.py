@@ -75,9 +75,11 @@ def facts_of(score: Score, asked: Mapping[str, Any], signature: Any) -> dict[str
     signature : tf.types.experimental.ConcreteFunction
         That of `score`.
     """
-    graph = score.network.graph
+    nodes = (
+        () if asked["method"].startswith("integrated") else score.network.graph.nodes
+    )  # along a path there are gradients alone
     rules: dict[str, list[str]] = {}
-    for node in graph.nodes:
+    for node in nodes:
         if node.layer.ruled:
             rules.setdefault(node.rule.name, []).append(node.name)
     return {
@@ -86,7 +88,8 @@ def facts_of(score: Score, asked: Mapping[str, Any], signature: Any) -> dict[str
         "approximate_layers": list(score.network.approximate_layers),
         "scored": [edge.node for edge in score.scored],
         "references": _references(asked["references"]),
-        **{name: _plain(asked[name]) for name in ("target", "targets", "output")},
+        **{name: _plain(asked[name]) for name in ("target", "targets")},
+        "output": None if _all_none(asked["output"]) else _plain(asked["output"]),
         **{name: asked[name] for name in ("pre_activation", "mean_normalised", "hypothetical", "letters_axis")},
         "takes": {name: _spec(spec) for name, spec in sorted(signature.structured_input_signature[0][0].items())},
         "returns": {name: _spec(spec) for name, spec in sorted(signature.structured_outputs.items())},
@@ -147,6 +150,10 @@ def _plain(given: Any) -> Any:
     if np.ndim(given) == 0 and isinstance(given, np.generic):
         return given.item()
     return described(given)
+
+
+def _all_none(given: Any) -> bool:
+    return given is None or (not isinstance(given, str) and all(each is None for each in given))
 
 
 def _spec(spec: Any) -> str:

@@ -100,7 +100,7 @@ def test_a_warning_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing command"),
+        ([], "expected a command: demo, doctor, export"),
         (["scor"], "No such command 'scor'"),
         (["score"], "Missing option '-m'"),
         (["inspect"], "Missing argument 'MODEL...'"),

@@ -188,6 +188,7 @@ def test_a_warmup_request_that_fails_is_no_export(score: Score, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_warmup_on_the_command_line(tmp_path: Path) -> None:
     models.conv().model.save(tmp_path / "model.keras")
     np.save(tmp_path / "rows.npy", X[:2])

@@ -107,6 +107,7 @@ def two_heads() -> keras.Model:
     return keras.Model(x, {"profile": keras.layers.Flatten(name="flat")(profile), "counts": counts})
 
 
+@pytest.mark.slow
 def test_targets_of_two_heads_on_the_command_line(tmp_path: Path) -> None:
     keras.utils.set_random_seed(5)
     two_heads().save(tmp_path / "model.keras")
