@@ -210,3 +210,13 @@ def test_conversion_has_one_name() -> None:
     assert done.returncode == 1
     assert "deeplift_tf.conversion" in done.stderr
     assert "ImportError" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["deeplift_tf", "conversion", "docs", "scripts", "examples"])
+def test_nothing_but_tests_imports_tests(folder: str) -> None:
+    if not (ROOT.parent / "pyproject.toml").is_file():
+        pytest.skip("an installed package")
+    files = [path for path in (ROOT.parent / folder).rglob("*.py") if "build" not in path.parts]
+    assert files
+    found = [each for path in files for each in imports_in(path.read_text(encoding="utf-8"), str(path))]
+    assert [str(each) for each in found if each.module.split(".")[0] == "tests"] == []

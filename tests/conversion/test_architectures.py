@@ -133,7 +133,12 @@ def test_rules_and_dtypes(build: Build, dtype: str) -> None:
     check(randomised(model), shapes, dtype, ("rescale", "reveal_cancel"))
 
 
-APPLICATIONS = ("MobileNet", "MobileNetV3Small", "EfficientNetB0", "ResNet50")  # docs.coverage measures all of them
+APPLICATIONS = (
+    "MobileNet",
+    "MobileNetV3Small",
+    "EfficientNetB0",
+    "ResNet50",
+)  # coverage_table measures all of them
 
 
 @pytest.mark.slow

@@ -6,16 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.keras_models import (
-    ELEMENTWISE_FUNCTIONS,
-    LAYER_ROWS,
-    MODEL_ROWS,
-    VECTOR_FUNCTIONS,
-    Row,
-    outputs_of,
-    random_inputs,
-    randomise,
-)
+from tests.support.keras_models import LAYER_ROWS, MODEL_ROWS, Row, outputs_of, random_inputs, randomise
+from tests.support.keras_models.activations import ELEMENTWISE_FUNCTIONS, VECTOR_FUNCTIONS
 
 pytestmark = [
     pytest.mark.slow,  # the tables' own tests; those that use the tables fail by themselves

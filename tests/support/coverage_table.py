@@ -1,4 +1,4 @@
-"""The table of what is covered: `python -m docs.coverage` writes docs/coverage.md.
+"""The table of what is covered: `python -m tests.support.coverage_table` writes docs/coverage.md.
 
 Every class of keras.layers, every activation and every application of the installed Keras has a row: how it is
 converted, how far predictions differ from Keras's, and by how much contributions miss the difference of the target
@@ -21,7 +21,7 @@ import deeplift_tf as dl
 from deeplift_tf.errors import DeepLiftError
 from tests.support.keras_models import LAYER_ROWS, Row, outputs_of, random_inputs, randomise
 
-HERE = Path(__file__).parent
+DOCS = Path(__file__).parents[2] / "docs"
 HEAD = "| {} | kind | exact | prediction difference | relative delta |\n|---|---|---|---|---|\n"
 
 REASONS = {
@@ -224,13 +224,14 @@ def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--applications", nargs="*", metavar="NAME", help="measure applications alone: all, or these")
-    parser.add_argument("--output", type=Path, default=HERE / "coverage.md")
+    parser.add_argument("--output", type=Path, default=DOCS / "coverage.md")
     options = parser.parse_args()
     if options.applications is not None:
         with_applications(options.applications or APPLICATIONS, options.output)
         return
     intro = (
-        f"# What is covered\n\nWritten by `python -m docs.coverage` with Keras {keras.__version__}: rescale, float32. "
+        "# What is covered\n\nWritten by `python -m tests.support.coverage_table` "
+        f"with Keras {keras.__version__}: rescale, float32. "
         "Differences are relative to the largest prediction, deltas to the largest difference of the target. "
         "A layer marked approximate is followed along a path, and misses by what its row says.\n"
     )
