@@ -23,13 +23,13 @@ class GraphModel:
     graph : GraphDef
         The nodes alone that the outputs need, and the functions that they call.
     inputs : dict of str to tf.TensorSpec
-        By name; each spec is named after the node that stands for the input.
+        By name; each spec is named after the node of the input.
     outputs : dict of str to str
         By name the tensor, as ``node:index``.
     values : mapping of str to array
-        Of variables and captured tensors, by the node that stands for them.
+        Of variables and captured tensors, by their node.
     tables : mapping of str to (keys, values)
-        What tables of words and numbers hold, by the node that stands for them.
+        Contents of tables of words and numbers, by their node.
     """
 
     name: str

@@ -104,7 +104,7 @@ def chosen_signature(meta: Any, asked: str | None, path: object, functions: str 
     Raises
     ------
     ModelFileError
-        If the one asked for is not there, there are several and none was asked for, or there is none.
+        If the requested one is missing, if there are several and none was requested, or if there are none.
     """
     found = {name: each for name, each in meta.signature_def.items() if each.outputs and not name.startswith("__")}
     names = [asked] if asked is not None else [SERVING, *(found if len(found) == 1 else []), TAG]

@@ -42,7 +42,7 @@ def factors_of(operation: Operation, reads: Mapping[Value, int], region: Callabl
     reads : mapping of Value to int
         How often each value is read.
     region : callable
-        operation -> what stands for the region that ends in it, None where it is an operation of its own.
+        operation -> the layers of the region that ends in it; None if it is an operation of its own.
     """
     if operation.type != "Mul" or not all(map(is_plain_factor, operation.inputs)):
         return None

@@ -56,7 +56,7 @@ def operations_as_layers(model: GraphModel, dtype: tf.DType) -> LoweredGraph:
     Raises
     ------
     UnsupportedLayerError, ModelFileError
-        If the graph cannot be laid open.
+        If the graph cannot be inlined.
     """
     with closing(Inlining(with_tokens(model, dtype), dtype)) as flat:
         outputs = flat.outputs()

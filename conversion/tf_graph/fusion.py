@@ -94,7 +94,7 @@ class FusedRegion(NamedTuple):
 
 
 class Fusion:
-    """Finds the regions of a graph that has been laid open.
+    """Finds the regions of an inlined graph.
 
     Parameters
     ----------

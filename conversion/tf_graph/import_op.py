@@ -14,7 +14,7 @@ SPELLED: dict[str, Callable[..., tf.Tensor]] = {}
 
 
 def spells(*kinds: str) -> Callable[[Callable[..., tf.Tensor]], Callable[..., tf.Tensor]]:
-    """Register what stands for some operations."""
+    """Register a replacement of some operations."""
 
     def enter(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
         SPELLED.update(dict.fromkeys(kinds, function))

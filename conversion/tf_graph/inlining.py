@@ -25,13 +25,13 @@ CHANGING = (
 
 
 class VariableRead(NamedTuple):
-    """What stands for a variable: the node whose value the model holds."""
+    """A variable that is read: the node whose value the model holds."""
 
     node: str
 
 
 class TableRead(NamedTuple):
-    """What stands for a table of words or numbers: the node whose contents the model holds."""
+    """A table of words or numbers that is read: the node whose contents the model holds."""
 
     node: str
 
@@ -71,7 +71,7 @@ class LoopFrame(NamedTuple):
 
 
 class Inlining:
-    """One graph model, laid open.
+    """One graph model with its functions and loops inlined.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Inlining:
         self.scratch.close()
 
     def check_size(self) -> None:
-        """Count the operations before they are laid open: functions that call one another twice make 2^n of them.
+        """Count the operations before they are inlined: functions that call one another twice make 2^n of them.
 
         Raises
         ------
@@ -336,7 +336,7 @@ def in_order(frame: LoopFrame, tensors: Sequence[str]) -> Iterator[Any]:
 
 
 def count_of(argument: Any, node: Any) -> int:
-    """Return how many tensors one argument of an operation stands for."""
+    """Return how many tensors one argument of an operation consists of."""
     if argument.number_attr:
         return int(node.attr[argument.number_attr].i)
     if argument.type_list_attr:

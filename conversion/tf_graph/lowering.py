@@ -195,7 +195,7 @@ class Lowering:
         return self.arrays_of(operation).get(value)
 
     def region(self, operation: Operation) -> FusedRegion | DilatedConvolution | Factors | None:
-        """Return what stands for the region that ends in an operation."""
+        """Return the layers of the region that ends in an operation."""
         if operation not in self.fused:
             known = dilated(operation, self.scratch) or self.fusing.found(operation)
             self.fused[operation] = known or factors_of(operation, self.reads, self.region)

@@ -89,7 +89,7 @@ def open_fasta(path: Path) -> Iterator[Fasta]:
             pyfaidx.UnsupportedCompressionFormat,
             ValueError,
             UnicodeDecodeError,
-            RuntimeError,  # of empty lines between sequences, for one
+            RuntimeError,  # of empty lines between sequences, for example
         ) as error:
             raise InputError(f"{path}: expected FASTA, or FASTA compressed by bgzip; {error}") from error
         if not found.sizes:

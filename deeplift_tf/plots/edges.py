@@ -33,7 +33,7 @@ def edges(
     colors : str or sequence of str
         One for each picture.
     ax : matplotlib axes, optional
-        What is in it stays below: a heat map, for one.
+        What is in it stays below: a heat map, for example.
 
     Returns
     -------

@@ -107,7 +107,7 @@ class Formats(NamedTuple):
         Raises
         ------
         OutputFileError
-            If one could not be written; the disk is full, for one.
+            If a file cannot be written, because the disk is full for example.
         """
         sizes = self.sizes(sequences)
         try:

@@ -73,7 +73,7 @@ def identity(path: Path) -> dict[str, Any]:
 def identities(arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the identity of every file that arguments name, by the name of the argument.
 
-    Where a value is more than a path, references by name for one, those of its files by their paths.
+    If a value is more than a path, references by name for example, those of its files by their paths.
     """
     found = {
         name: identity(files[0])

@@ -270,7 +270,7 @@ def of_sequences(
 def named(part: str, label: str, value: Any) -> Arrays:
     """Return one part of the scores by its name in the file: part, part/target, part/input or part/target/input.
 
-    What has no scores, an input of integers for one, is left out.
+    What has no scores, an input of integers for example, is left out.
     """
     if isinstance(value, Mapping):
         return {

@@ -69,7 +69,7 @@ MAX_WALKED = 500_000
 """Nodes of the functions that restore a SavedModel, those of a function counted in each of its calls."""
 
 MAX_OPERATIONS = 200_000
-"""Operations of one graph once functions and loops are laid open."""
+"""Operations of one graph with its functions and loops inlined."""
 
 MAX_STEPS = 1024
 """Steps of one loop of a graph that are laid out one after another."""
