@@ -33,6 +33,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # The rooms of conversion/: its loose files stand above them.
 ROOMS_OF_CONVERSION = [{"readers"}, {"builder"}, {"tf_graph"}, {"keras_graph"}]
 RANK_IN_CONVERSION = {name: rank for rank, names in enumerate(ROOMS_OF_CONVERSION) for name in names}
+HIGHEST_BELOW_CONVERSION = {"readers": "arrays", "builder": "graph", "tf_graph": "scoring", "keras_graph": "scoring"}
 KERAS = {"keras", "tf_keras"}
 KERAS_MAY_BE_READ_BY = ("conversion/", "images/preprocessing.py", "cli/demo.py")  # which trains a model
 OPTIONAL = {"click", "scipy", "matplotlib", "PIL", "pyfaidx", "pyBigWig", "Bio", "sklearn"}
@@ -109,6 +110,14 @@ def against_the_order_of_conversion(each: Import) -> bool:
     return imported > importer
 
 
+def too_high(each: Import) -> bool:
+    """Readers know no layer, and what makes graphs of layers no network: so eleven floors are enough."""
+    if not each.file.startswith("conversion/") or each.when == "typing" or not each.module.startswith("deeplift_tf."):
+        return False
+    highest = HIGHEST_BELOW_CONVERSION.get(Path(each.file).parts[1])
+    return highest is not None and each.imported in RANK and RANK[highest] < RANK[each.imported] < RANK["conversion"]
+
+
 def keras_outside_conversion(each: Import) -> bool:
     parts = each.module.split(".")
     is_keras = parts[0] in KERAS or parts[:2] == ["tensorflow", "keras"]
@@ -160,7 +169,7 @@ def test_a_circle_is_seen() -> None:
     assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c", "d"]
 
 
-@pytest.mark.parametrize("wrong", [against_the_order, keras_outside_conversion, optional_at_the_top])
+@pytest.mark.parametrize("wrong", [against_the_order, too_high, keras_outside_conversion, optional_at_the_top])
 def test_imports(wrong: Callable[[Import], bool]) -> None:
     assert [str(each) for each in all_imports() if wrong(each)] == []
 
@@ -176,6 +185,12 @@ def test_imports(wrong: Callable[[Import], bool]) -> None:
         ("scoring/score.py", "def f():\n    import keras", keras_outside_conversion),
         ("layers/dense.py", "from tensorflow import keras", keras_outside_conversion),
         ("conversion/tf_graph/fusion.py", "from deeplift_tf.conversion.keras_graph import casts", against_the_order),
+        (
+            "conversion/readers/untrusted/archive.py",
+            "from deeplift_tf.io.npy import DAMAGED",
+            too_high,
+        ),
+        ("conversion/tf_graph/points.py", "from deeplift_tf.network import Network", too_high),
         ("evaluate/curves.py", "from deeplift_tf.conversion.convert import convert", against_the_order),
         ("plots/logo.py", "import matplotlib.pyplot as plt", optional_at_the_top),
         ("cli/__init__.py", "import click", optional_at_the_top),

@@ -13,10 +13,11 @@ import numpy as np
 
 from deeplift_tf.arrays.checks import not_finite, require_real
 from deeplift_tf.arrays.heaps import check_heaps
+from deeplift_tf.arrays.packing import IN_PIECES
 from deeplift_tf.arrays.rows import RowArray, stored
 from deeplift_tf.errors import InputError
 from deeplift_tf.io.h5 import SEARCHED_BYTES, arrays_in
-from deeplift_tf.io.npy import DAMAGED, IN_PIECES, NpyRows
+from deeplift_tf.io.npy import DAMAGED, NpyRows
 
 HDF5 = (".h5", ".hdf5")
 ALL = slice(None)

@@ -21,9 +21,6 @@ DAMAGED = (
     *(OSError, RuntimeError),  # zipfile raises these for other kinds of archives, for example encrypted ones
     *(tokenize.TokenError, SyntaxError),  # numpy's, if a header is not Python
 )
-IN_PIECES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Ways of packing that Python's zipfile undoes piece by piece. Of bzip2 and LZMA it unpacks at once whatever some bytes
-of the archive stand for, which may be a million times as much."""
 
 
 class NpyRows(StoredRows):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from deeplift_tf.arrays.packing import IN_PIECES
 from deeplift_tf.conversion.readers.untrusted.errors import reading
 from deeplift_tf.conversion.readers.untrusted.limits import MAX_CONFIG_BYTES, MAX_MEMBERS, too_much
 from deeplift_tf.errors import ModelFileError
-from deeplift_tf.io.npy import IN_PIECES
 
 
 @contextmanager
