@@ -15,6 +15,7 @@ from deeplift_tf.methods.call import Call, Options
 from deeplift_tf.rules.tensors import merge_leading, shape_of
 from deeplift_tf.scoring.attribution import Plan
 from deeplift_tf.scoring.inputs import as_input_arrays
+from deeplift_tf.scoring.mutants import Mutants
 from deeplift_tf.scoring.sampled import Ends, Sampled, add_up, chunks, spread_out
 from deeplift_tf.scoring.scores import Scores
 from deeplift_tf.sequences.letters import require_letters
@@ -200,10 +201,8 @@ class Mutated(Sampled):
             position, shift = tf.unstack(mutations[piece], axis=1)
             here = tf.one_hot(position, length, dtype=letters.dtype)  # (P, length)
             other = tf.gather(moved, shift % letters.shape[2])  # (P, n, length, C)
-            mutants = letters + here[:, None, :, None] * (other - letters)
             lead = [shape_of(position)[0], rows, 1]
-            points = self.as_model_rows(merge_leading(mutants, 2), rows_of_model[1:])
-            outputs = self.outputs_at(ends, {edge: points}, lead)
+            outputs = self.mutated(ends, letters, position, here, other)
             change = self.weighted(ends, outputs, lead)[..., 0] - whole[:, None]  # (K, P, n)
             return [tf.einsum("kpn,pl,pnlc->knlc", change, here, other)]
 
@@ -215,6 +214,33 @@ class Mutated(Sampled):
             for name, value in found.items()
         }
         return results | self._completeness(ends.weights, ends.views[self.plan.target], [])
+
+    def mutated(
+        self, ends: Ends, letters: tf.Tensor, position: tf.Tensor, here: tf.Tensor, other: tf.Tensor
+    ) -> tf.Tensor:
+        """Return the target's value for mutants, shape (P·n, ...).
+
+        Parameters
+        ----------
+        ends : Ends
+        letters : tf.Tensor, shape (n, length, C)
+        position : tf.Tensor, shape (P,)
+        here : tf.Tensor, shape (P, length)
+            One-hot positions.
+        other : tf.Tensor, shape (P, n, length, C)
+            The letters of the mutants.
+        """
+        (edge,), rows = self.plan.scored, shape_of(letters)[0]
+        if ends.values[edge].shape.rank == 3 and None not in ends.values[edge].shape[1:] and not self.letters_first:
+            below = self.graph.descendants(self.plan.scored)
+            nodes = [node for node in self.nodes if node.name in below]
+            change = tf.einsum("pl,pnlc->pnc", here, other - letters)
+            mutants = Mutants(ends.values, tf.maximum(position, 0), rows)
+            return mutants.outputs(nodes, edge, merge_leading(change, 2)[:, None], self.plan.target)
+        points = self.as_model_rows(
+            merge_leading(letters + here[:, None, :, None] * (other - letters), 2), shape_of(ends.values[edge])[1:]
+        )
+        return self.outputs_at(ends, {edge: points}, [shape_of(position)[0], rows, 1])
 
     @property
     def letters_first(self) -> bool:
