@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from os import PathLike
 from typing import Any, NamedTuple
@@ -317,13 +317,26 @@ def model_outputs(model: Any, x: Sequence[np.ndarray]) -> list[np.ndarray] | Exc
     parts = [tf.constant(array) for array in x]
     try:
         with keras.StatelessScope(state_mapping=zero_states(model)):
-            outputs = keras.tree.flatten(model(structured(model, parts), training=False))
+            outputs = keras.tree.flatten(call_of(model, parts)(structured(model, parts)))
     except DeepLiftError:
         raise
     except (ValueError, tf.errors.OpError) as error:
         return error
     arrays = [np.asarray(y) for y in outputs]
     return arrays if all(y.size for y in arrays) else ValueError("an output is empty")
+
+
+def call_of(model: Any, parts: Sequence[tf.Tensor]) -> Callable[[Any], Any]:
+    """Return the function that a model computes in inference.
+
+    Outside of a graph Keras rounds resized pictures of uint8; `predict` and exports, which run one, do not.
+    """
+
+    def call(x: Any) -> Any:
+        return model(x, training=False)
+
+    has_pictures = isinstance(model, keras.Model) and any(part.dtype == tf.uint8 for part in parts)
+    return tf.function(call, autograph=False) if has_pictures else call
 
 
 def structured(model: Any, parts: Sequence[tf.Tensor]) -> Any:

@@ -208,3 +208,15 @@ def test_a_gap_to_what_is_no_number_is_infinite() -> None:
     assert relative_gap(nan, nan) == 0
     assert relative_gap(nan, np.array([np.nan, 2.0])) == 0.5
     assert relative_gap(one * np.inf, one * np.inf) == 0 and relative_gap(one, one * np.inf) == np.inf
+
+
+def test_pictures_of_integers_are_compared_with_what_predict_computes() -> None:
+    """Outside of a graph Keras rounds resized pictures of uint8 to integers."""
+    x = keras.Input((8, 8, 3), dtype="uint8")
+    y = keras.layers.Resizing(4, 4)(x)
+    y = keras.layers.Dense(2)(keras.layers.Flatten()(keras.layers.Rescaling(1 / 127.5)(y)))
+    resized = randomise(keras.Model(x, y), seed=2)
+    pictures = np.random.default_rng(3).integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    network = dl.convert(resized)
+    assert network.check(pictures).passed
+    np.testing.assert_allclose(network.predict(pictures), resized.predict(pictures, verbose=0), rtol=1e-5, atol=1e-5)
