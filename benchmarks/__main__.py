@@ -40,6 +40,13 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
 @click.option("--processes", default=3, show_default=True, help="Processes over which medians of ratios are taken.")
 @click.option("--repeats", default=5, show_default=True, help="Repeats of each thing in a process.")
 @click.option("--threads", default=2, show_default=True, help="Threads of each framework.")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    default="cpu",
+    show_default=True,
+    help="gpu: TensorFlow and PyTorch on the first one that they see; an error if TensorFlow sees none.",
+)
 @click.option("--quick", is_flag=True, help="One process, two repeats: to see that it runs.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Other packages, where they are installed.")
 @click.option("--resume", is_flag=True, help="Leave out what the folder has already.")
@@ -51,8 +58,8 @@ def chosen(names: str, known: tuple[str, ...]) -> list[str]:
     help="Tables into the READMEs.",
 )
 def main(
-    models: str, every: bool, what: str, processes: int, repeats: int, threads: int, quick: bool, peers: bool,
-    resume: bool, output: Path, show: Path | None, readme: Path | None,
+    models: str, every: bool, what: str, processes: int, repeats: int, threads: int, device: str, quick: bool,
+    peers: bool, resume: bool, output: Path, show: Path | None, readme: Path | None,
 ) -> None:  # fmt: skip
     """Time this package against gradients and other packages.
 
@@ -73,7 +80,7 @@ def main(
         return
     names, tasks = list(PUBLISHED) if every else chosen(models, tuple(CASES)), chosen(what, WHAT)
     processes, repeats = (1, 2) if quick else (processes, repeats)
-    measure(Driver(output, repeats, threads), names, tasks, processes, peers, resume)
+    measure(Driver(output, repeats, threads, device), names, tasks, processes, peers, resume)
     found = gather(output)
     write(found, output / "results.json")
     picture.draw(Results(found), output / "results.png")

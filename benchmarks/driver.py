@@ -106,9 +106,11 @@ class Driver:
     folder : Path
         Gets a file for each job; another run into the same folder adds to it, or measures anew.
     repeats, threads : int
+    device : {"cpu", "gpu"}
     """
 
-    def __init__(self, folder: Path, repeats: int, threads: int) -> None:
+    def __init__(self, folder: Path, repeats: int, threads: int, device: str = "cpu") -> None:
+        self.device = device
         self.raw, self.repeats, self.threads = folder / "raw", repeats, threads
         self.raw.mkdir(parents=True, exist_ok=True)
         self._weights, self._preparing = tempfile.TemporaryDirectory(), threading.Lock()
@@ -134,6 +136,7 @@ class Driver:
             "model": job.model,
             "weights": str(weights),
             "repeats": self.repeats,
+            "device": self.device,
             "names": names_of(job, task),
         }
         command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)]
@@ -146,5 +149,5 @@ class Driver:
     def _environment(self) -> dict[str, str]:
         threads = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "NUMBA")]
         threads += ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
-        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"} | ({} if self.device == "gpu" else {"CUDA_VISIBLE_DEVICES": "-1"})
         return {**os.environ, **dict.fromkeys(threads, str(self.threads)), **quiet}

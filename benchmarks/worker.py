@@ -82,8 +82,26 @@ def made_and_called(make: Callable[[], Thing]) -> Any:
     return make().call()
 
 
-def facts() -> dict[str, Any]:
-    """Return what the numbers depend on: processor, threads, versions."""
+def card(device: str) -> str:
+    """Return the name of the GPU that is used; empty on a CPU.
+
+    Raises
+    ------
+    SystemExit
+        If TensorFlow sees none.
+    """
+    if device == "cpu":
+        return ""
+    import tensorflow as tf
+
+    seen = tf.config.list_physical_devices("GPU")
+    if not seen:
+        raise SystemExit("--device gpu: expected a GPU that TensorFlow sees; there is none. Is it the build with CUDA?")
+    return str(tf.config.experimental.get_device_details(seen[0]).get("device_name", seen[0].name))
+
+
+def facts(device: str) -> dict[str, Any]:
+    """Return what the numbers depend on: processor or GPU, threads, versions."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -91,7 +109,7 @@ def facts() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "processor": processor(),
+        "processor": card(device) or processor(),
         "cores": os.cpu_count(),
         "threads": int(os.environ.get("OMP_NUM_THREADS", 0)),
         "system": platform.platform(),
@@ -113,13 +131,14 @@ def processor() -> str:
 def main() -> None:
     """Measure what the arguments say."""
     asked = json.loads(sys.argv[1])
+    card(asked["device"])  # before minutes on another device
     case, weights = CASES[asked["model"]], Path(asked["weights"])
     if asked["task"] == "prepare":
         prepare(case, weights)
         found = None
     else:
         found = measured(asked["task"], asked["framework"], case, weights, asked["repeats"], asked["names"])
-    print(json.dumps({"found": found, "facts": facts()}))
+    print(json.dumps({"found": found, "facts": facts(asked["device"])}))
 
 
 if __name__ == "__main__":

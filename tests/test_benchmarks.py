@@ -20,6 +20,7 @@ from benchmarks.gathering import gather
 from benchmarks.results import Results
 from benchmarks.rows import PEER_ROWS, ROWS
 from benchmarks.timing import Thing, interleaved, missed
+from benchmarks.worker import card
 
 ROOT = Path(__file__).parent.parent
 
@@ -170,3 +171,13 @@ def test_hours_come_from_the_rate_of_measured_workers() -> None:
     done = subprocess.run([*command, "--workers", "50"], capture_output=True, text=True, check=True, cwd=ROOT)
     one, many = 330_000 / 13 / 3600, 330_000 / 13 / 50 / 3600
     assert done.stdout.splitlines() == [f"1 workers: {one:.3g} hours", f"50 workers: {many:.3g} hours"]
+
+
+def test_a_gpu_that_is_not_there_is_said() -> None:
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has one")
+    assert card("cpu") == ""
+    with pytest.raises(SystemExit, match="expected a GPU that TensorFlow sees"):
+        card("gpu")
