@@ -165,7 +165,7 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     request = Request(ModelSource(tmp_path / "none.keras"))
     batch = RowBatch(slice(0, 3), np.zeros((3, 2), "float32"), 0.0, {}, {})
     with (
-        pytest.raises(WorkerError, match=r"none.keras: expected a model file"),
+        pytest.raises(WorkerError, match=r"a worker on .* could not start; .*none.keras: expected a model file"),
         on_ray(request, Workers(1), 0.0) as engine,
     ):
         list(engine(iter([batch])))

@@ -210,7 +210,11 @@ class Pool:
         try:
             value = self._ray.get(task)
         except errors.RayTaskError as error:
-            raise error.cause from error
+            if seat.started or isinstance(error.cause, WorkerError):
+                raise error.cause from error
+            raise WorkerError(
+                f"a worker on {seat.node} could not start; is the model under the same path there? {error.cause}"
+            ) from error
         except errors.ActorUnavailableError:
             self._unavailable(seat)
         except errors.RayError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -157,8 +158,12 @@ def test_a_stale_file_on_one_node(files: Path, tmp_path: Path, monkeypatch: pyte
         command = [*COMMAND, "score", "-m", str(model), "-i", str(tmp_path / "x.npy"), "-o", str(tmp_path / "s.h5")]
         code, stderr = ended([*command, *on(made, 1)])
     finally:
-        os.killpg(node.pid, 15)
-        node.wait(60)
+        os.killpg(node.pid, signal.SIGTERM)
+        try:
+            node.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(node.pid, signal.SIGKILL)
+            node.wait(30)
         made.shutdown()
     assert code == 2
     assert "model.keras is not the file that it is there" in stderr.splitlines()[-1]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deeplift_tf.errors import InputError, WorkerError
+from deeplift_tf.errors import InputError, ModelFileError, WorkerError
 from deeplift_tf.runs.engines.patience import Patience
 from deeplift_tf.runs.engines.pool import EACH, Place, Pool
 from deeplift_tf.runs.source import RowBatch
@@ -355,6 +355,16 @@ class Stale(Worker):
         return Task(
             self.ray.now + 1, RayTaskError(WorkerError("worker on b: m.keras is not the file that it is there"))
         )
+
+
+class NoModel(Worker):
+    def start(self) -> Task:
+        return Task(self.ray.now + 1, RayTaskError(ModelFileError("m.keras: no such file")))
+
+
+def test_a_start_that_fails_for_another_reason_says_where() -> None:
+    with pytest.raises(WorkerError, match=r"a worker on node0 could not start; .* m\.keras: no such file"):
+        Cluster(NoModel).run(1, 3)
 
 
 def test_what_a_worker_raises_ends_the_run() -> None:
