@@ -159,7 +159,7 @@ class Conversion:
         lowered = operations_as_layers(model, self.dtype)
         self.pending, self.problems = lowered.pending, lowered.problems
         if not self.approximate:
-            self.problems += [f"{each.name} ({each.keras_class})" for each in lowered.pending if not each.layer.exact]
+            self.problems += [each.described for each in lowered.pending if not each.layer.exact]
         if self.problems:
             raise UnsupportedLayerError(self.complaint())
         inputs = with_ranges(lowered.inputs, self.pending)
@@ -177,7 +177,7 @@ class Conversion:
             self.problems.append(str(error) if isinstance(use.operation, JointOperations) else f"{name}: {error}")
             return tuple(Edge(name, index) for index in range(len(use.output_shapes)))
         if not self.approximate:
-            self.problems += [f"{each.name} ({each.keras_class})" for each in pending if not each.layer.exact]
+            self.problems += [each.described for each in pending if not each.layer.exact]
         self.pending.extend(pending)
         return edges
 

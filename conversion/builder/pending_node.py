@@ -17,7 +17,7 @@ class DiscreteEdge(Edge):
 
 @dataclasses.dataclass
 class PendingNode:
-    """A node whose shapes are not known yet."""
+    """A node whose shapes are not known yet; of an approximate one, what stands in the way of exact ones."""
 
     name: str
     layer: Layer
@@ -26,6 +26,12 @@ class PendingNode:
     keras_class: str
     outputs: int = 1
     uses: tuple[LayerUse, ...] = ()
+    reason: str = ""
+
+    @property
+    def described(self) -> str:
+        """Its name and class, and the reason if it has one."""
+        return f"{self.name} ({self.keras_class})" + (f": {self.reason}" if self.reason else "")
 
 
 def declared(edge: Edge, dtype: tf.DType, pending: list[PendingNode]) -> Edge:

@@ -56,6 +56,7 @@ class ConversionContext:
         self.inputs = use.inputs
         self.pending: list[PendingNode] = []
         self.ends: tuple[Edge, ...] = ()
+        self.reason = ""
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -268,7 +269,7 @@ class ConversionContext:
         edges = dict(zip(map(id, joint.inputs), self.inputs, strict=True))
         use = member.use._replace(inputs=tuple(edges[id(each)] for each in member.use.symbols))
         context = ConversionContext(member.name, use, self.dtype, self.converter_of)
-        context.inputs = tuple(map(context.held, use.inputs, use.specs))
+        context.inputs, context.reason = tuple(map(context.held, use.inputs, use.specs)), problem
         floats = any(spec.dtype.is_floating for spec in use.specs) and any(y.is_floating for y in use.output_dtypes)
         try:
             return context.finish(context.path() if floats else context.side())
@@ -283,7 +284,7 @@ class ConversionContext:
         return traced(use.operation, with_masks_attached(use), use.specs, self.dtype, use.fixed_rows)
 
     def walked(self) -> tuple[Edge, ...] | None:
-        """Add the whole Keras layer by its TensorFlow operations; None if they cannot be converted.
+        """Add the whole Keras layer by its TensorFlow operations; None, and the reason, if they cannot be converted.
 
         Raises
         ------
@@ -301,12 +302,15 @@ class ConversionContext:
         except UnsupportedLayerError as error:
             if function_mixes_rows(function.function, self.use.specs, function.rows):
                 raise UnsupportedLayerError(f"{MIXES}: {error}") from error
+            self.reason = str(error)
             return None
-        except ModelFileError:
+        except ModelFileError as error:
+            self.reason = str(error)
             return None
         if lowered.mixes_rows:
             raise UnsupportedLayerError(MIXES)
         if lowered.problems:
+            self.reason = "; ".join(lowered.problems)
             return None
         self.pending.extend(map(self.owned, lowered.pending))
         return tuple(lowered.outputs.values())
@@ -342,7 +346,9 @@ class ConversionContext:
         if function_mixes_rows(function.function, specs, function.rows):
             raise UnsupportedLayerError(MIXES)
         check_derivative(function, specs)
-        return self.add(Path(function), *inputs, outputs=outputs)
+        edge = self.add(Path(function), *inputs, outputs=outputs)
+        self.pending[-1].reason = self.reason
+        return edge
 
     def side(self) -> Edge | tuple[Edge, ...]:
         """Add the whole Keras layer as a function of values that have no difference.

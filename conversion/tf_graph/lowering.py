@@ -463,7 +463,9 @@ class Lowering:
         subgraph, edges, _ = op.subgraph()
         varying = op.varying()
         check_derivative(subgraph, [tf.TensorSpec(self.known[each].sizes, each.spec.dtype) for each in varying])
-        return op.add(Path(subgraph), *edges)
+        edge = op.add(Path(subgraph), *edges)
+        self.pending[-1].reason = f"{op.operation.type} has no exact rule"
+        return edge
 
 
 def has_equal_rows(few: np.ndarray, many: np.ndarray) -> bool:

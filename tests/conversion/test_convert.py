@@ -275,6 +275,31 @@ def test_approximate_false_lists_all_layers_at_once() -> None:
     assert "exact_only=False" in message and "dl.register" in message
 
 
+class Doubling(keras.layers.Layer):
+    """Doubles its input until it is large: a loop whose steps data choose."""
+
+    def call(self, x: Any) -> Any:
+        return tf.while_loop(lambda y: tf.reduce_min(tf.abs(y)) < -1.0, lambda y: (2.0 * y,), [x])[0]
+
+
+class Beta(keras.layers.Layer):
+    """A function of one operation that has a derivative, and no exact rule."""
+
+    def call(self, x: Any) -> Any:
+        return tf.math.bessel_i0(x) + tf.math.special.dawsn(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [(Doubling, r"StatelessWhile.*what runs depends on the inputs"), (Beta, "Dawsn has no exact rule")],
+)
+def test_exact_only_says_what_stands_in_the_way(layer: Any, reason: str) -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(2)(layer(name="own")(x)))
+    with pytest.raises(UnsupportedLayerError, match=rf"own[^ ]* \(\w+\): .*{reason}"):
+        dl.convert(model, exact_only=True)
+
+
 @pytest.mark.usefixtures("users")
 def test_a_registered_converter_makes_a_layer_exact() -> None:
     assert dl.register("Wave", "Ripple")(wave) is wave
