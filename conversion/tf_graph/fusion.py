@@ -386,6 +386,7 @@ def vector_candidates(axes: tuple[int, ...], numbers: Sequence[float]) -> Iterat
         yield Norm(axes, epsilon, centred=True)
         yield Norm(axes, epsilon, centred=False)
     yield UnitNorm(axes=axes)
-    for floor in sorted({number for number in numbers if 0 < number < 0.1}):
+    # a floor for lengths, for their squares, or a limit for 1/length
+    for floor in sorted({min(number, 1 / number) for number in numbers if number > 0}):
         yield UnitNorm(axes=axes, epsilon=floor)
         yield UnitNorm(axes=axes, epsilon=floor * floor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from typing import Any
 
+import keras
 import numpy as np
 
 from deeplift_tf.conversion.keras_graph.context import ConversionContext
@@ -51,7 +52,8 @@ def dot(layer: Any, context: ConversionContext) -> Edge:
     values = list(context.inputs)
     if layer.normalize:
         pairs = zip(values, axes, ranks, strict=True)
-        values = [context.add(UnitNorm(axes=(axis - rank,)), value) for value, axis, rank in pairs]
+        floor = keras.backend.epsilon() ** 2  # of squared lengths: that of keras.ops.normalize, which the layer calls
+        values = [context.add(UnitNorm(axes=(axis - rank,), epsilon=floor), value) for value, axis, rank in pairs]
     product = context.add(Contraction(dot_equation(axes, ranks)), *values)
     return context.add(ExpandAxis(1), product) if ranks == [2, 2] else product
 
