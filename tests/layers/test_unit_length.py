@@ -41,7 +41,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[np.ndarray], np.ndarr
 }
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", ["dot", *(pytest.param(n, marks=pytest.mark.slow) for n in list(FUNCTIONS)[1:])])
 @pytest.mark.parametrize("road", ROADS)
 def test_short_vectors_and_the_zero_reference(name: str, road: str, tmp_path: Path) -> None:
     function, expected = FUNCTIONS[name]
