@@ -9,15 +9,20 @@ import numpy as np
 
 from tests.oracle.walk import Array, Pair, Unit, collapsed, negative, positive
 
-PIECES, NODES = 256, 12  # pieces of the line, and Gauss-Legendre nodes in each
+PIECES, NODES = 256, 12  # equal pieces of the line, and Gauss-Legendre nodes in each
+HALVINGS = 60  # further pieces, ever shorter ones, towards the place where the Jacobian changes fastest
 
 
 @dataclass(frozen=True)
 class StraightPath:
-    """A function of a vector with its Jacobian, shape (outputs, inputs): m̂ᵀ times the mean Jacobian over the line."""
+    """A function of a vector with its Jacobian, shape (outputs, inputs): m̂ᵀ times the mean Jacobian over the line.
+
+    `steepest` gives the place on the line from x⁰ along Δx, from 0 to 1, where the Jacobian changes fastest.
+    """
 
     value: Callable[[Array], Array]
     jacobian: Callable[[Array], Array]
+    steepest: Callable[[Array, Array], float]
 
     def forward(self, *x: Array) -> Array:
         return self.value(x[0])
@@ -30,10 +35,12 @@ class StraightPath:
         unit, m = inputs[0], collapsed(output.delta, m_plus, m_minus)
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         mean = np.zeros((output.x.size, unit.x.size))
-        for piece in range(PIECES):
+        near, steps = self.steepest(unit.x0, unit.delta), 0.5 ** np.arange(1, HALVINGS)
+        ends = np.unique(np.clip([*np.linspace(0, 1, PIECES + 1), near, *(near - steps), *(near + steps)], 0, 1))
+        for start, stop in zip(ends[:-1], ends[1:], strict=True):
             for node, weight in zip(nodes, weights, strict=True):
-                alpha = (piece + (node + 1) / 2) / PIECES
-                mean += weight / (2 * PIECES) * self.jacobian(unit.x0 + alpha * unit.delta)
+                alpha = start + (stop - start) * (node + 1) / 2
+                mean += weight / 2 * (stop - start) * self.jacobian(unit.x0 + alpha * unit.delta)
         return [(m @ mean, m @ mean)]
 
 
@@ -50,4 +57,8 @@ def layer_norm(gamma: Array, beta: Array, epsilon: float) -> StraightPath:
         centring = np.eye(n) - 1 / n
         return np.asarray(gamma[:, None] * (centring / np.sqrt(q) - np.outer(centred, centred) / (n * q**1.5)))
 
-    return StraightPath(value, jacobian)
+    def steepest(x0: Array, delta: Array) -> float:
+        before, step = x0 - x0.mean(), delta - delta.mean()
+        return float(np.clip(-(before @ step) / max(step @ step, 1e-300), 0, 1))
+
+    return StraightPath(value, jacobian, steepest)
