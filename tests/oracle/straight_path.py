@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class StraightPath:
         mean = np.zeros((output.x.size, unit.x.size))
         near, steps = self.steepest(unit.x0, unit.delta), 0.5 ** np.arange(1, HALVINGS)
         ends = np.unique(np.clip([*np.linspace(0, 1, PIECES + 1), near, *(near - steps), *(near + steps)], 0, 1))
-        for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        for start, stop in itertools.pairwise(ends):
             for node, weight in zip(nodes, weights, strict=True):
                 alpha = start + (stop - start) * (node + 1) / 2
                 mean += weight / 2 * (stop - start) * self.jacobian(unit.x0 + alpha * unit.delta)
@@ -59,6 +60,7 @@ def layer_norm(gamma: Array, beta: Array, epsilon: float) -> StraightPath:
 
     def steepest(x0: Array, delta: Array) -> float:
         before, step = x0 - x0.mean(), delta - delta.mean()
-        return float(np.clip(-(before @ step) / max(step @ step, 1e-300), 0, 1))
+        length = float(step @ step)
+        return min(max(-float(before @ step) / length, 0.0), 1.0) if length else 0.0
 
     return StraightPath(value, jacobian, steepest)
