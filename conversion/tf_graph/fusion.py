@@ -387,6 +387,6 @@ def vector_candidates(axes: tuple[int, ...], numbers: Sequence[float]) -> Iterat
         yield Norm(axes, epsilon, centred=False)
     yield UnitNorm(axes=axes)
     # a floor for lengths, for their squares, or a limit for 1/length
-    for floor in sorted({min(number, 1 / number) for number in numbers if number > 0}):
+    for floor in sorted({min(number, 1 / number) for number in numbers if 1e-150 < number < 1e150}):
         yield UnitNorm(axes=axes, epsilon=floor)
         yield UnitNorm(axes=axes, epsilon=floor * floor)
