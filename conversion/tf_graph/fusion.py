@@ -269,7 +269,7 @@ class Fusion:
         """Return the scale and shift that lead from a norm to what the region computes."""
         shape = plain[0].shape[1:]
         found = [c[0] if c.ndim > len(shape) and len(c) == 1 else c for c in constants]
-        found = [np.broadcast_to(c, shape) for c in found if broadcasts(c.shape, shape)]
+        found = [np.broadcast_to(c, shape) for c in found if broadcasts(c.shape, shape) and np.isfinite(c).all()]
         scales = [np.ones(shape), *found]
         shifts = [np.zeros(shape), *found]
         for scale in scales:

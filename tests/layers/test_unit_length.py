@@ -37,10 +37,6 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[np.ndarray], np.ndarr
         lambda x: x / ops.maximum(ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True)), 1.0),
         lambda x: unit(x, 1.0),
     ),
-    "no floor": (
-        lambda x: x * ops.minimum(ops.rsqrt(ops.sum(ops.square(x), axis=-1, keepdims=True)), np.inf),
-        lambda x: unit(x, 1e-12),
-    ),
     "layer": (lambda x: layers.UnitNormalization()(x), lambda x: unit(x, 1e-12)),
 }
 
