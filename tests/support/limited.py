@@ -47,6 +47,7 @@ def scored(source: Any) -> None:
 def main() -> None:
     """Try each file."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    import deeplift_tf.conversion  # noqa: F401 - before the first file, which is not charged with it
     from deeplift_tf.errors import DeepLiftError
 
     warnings.simplefilter("ignore")
