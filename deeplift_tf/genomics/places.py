@@ -12,7 +12,8 @@ from deeplift_tf.genomics.regions import Region, names_differ, within
 
 def none_inside(regions: Path, length: int, genome: Path, cause: str) -> InputError:
     """Return the exception for regions none of which can be scored."""
-    return InputError(f"{regions}: no region of length {length} lies inside of the chromosomes of {genome}{cause}")
+    of = f" of length {length}" if length > 1 else ""
+    return InputError(f"{regions}: no region{of} lies inside of the chromosomes of {genome}{cause}")
 
 
 def check_places(regions: Path, windows: Sequence[Region], genome: Path) -> None:

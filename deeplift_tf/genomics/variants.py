@@ -142,6 +142,8 @@ def reason_against(variant: Variant) -> str:
     for what, allele in (("reference", variant.reference), ("alternative", variant.alternative)):
         if not BASES.issuperset(allele):
             return f"its {what} allele is {allele}, and not letters A, C, G, T"
+    if variant.position < 0:
+        return "its position is 0, which in VCF is the end of a chromosome; there is no letter"
     if variant.reference == variant.alternative:
         return "its alleles are the same"
     return ""
@@ -213,7 +215,7 @@ def alleles(fields: Sequence[str], columns: Mapping[str, int], number: int, wher
             f"{where}: expected chromosome, position and alleles, separated by tabs; received "
             f"{chr(9).join(fields)[:80]!r}"
         ) from error
-    if position < 0:
+    if position < -1:  # 0 is allowed in VCF, see `reason_against`
         raise InputError(f"{where}: expected a position counted from 1; received {position + 1}")
     reference = letters_of_allele(values["reference"])
     name = values.get("name", "")

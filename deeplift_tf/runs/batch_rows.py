@@ -8,8 +8,6 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from deeplift_tf.runs.request import Request
-from deeplift_tf.scoring.capacity import bytes_of, row_elements
-from deeplift_tf.scoring.pass_size import ALWAYS
 
 if TYPE_CHECKING:
     from deeplift_tf.arrays.rows import RowArray
@@ -33,6 +31,9 @@ def batch_rows(request: Request, network: Network, arrays: Mapping[str, RowArray
     arrays : mapping of str to RowArray
         The rows of each input.
     """
+    from deeplift_tf.scoring.capacity import bytes_of, row_elements  # TensorFlow, once mistakes have been told
+    from deeplift_tf.scoring.pass_size import ALWAYS
+
     given = sum(prod(array.shape[1:]) for array in arrays.values())
     scored = max(given, sum(row_elements(network.graph.shape(network.edge(name))) for name in request.layers))
     kinds = 2 + 2 * request.hypothetical  # contributions and multipliers; hypothetical ones, and those at the letters
