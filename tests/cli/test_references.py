@@ -76,10 +76,16 @@ def test_baked_into_an_export(files: Path, tmp_path: Path) -> None:
         found = tf.saved_model.load(str(out)).signatures["score"](x=tf.constant(x))["contributions"]
         expected = dl.convert(files / "one.keras").compile()(x, reference, 1).contributions
         np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
-    refused = run(
-        "export", "-m", files / "one.keras", "-o", tmp_path / "no", "--references", f"another-example:{files / 'x.npy'}"
+    drawn = run(  # by the export itself, so other examples than here: tests/serving has what they are
+        "export",
+        "-m",
+        files / "one.keras",
+        "-o",
+        tmp_path / "drawn",
+        "--references",
+        f"another-example:{files / 'x.npy'}",
     )
-    assert refused.exit_code == 2 and "cannot be exported" in refused.stderr
+    assert drawn.exit_code == 0, drawn.stderr
 
 
 def test_help_names_them_all() -> None:
