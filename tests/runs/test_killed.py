@@ -46,7 +46,8 @@ def test_a_run_killed_at_20_moments_equals_one_that_was_not(files: Path, tmp_pat
     arguments = ("score", "-m", files / "one.keras", "-i", tmp_path / "x.npy", "-o", out, "--batch-size", 8)
     far = killed(out, 20, *arguments, "--on-error", "skip", "--multipliers")
     assert len(far) == 20
-    assert len({rows for rows in far if 0 < rows < 4000}) >= 5, far  # some of the moments were in the middle
+    # some of the moments were in the middle; one that is killed while it starts has what the one before had
+    assert len({rows for rows in far if 0 < rows < 4000}) >= 3, far
     assert all(rows % 8 == 0 for rows in far)
     assert out.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert (tmp_path / "s.h5.skipped.tsv").read_text().splitlines()[1].startswith("1234\t")
