@@ -38,7 +38,8 @@ def test_the_table_of_options_that_combine() -> None:
     several = {(command, option.name) for command, option in options() if option.multiple}
     models = {(name, "model") for name in ("score", "export", "report")}
     read = {(name, each) for name in ("score", "export", "inspect") for each in ("rule", "custom_objects")}
-    assert several == models | read | {("report", "custom_objects"), ("plot", "highlight"), ("plot", "annotate")}
+    read |= {("report", "custom_objects"), ("merge", "custom_objects")}
+    assert several == models | read | {("plot", "highlight"), ("plot", "annotate")}
 
 
 def test_two_rules_for_one_layer_are_refused() -> None:
