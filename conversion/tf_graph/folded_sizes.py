@@ -30,7 +30,7 @@ SPARE_LENGTH = 64
 
 
 def elements_of(name: str, node: Any, inputs: Sequence[np.ndarray], specs: Sequence[tf.TensorSpec]) -> int:
-    """Return how many elements a constant has at most, eight bytes of text counting as one.
+    """Return how many elements a constant has at most, two bytes of text counting as one.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def elements_of(name: str, node: Any, inputs: Sequence[np.ndarray], specs: Seque
     most = sum(max(array.size, _letters(array)) * max(array.ndim, 1) for array in inputs)
     found = sum(most if size is None else size for size in sizes)
     if any(spec.dtype == tf.string for spec in specs):
-        found *= 1 + longest_text(node, inputs) // 8
+        found *= 1 + longest_text(node, inputs) // 2  # texts are copied from step to step
     return found
 
 
