@@ -10,7 +10,7 @@ OPTIONS = "Options"
 SECTIONS = {
     "Model": ("model", "weights", "signature", "custom_objects", "unsafe", "exact_only", "dtype"),
     "Input": ("input", "dataset", "preprocess", "letters_axis", "name", "words"),
-    "What is explained": ("target", "targets", "output", "layers", "pre_activation", "mean_normalised"),
+    "What is explained": ("target", "targets", "output", "layers", "pre_activation", "mean_normalised", "class_names"),
     "References": ("references", "seed"),
     "Method": ("method", "rule", "hypothetical", "multipliers", "fold_spread"),
     "DNA: what is scored": (
