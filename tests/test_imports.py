@@ -18,7 +18,7 @@ ROOT = Path(str(importlib.util.find_spec("deeplift_tf").origin)).parent  # type:
 # The floors of the package: a room, a folder or a loose file, may import the rooms of the rows above its own.
 ORDER = [
     {"platform", "printable"},
-    {"atomic", "errors"},
+    {"errors"},
     {"argspec", "arrays", "deprecation", "keras_backend", "optional", "pickling", "rules"},
     {"images", "layers", "sequences"},
     {"graph", "plots"},

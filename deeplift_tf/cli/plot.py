@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from deeplift_tf.atomic import whole_file
 from deeplift_tf.cli.once import Command
 from deeplift_tf.cli.options import class_names_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, open_scores, scored_in
+from deeplift_tf.platform.atomic import whole_file
 from deeplift_tf.scoring.progress import counted_on_a_terminal
 
 if TYPE_CHECKING:

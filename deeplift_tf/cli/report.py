@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from deeplift_tf.atomic import whole_file
 from deeplift_tf.cli.options import class_names_option, models_option, opened, own_code_option
 from deeplift_tf.cli.saying import say
 from deeplift_tf.cli.sections import CommandInSections
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_file import ScoresFile, beside, open_scores, scored_in
+from deeplift_tf.platform.atomic import whole_file
 from deeplift_tf.runs.model import ModelSource
 from deeplift_tf.scoring.progress import counted_on_a_terminal
 

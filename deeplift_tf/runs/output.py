@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deeplift_tf.atomic import replace
 from deeplift_tf.errors import OutputFileError
 from deeplift_tf.io.scores_h5 import seal
+from deeplift_tf.platform.atomic import replace
 from deeplift_tf.platform.names import rename
 from deeplift_tf.runs.journal import Journal, State
 from deeplift_tf.runs.names import check_beside, move_beside

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deeplift_tf.atomic import whole_folder
 from deeplift_tf.errors import InputError, OutputFileError
+from deeplift_tf.platform.atomic import whole_folder
 from deeplift_tf.scoring.score import Score
 from deeplift_tf.serving.provenance import facts_of
 from deeplift_tf.serving.provenance import write as write_facts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplift_tf.atomic import aside, replace, whole_file, whole_folder
+from deeplift_tf.platform.atomic import aside, replace, whole_file, whole_folder
 
 
 def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
