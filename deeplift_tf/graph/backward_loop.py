@@ -119,7 +119,8 @@ class BackwardLoop:
         if value.x is value.reference:
             return Difference(x, x)
         sizes = [*shape_of(value.x)[:2], *shape_of(value.reference)[2:]]
-        return Difference(x, merge_leading(tf.broadcast_to(value.reference, sizes), 2))
+        spread = None if value.spread is None else merge_leading(value.spread, 2)
+        return Difference(x, merge_leading(tf.broadcast_to(value.reference, sizes), 2), spread)
 
     def with_spread(self, value: Difference, merged: Difference, steps: Any) -> Difference:
         """Return a difference, steps first, with the spread of the same with steps merged."""
@@ -194,8 +195,6 @@ class BackwardLoop:
         """Return the multipliers of the sequence, shape (steps, K·N·R, ...), for all steps of a block at once."""
         read = {self.sequence, *(edge for node in self.input_nodes for edge in (*node.inputs, *node.outputs))}
         views = {edge: self.merged(block.views[edge]) for edge in read}
-        if self.step.rule.spread:
-            views = propagation.with_spreads(self.input_nodes, views, self.rows)
         m = propagation.backward(self.input_nodes, views, start, self.rows).get(self.sequence)
         if m is None:
             return tf.zeros([block.last - block.first, rows, *self.layer.sizes(self.sequence)], self.dtype)
