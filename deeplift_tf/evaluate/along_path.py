@@ -12,7 +12,7 @@ from deeplift_tf.arrays.checks import at_least_one
 from deeplift_tf.errors import InputError
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import gradient, or_zero
-from deeplift_tf.methods.values import weights_at
+from deeplift_tf.methods.values import require_one_input, weights_at
 from deeplift_tf.plots.path import path
 from deeplift_tf.references import normalize_references
 from deeplift_tf.scoring.display import Displayed
@@ -85,8 +85,7 @@ def along_path(
     InputError
         For several inputs or several references.
     """
-    if len(network.graph.inputs) != 1 or not network.graph.inputs[0].dtype.is_floating:
-        raise InputError("along_path: expected a network of one input, of floats")
+    require_one_input(network, "along_path")
     batch = as_input_arrays(x, network.graph.inputs)
     given = normalize_references(or_zero(references), batch, network.graph.inputs)
     if given.count != 1:

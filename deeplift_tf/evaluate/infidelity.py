@@ -13,7 +13,7 @@ from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.perturbations import PERTURBATIONS, Perturbation
 from deeplift_tf.methods.call import Options
 from deeplift_tf.methods.gradients import or_zero
-from deeplift_tf.methods.values import target_values, weights_at
+from deeplift_tf.methods.values import require_one_input, target_values, weights_at
 from deeplift_tf.plots.figure import alone, titled
 from deeplift_tf.references import normalize_references
 from deeplift_tf.scoring.display import Displayed
@@ -155,8 +155,7 @@ def changes_of(
 def phi_of(scores: Scores | np.ndarray, network: Network, x: InputArrays) -> np.ndarray:
     """Return what one unit of each value of x is worth."""
     found = scores.multipliers if isinstance(scores, Scores) else scores
-    if len(network.graph.inputs) != 1 or not network.graph.inputs[0].dtype.is_floating:
-        raise InputError("infidelity: expected a network of one input, of floats")
+    require_one_input(network, "infidelity")
     if found is None:
         raise InputError("scores: expected multipliers or gradients; these have none, as maps of positions")
     if np.shape(found) != x.arrays[0].shape:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplift_tf.arrays.checks import at_least_one
-from deeplift_tf.errors import InputError
 from deeplift_tf.evaluate.ranks import flat_rows
 from deeplift_tf.methods import method_named
 from deeplift_tf.methods.table import Method
-from deeplift_tf.methods.values import held
+from deeplift_tf.methods.values import held, require_one_input
 from deeplift_tf.plots.figure import alone, titled
 from deeplift_tf.scoring.display import Displayed
 from deeplift_tf.scoring.inputs import as_input_arrays
@@ -117,8 +116,7 @@ def sensitivity(
     **arguments
         Of the method.
     """
-    if len(network.graph.inputs) != 1 or not network.graph.inputs[0].dtype.is_floating:
-        raise InputError("sensitivity: expected a network of one input, of floats")
+    require_one_input(network, "sensitivity")
     batch, scored, count = (
         as_input_arrays(x, network.graph.inputs),
         method_named(method),

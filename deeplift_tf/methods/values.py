@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplift_tf.arrays.rows import slices
+from deeplift_tf.errors import InputError
 from deeplift_tf.graph.graph import Edge
 from deeplift_tf.methods.call import cached, value_function
 from deeplift_tf.scoring.batches import as_tensor
@@ -19,6 +20,18 @@ from deeplift_tf.scoring.targets import as_target, chosen
 
 if TYPE_CHECKING:
     from deeplift_tf.network import Network
+
+
+def require_one_input(network: Network, what: str) -> None:
+    """Refuse a network of several inputs, or of integers; `what` is the function that takes one.
+
+    Raises
+    ------
+    InputError
+    """
+    inputs = network.graph.inputs
+    if len(inputs) != 1 or not inputs[0].dtype.is_floating:
+        raise InputError(f"{what}: expected a network of one input, of floats")
 
 
 def values_at(network: Network, x: InputArrays, edge: Edge, batch_size: int = 32) -> np.ndarray:

@@ -29,8 +29,6 @@ KEEP = (Elementwise, Secant)
 COPIES_FORWARD = 2
 """As many that a prediction holds: what goes in and what comes out."""
 
-"""Where Linux says how much memory a container may take."""
-
 
 class RowValue(NamedTuple):
     """What a layer makes of one row: the elements of its largest tensor, and of what is kept for the way back."""
